@@ -1,0 +1,1 @@
+"""Implementations of linear regression behind one interface: see `backends.base`."""

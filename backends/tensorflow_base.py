@@ -1,0 +1,61 @@
+"""What the TensorFlow backends share: devices, the transfer, what TensorFlow says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from backends.base import Backend, Data, Method, Unavailable
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class TensorFlowBackend(Backend):
+    """Tensors on one device, full precision everywhere (TF32 off)."""
+
+    framework = "tensorflow"
+    requires = ("tensorflow-cpu", "tensorflow")
+    devices = ("cpu", "cuda")
+
+    result: tf.Tensor  # some tensor that `fit` computed: says where and in which dtype
+
+    def start(self, device: str, threads: int) -> None:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        gpus = tf.config.list_physical_devices("GPU")
+        if device != "cpu" and not gpus:
+            built = "finds no usable GPU" if tf.test.is_built_with_cuda() else "has no CUDA"
+            raise Unavailable(
+                f"TensorFlow {tf.__version__} {built}: pip install 'tensorflow[and-cuda]'"
+            )
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        self.device = "/CPU:0" if device == "cpu" else "/GPU:0"
+        with tf.device(self.device):
+            tf.zeros(1).numpy()
+
+    def load(self, data: Data, method: Method) -> None:
+        import tensorflow as tf
+
+        self.method = method
+        with tf.device(self.device):
+            self.X, self.y = tf.constant(data.X), tf.constant(data.y[:, None])
+            self.X_test, self.y_test = tf.constant(data.X_test), tf.constant(data.y_test[:, None])
+        if self.device != "/CPU:0":
+            tf.test.experimental.sync_devices()
+
+    def describe(self) -> dict[str, Any]:
+        import tensorflow as tf
+
+        where = tf.DeviceSpec.from_string(self.result.device)
+        return {
+            "version": tf.__version__,
+            "device": "cpu" if where.device_type == "CPU" else f"cuda:{where.device_index}",
+            "dtype": self.result.dtype.name,
+            "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+            "algorithm": self.algorithm,
+            "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        }

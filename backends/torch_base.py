@@ -1,0 +1,73 @@
+"""What the torch backends share: devices, the transfer, what torch says of itself."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from backends.base import Backend, Data, Method, Unavailable
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TorchBackend(Backend):
+    """Tensors on one device, full precision everywhere (TF32 off)."""
+
+    framework = "torch"
+    requires = ("torch",)
+    devices = ("cpu", "cuda")
+
+    result: torch.Tensor  # some tensor that `fit` computed: says where and in which dtype
+
+    def start(self, device: str, threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision("highest")
+        if device != "cpu" and not torch.cuda.is_available():
+            built = f"is built for CUDA {torch.version.cuda} but finds no usable GPU"
+            plain = "is built without CUDA: install the CUDA build of torch"
+            reason = built if torch.version.cuda else plain
+            raise Unavailable(f"torch {torch.__version__} {reason}")
+        self.device = torch.device(device)
+        torch.zeros(1, device=self.device)
+        self.synchronize()
+
+    def synchronize(self) -> None:
+        """Wait until the device has finished."""
+        import torch
+
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def load(self, data: Data, method: Method) -> None:
+        import torch
+
+        def tensor(array: Any) -> torch.Tensor:
+            return torch.from_numpy(array).to(self.device)
+
+        self.method = method
+        self.X, self.y = tensor(data.X), tensor(data.y)
+        self.X_test, self.y_test = tensor(data.X_test), tensor(data.y_test)
+        self.synchronize()
+
+    def describe(self) -> dict[str, Any]:
+        import torch
+
+        cuda = self.device.type == "cuda"
+        return {
+            "version": torch.__version__,
+            "device": str(self.result.device),
+            "dtype": str(self.result.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "algorithm": self.algorithm,
+            "tf32": torch.backends.cuda.matmul.allow_tf32 if cuda else False,
+            "blas": "cuBLAS, cuSOLVER" if cuda else _blas(torch.__config__.show()),
+        }
+
+
+def _blas(configuration: str) -> str:
+    """The BLAS that a CPU build of torch was configured with."""
+    found = re.search(r"BLAS_INFO=(\w+)", configuration)
+    return found[1] if found else "unknown"

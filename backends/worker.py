@@ -1,0 +1,210 @@
+"""The process in which one backend lives: reads requests, answers each with one JSON line.
+
+Run as `python -m backends.worker REQUESTS ANSWERS` (two file descriptors). Standard output and
+error belong to the framework, which may print what it likes. It needs NumPy, this package and the
+framework of its backend, and nothing else.
+
+| request `do` | fields                                | answer |
+| ------------ | ------------------------------------- | ------ |
+| start        | backend, plugins, device, threads     | import_seconds, start_seconds |
+| load         | folder, method                        | sha256, transfer_seconds |
+| pin          | cores                                 | cores (in force, or null) |
+| first        |                                       | seconds, fit, description |
+| sample       | fits                                  | seconds (per fit) |
+| last         |                                       | fit (of the last sample) |
+| stop         |                                       | - |
+
+Every answer has `ok`; where it is false, `kind` ("unavailable", "memory" or "error") and `reason`.
+"""
+
+from __future__ import annotations
+
+import time
+
+_began = time.perf_counter()
+import numpy as np  # noqa: E402 - timed: every framework here needs it
+
+_numpy_seconds = time.perf_counter() - _began
+
+import ctypes  # noqa: E402
+import gc  # noqa: E402
+import hashlib  # noqa: E402
+import importlib  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+import traceback  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from dataclasses import asdict  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+from backends import registry  # noqa: E402
+from backends.base import (  # noqa: E402
+    Backend,
+    Data,
+    Fit,
+    GradientDescent,
+    LeastSquares,
+    Method,
+    Unavailable,
+)
+
+ARRAYS = ("X", "y", "X_test", "y_test")
+
+
+def method_to_json(method: Method) -> dict[str, Any]:
+    """A method as it stands in requests and run files."""
+    return {"kind": method.kind, **asdict(method)}
+
+
+def method_from_json(fields: dict[str, Any]) -> Method:
+    """The method that `method_to_json` wrote."""
+    fields = dict(fields)
+    if fields.pop("kind") == LeastSquares.kind:
+        return LeastSquares()
+    return GradientDescent(**fields | {"start_weight": tuple(fields["start_weight"])})
+
+
+def sha256(data: Data) -> str:
+    """Digest of all bytes of a problem, shapes and dtypes included."""
+    digest = hashlib.sha256()
+    for name in ARRAYS:
+        array = getattr(data, name)
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def fit_to_json(fit: Fit) -> dict[str, Any]:
+    """A fit as numbers and lists; whatever a backend returns that is neither is an error."""
+
+    def numbers(values: Any) -> Any:
+        return None if values is None else np.asarray(values, dtype=float).tolist()
+
+    return {
+        "weight": numbers(fit.weight),
+        "bias": numbers(fit.bias),
+        "train_losses": numbers(fit.train_losses),
+        "test_losses": numbers(fit.test_losses),
+    }
+
+
+class Worker:
+    """Carries out requests on one backend; each method answers one kind of request."""
+
+    backend: Backend
+    fit: Fit
+
+    def start(self, backend: str, plugins: list[str], device: str, threads: int) -> dict[str, Any]:
+        """Import the framework, then make the device ready."""
+        made = registry.load(tuple(Path(path) for path in plugins))[backend]
+        began = time.perf_counter()
+        try:
+            importlib.import_module(made.framework)
+        except ImportError as error:
+            raise Unavailable(registry.missing(made) or str(error)) from error
+        imported = time.perf_counter()
+        self.backend = made()
+        self.backend.start(device, threads)
+        return {
+            "import_seconds": _numpy_seconds + imported - began,
+            "start_seconds": time.perf_counter() - imported,
+        }
+
+    def load(self, folder: str, method: dict[str, Any]) -> dict[str, Any]:
+        """Map the arrays, digest them (which also reads them once), give them to the backend."""
+        # Copy-on-write: the arrays may be written to, as those of a user may, and processes
+        # still share the pages that nobody wrote to.
+        arrays = {name: _map(Path(folder) / f"{name}.npy") for name in ARRAYS}
+        data = Data(**arrays)
+        digest = sha256(data)
+        began = time.perf_counter()
+        self.backend.load(data, method_from_json(method))
+        return {"sha256": digest, "transfer_seconds": time.perf_counter() - began}
+
+    def pin(self, cores: list[int]) -> dict[str, Any]:
+        """Bind all threads of this process to `cores`, where the system can do that."""
+        if not hasattr(os, "sched_setaffinity"):
+            return {"cores": None}
+        # Threads that a framework started earlier keep their own binding.
+        for thread in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(thread), cores)
+        return {"cores": sorted(os.sched_getaffinity(0))}
+
+    def first(self) -> dict[str, Any]:
+        """The first fit since `load`: compiles, traces, fills caches."""
+        began = time.perf_counter()
+        self.fit = self.backend.fit()
+        seconds = time.perf_counter() - began
+        # What is alive now stays: the collector need not look at a framework again and again.
+        gc.collect()
+        gc.freeze()
+        return {
+            "seconds": seconds,
+            "fit": fit_to_json(self.fit),
+            "description": self.backend.describe(),
+        }
+
+    def sample(self, fits: int) -> dict[str, Any]:
+        """Time `fits` fits in a row, the garbage collector waiting."""
+        fit, clock, repeats = self.backend.fit, time.perf_counter_ns, range(fits)
+        gc.disable()
+        began = clock()
+        for _ in repeats:
+            result = fit()
+        ended = clock()
+        gc.enable()
+        self.fit = result
+        return {"seconds": (ended - began) / fits / 1e9}
+
+    def last(self) -> dict[str, Any]:
+        """The last fit that was made, so that timed fits can be judged as well."""
+        return {"fit": fit_to_json(self.fit)}
+
+
+def _map(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(np.load(path, mmap_mode="c"))
+    except ValueError:  # an array without elements cannot be mapped
+        return np.asarray(np.load(path))
+
+
+def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"ok": True, **handle(**request)}
+    except Unavailable as reason:
+        return {"ok": False, "kind": "unavailable", "reason": str(reason)}
+    except MemoryError as error:
+        traceback.print_exc()
+        return {"ok": False, "kind": "memory", "reason": f"out of memory: {error}".strip(": ")}
+    except Exception as error:
+        traceback.print_exc()
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return {"ok": False, "kind": "error", "reason": text[:500]}
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent is gone, even in the middle of a fit."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def main() -> None:
+    """Serve requests until the parent says stop or goes away."""
+    _die_with_parent()
+    requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
+    worker = Worker()
+    for line in requests:
+        request = json.loads(line)
+        if (do := request.pop("do")) == "stop":
+            break
+        print(json.dumps(_answer(getattr(worker, do), request)), file=answers, flush=True)
+    sys.stdout.flush()
+    # Frameworks with thread pools can hang in their exit handlers; nothing here needs them.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

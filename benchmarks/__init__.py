@@ -1,0 +1,1 @@
+"""Problems, the gate, the workers, the schedule and the command line: see `README.md` here."""

@@ -1,0 +1,195 @@
+"""How far rounding can take a correct fit from the exact answer: bounds from theory.
+
+u is the unit round-off of the workload's dtype. Deterministic bounds on sums of n terms grow like
+n u and are far too loose to be of use. Rounding errors that behave like independent random numbers
+give lambda sqrt(n) u (Higham & Mary, SIAM J. Sci. Comput. 41, 2019); that is what is used here,
+with lambda = 2. Inner products over the samples are what limits every algorithm in the suite.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from backends.base import Data, GradientDescent
+from benchmarks.reference import Conditioning, Trajectory, design, loss
+
+Stability = Literal["orthogonal", "normal equations"]
+
+_LAMBDA = 2.0
+
+
+def unit(dtype: np.dtype) -> float:
+    """Unit round-off: 2**-24 for float32, 2**-53 for float64."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+def rounding(n: int, u: float) -> float:
+    """Relative error of a sum or inner product of n terms: lambda sqrt(n) u."""
+    return _LAMBDA * math.sqrt(n) * u
+
+
+def backward_error(n_samples: int, u: float) -> float:
+    """Relative change of the data that accounts for a stable solver's rounding errors.
+
+    The inner products, and what LAPACK allows itself in the iteration for singular values: it
+    stops at max(10, min(100, u**(-1/8))) u (LAPACK, xBDSQR, TOL).
+    """
+    return rounding(n_samples, u) + max(10.0, min(100.0, u**-0.125)) * u
+
+
+@dataclass(frozen=True)
+class SolverBounds:
+    """Relative 2-norm errors of least squares; 1 where rounding leaves no digit."""
+
+    coefficients: float  # ||b_hat - b|| / ||b||
+    fitted: float  # ||A (b_hat - b)|| / ||A b||
+    source: str
+
+
+def least_squares(c: Conditioning, stability: Stability, eps: float) -> SolverBounds:
+    """Bounds for a solver that is stable in this sense, with backward error `eps`.
+
+    *Orthogonal* (QR, SVD): the fit is exact for data changed by eps ||A|| and eps ||y||; then
+    b moves by eps (2 kappa/cos + kappa**2 tan) relatively (Wedin; LAPACK Users' Guide, 4.5;
+    Higham, *Accuracy and Stability of Numerical Algorithms*, ch. 20). Multiplying the same
+    perturbation, P (dy - dA b) + A (A'A)^-1 dA' r, by A once more bounds the fitted values.
+
+    *Normal equations*: A'A is formed with error eps ||A||**2 and A'y with eps ||A|| ||y||, so that
+    db = (A'A)^-1 (dc - dG b) is at most eps kappa**2 (1 + 1/cos) relatively (Higham, 20.4).
+    """
+    kappa, tan, cos = c.condition, c.tangent, c.cosine
+    if stability == "orthogonal":
+        used = eps * kappa  # of the distance to a singular matrix
+        growth = 2 * kappa / cos + kappa**2 * tan if cos else math.inf
+        growth_fitted = c.stretch + 1 / cos + kappa * tan if cos else math.inf
+        formula = "2 kappa/cos + kappa^2 tan, QR and SVD: LAPACK Users' Guide 4.5"
+    else:
+        used = eps * kappa**2
+        growth = kappa**2 * (1 + 1 / cos) if cos else math.inf
+        growth_fitted = kappa * (c.stretch + 1 / cos) if cos else math.inf
+        formula = "kappa^2 (1 + 1/cos), normal equations: Higham, Accuracy and Stability, 20.4"
+    if used >= 1:
+        source = f"kappa = {kappa:.1e}: this dtype leaves no digit to such a solver"
+        return SolverBounds(1.0, 1.0, source)
+    scale = eps / (1 - used)
+    return SolverBounds(
+        coefficients=min(1.0, scale * growth),
+        fitted=min(1.0, scale * growth_fitted),
+        source=f"{formula}, at kappa = {kappa:.1e} and backward error {eps:.1e}",
+    )
+
+
+@dataclass(frozen=True)
+class DescentBounds:
+    """Running bounds of gradient descent, against the float64 trajectory."""
+
+    coefficients: float  # ||b_hat - b||_2 after the last step
+    train_losses: np.ndarray  # (epochs,)
+    test_losses: np.ndarray  # (epochs,) or (0,)
+    #: The epoch from which one step is the bound, where that is so.
+    circling: int | None
+
+
+def descent(data: Data, method: GradientDescent, trajectory: Trajectory, u: float) -> DescentBounds:
+    """Follow the distance e between a rounded trajectory and the float64 one, step by step.
+
+    *Squared loss*, H = (2/n) A'A: the error goes through the same step as the coefficients, hence
+    e <- ||I - lr H|| e + rounding of one step.
+
+    *L1 loss*: equal signs of the residuals make equal steps. Signs can differ only where |r| is
+    within ||a|| e + rounding of 0; dg, the difference of the two gradients, is made of those
+    samples alone. The loss is convex, hence dg'd >= 0 for the difference d of the coefficients,
+    and ||d - lr dg||**2 <= e**2 + lr**2 ||dg||**2, plus 2 lr times what rounded residuals may
+    take from dg'd. A constant step ends up circling the optimum, and rounding decides where on
+    that circle: from where e would exceed the largest possible step, lr ||mean |A| ||, that step
+    is the bound.
+    """
+    # Both trajectories are rounded, the reference to float64.
+    u += unit(np.dtype(np.float64))
+    train = _Side(design(data.X), data.y.astype(np.float64), method, u)
+    test = _Side(design(data.X_test), data.y_test.astype(np.float64), method, u)
+    lr = method.learning_rate
+    largest_step = lr * float(np.linalg.norm(train.absolute.mean(axis=0)))
+    e = u * float(np.linalg.norm(trajectory.iterates[0]))
+    circling = None
+    train_bounds, test_bounds = [], []
+    for epoch, (b, after) in enumerate(
+        zip(trajectory.iterates[:-1], trajectory.iterates[1:], strict=True)
+    ):
+        train_bounds.append(train.loss_bound(b, e))
+        update = u * float(np.linalg.norm(after))
+        e = train.grown(b, e) + update + lr * train.slope_rounding(b)
+        if method.loss == "l1" and e > largest_step:
+            e = largest_step
+            circling = epoch if circling is None else circling
+        if len(test.y):
+            test_bounds.append(test.loss_bound(after, e))
+    return DescentBounds(e, np.array(train_bounds), np.array(test_bounds), circling)
+
+
+def loss_rounding(X: np.ndarray, y: np.ndarray, method: GradientDescent, b: np.ndarray) -> float:
+    """Error of the loss at coefficients `b` that are exact, or rounded once."""
+    u = unit(X.dtype) + unit(np.dtype(np.float64))
+    side = _Side(design(X), y.astype(np.float64), method, u)
+    return side.loss_bound(b, u * float(np.linalg.norm(b)))
+
+
+class _Side:
+    """Samples, and what rounding can do to their loss and its gradient."""
+
+    def __init__(self, A: np.ndarray, y: np.ndarray, method: GradientDescent, u: float) -> None:
+        self.A, self.y, self.method, self.u = A, y, method, u
+        self.absolute = np.abs(A)
+        self.lengths = np.linalg.norm(A, axis=1)
+        curvatures = np.linalg.eigvalsh(A.T @ A) / max(len(y), 1)
+        self.curvature = float(curvatures[-1])
+        self.contraction = float(np.abs(1 - 2 * method.learning_rate * curvatures).max())
+
+    def grown(self, b: np.ndarray, e: float) -> float:
+        """The largest distance after an exact step, from the distance `e` before it."""
+        if self.method.loss == "squared":
+            return self.contraction * e
+        lr, n, ambiguous = self.method.learning_rate, len(self.y), self._ambiguous(b, e)
+        flips = float(np.linalg.norm(2 * self.absolute.T @ ambiguous / n))
+        misjudged = 2 * float(self._residual_rounding(b) @ ambiguous) / n
+        return math.sqrt(e**2 + (lr * flips) ** 2 + 2 * lr * misjudged)
+
+    def slope_rounding(self, b: np.ndarray) -> float:
+        """Rounding of the gradient, in the 2-norm; the rounding of lr is small change of it."""
+        sums = rounding(len(self.y), self.u) + 2 * self.u
+        if self.method.loss == "l1":
+            return sums * float(np.linalg.norm(self.absolute.mean(axis=0)))
+        terms = 2 * self.absolute.T @ self._sizes(b) / len(self.y)
+        return (sums + rounding(len(b) + 1, self.u)) * float(np.linalg.norm(terms))
+
+    def loss_bound(self, b: np.ndarray, e: float) -> float:
+        """How far the loss at a distance of at most `e` from `b`, rounded, is from that at b."""
+        n, r = len(self.y), self.A @ b - self.y
+        value = loss(self.method, r)
+        evaluation = (rounding(n, self.u) + self.u) * value
+        r_error = self._residual_rounding(b)
+        if self.method.loss == "squared":
+            slope = 2 * float(np.linalg.norm(self.A.T @ r)) / n
+            evaluation += float(np.mean(2 * np.abs(r) * r_error + r_error**2))
+            return slope * e + self.curvature * e**2 + evaluation
+        slope = float(np.linalg.norm(self.A.T @ np.sign(r))) / n
+        kinks = 2 * float(np.mean(self.lengths * self._ambiguous(b, e)))
+        # mean |A d| is never more than its root mean square.
+        steepest = min(slope + kinks, math.sqrt(self.curvature))
+        return steepest * e + float(np.mean(r_error)) + evaluation
+
+    def _ambiguous(self, b: np.ndarray, e: float) -> np.ndarray:
+        """Whether a residual may have either sign."""
+        r = self.A @ b - self.y
+        return np.abs(r) <= self.lengths * e + self._residual_rounding(b)
+
+    def _residual_rounding(self, b: np.ndarray) -> np.ndarray:
+        return rounding(len(b) + 1, self.u) * self._sizes(b)
+
+    def _sizes(self, b: np.ndarray) -> np.ndarray:
+        """|A| |b| + |y|: what a residual is the difference of."""
+        return self.absolute @ np.abs(b) + np.abs(self.y)

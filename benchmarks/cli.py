@@ -1,0 +1,246 @@
+"""The command line, `linreg-bench`.
+
+What a command does not need it does not import: `list` must answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from backends import registry
+from benchmarks.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmarks.plan import Plan
+    from benchmarks.runfile import Record
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Which linear-regression implementation is fastest on your machine, "
+    "at the accuracy you need?",
+)
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+Workloads = Annotated[
+    str, typer.Option(help="Names, globs or sizes such as 5000x10:float64, with commas between.")
+]
+Backends = Annotated[
+    list[str] | None, typer.Option(help="A name or a glob such as 'torch-*'; may be repeated.")
+]
+Devices = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or all, with commas between.")]
+Threads = Annotated[
+    int | None, typer.Option(help="CPU threads of every entry, instead of each workload's own.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="For the data and for the order of the rounds.")]
+Plugin = Annotated[
+    list[Path] | None, typer.Option(help="A Python file with further backends; may be repeated.")
+]
+Patience = Annotated[
+    str, typer.Option(help="A worker that has not answered after this long is killed.")
+]
+Out = Annotated[Path, typer.Option(help="Folder for the run file, the logs and the report.")]
+RunPath = Annotated[Path, typer.Argument(help="A run file, or the folder that holds one.")]
+
+
+@app.command("list")
+def list_(plugin: Plugin = None) -> None:
+    """Show backends, devices and workloads, and why something is not available."""
+    from benchmarks import listing
+
+    listing.show(registry.load(tuple(plugin or ())))
+
+
+@app.command()
+def run(
+    workloads: Workloads = "*",
+    backends: Backends = None,
+    devices: Devices = "all",
+    threads: Threads = None,
+    budget: Annotated[str, typer.Option(help="Time to measure for, all in all.")] = "60s",
+    seed: Seed = 0,
+    out: Out = Path("reports/latest"),
+    plugin: Plugin = None,
+    patience: Patience = "60s",
+) -> None:
+    """Fit, judge and time; leave a run file and a report."""
+    seconds = parse_seconds("--budget", budget)
+    plan = _plan(workloads, backends, devices, threads, plugin)
+    _execute(plan, seconds, seed, out, plugin, parse_seconds("--patience", patience))
+
+
+@app.command()
+def check(
+    workloads: Workloads = "*",
+    backends: Backends = None,
+    devices: Devices = "all",
+    threads: Threads = None,
+    seed: Seed = 0,
+    out: Out = Path("reports/latest"),
+    plugin: Plugin = None,
+    patience: Patience = "60s",
+) -> None:
+    """Fit and judge without timing; the exit status is 1 if anything fails."""
+    plan = _plan(workloads, backends, devices, threads, plugin)
+    _execute(plan, None, seed, out, plugin, parse_seconds("--patience", patience))
+
+
+@app.command()
+def report(
+    run: RunPath,
+    out: Annotated[Path | None, typer.Option(help="Folder; by default the run's own.")] = None,
+) -> None:
+    """Draw the report of a run again."""
+    from benchmarks import runfile
+
+    records = runfile.read(run)
+    _draw(records, out or (run if run.is_dir() else run.parent))
+
+
+class Format(StrEnum):
+    """What `export` can write."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+@app.command()
+def export(
+    run: RunPath,
+    format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.JSON,
+) -> None:
+    """Write the rows of a run to standard output."""
+    from benchmarks import runfile
+    from reports import export as exporter
+
+    sys.stdout.write(exporter.write(runfile.read(run), format.value))
+
+
+def parse_seconds(option: str, text: str) -> float:
+    """Seconds from `90`, `90s`, `1.5m` or `2min`.
+
+    Raises:
+        UserError: it is no such thing, or not positive.
+    """
+    number = text.strip().lower()
+    factor = 1.0
+    for unit, seconds in (("min", 60.0), ("ms", 1e-3), ("m", 60.0), ("s", 1.0)):
+        if number.endswith(unit):
+            number, factor = number.removesuffix(unit), seconds
+            break
+    try:
+        value = float(number) * factor
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise UserError(f"{option} {text}: needs a time above zero, such as 60s or 2min")
+    return value
+
+
+def _plan(
+    workloads: str,
+    backends: list[str] | None,
+    devices: str,
+    threads: int | None,
+    plugin: list[Path] | None,
+) -> Plan:
+    import psutil
+
+    from benchmarks import machine, plan
+    from benchmarks.workloads import select
+
+    n_gpus = len(machine.gpus())
+    known = registry.load(tuple(plugin or ()))
+    return plan.make(
+        select(_split(workloads)),
+        plan.choose_backends(backends or ["*"], known),
+        plan.choose_devices(_split(devices), n_gpus),
+        n_cores=len(machine.usable_cores()),
+        n_gpus=n_gpus,
+        threads=threads,
+        available_bytes=psutil.virtual_memory().available,
+    )
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _execute(
+    plan: Plan,
+    budget: float | None,
+    seed: int,
+    out: Path,
+    plugin: list[Path] | None,
+    patience: float,
+) -> None:
+    """Run, show and draw; leaves with the exit status that the outcome deserves."""
+    from benchmarks import machine, runfile
+    from benchmarks.progress import Progress
+    from benchmarks.run import Options, run
+
+    options = Options(
+        command=["linreg-bench", *sys.argv[1:]],
+        cores=machine.usable_cores(),
+        seed=seed,
+        budget=budget,
+        patience=patience,
+        plugins=tuple(plugin or ()),
+    )
+    runfile.set_aside(out)
+    stopped: BaseException | None = None
+    with Progress() as progress:
+        try:
+            run(plan, options, out, progress)
+        except (KeyboardInterrupt, UserError) as error:
+            stopped = error
+    if (out / runfile.NAME).exists():
+        # Whatever ended the run, what was measured by then is shown.
+        _show_and_draw(runfile.read(out), out)
+    if isinstance(stopped, UserError):
+        raise stopped
+    if stopped:
+        print("interrupted: the report holds what was measured until then", file=sys.stderr)
+        raise SystemExit(INTERRUPTED)
+    from benchmarks.results import rows
+
+    if any(row.status == "failed" for row in rows(runfile.read(out))):
+        raise SystemExit(FAILED)
+
+
+def _show_and_draw(records: list[Record], out: Path) -> None:
+    from rich.console import Console
+
+    from benchmarks.results import rows
+    from reports import table
+
+    table.show(rows(records), Console())
+    _draw(records, out)
+
+
+def _draw(records: list[Record], out: Path) -> None:
+    from reports import page
+
+    print(f"report: {page.write(records, out)}")
+
+
+def main() -> NoReturn:
+    """Entry point: a known problem is one line on standard error and a non-zero exit status."""
+    try:
+        app()
+    except (UserError, registry.PluginError) as error:
+        print(f"linreg-bench: {error}", file=sys.stderr)
+        raise SystemExit(USAGE) from None
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    main()

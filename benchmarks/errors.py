@@ -1,0 +1,18 @@
+"""The one exception that reaches a user: a line that says what, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Bad input or surroundings; the message is one line and needs no traceback."""
+
+
+def unknown(what: str, name: str, known: Iterable[str], hint: str = "") -> UserError:
+    """The error for a name that nothing answers to, with the nearest one that exists."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    help_ = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
+    return UserError(f"unknown {what} {name!r}; {help_}{'; ' + hint if hint else ''}")

@@ -1,0 +1,279 @@
+"""Is a fit right? Verdicts, with the error that was measured and the bound it is held to.
+
+Two kinds of error are kept apart: *numerical*, against a reference solution of the same data in
+higher precision, and *statistical*, against the truth that the data were made from.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from backends.base import Data, Fit, GradientDescent
+from benchmarks import bounds, reference, tutorial
+from benchmarks.bounds import Stability
+from benchmarks.problems import Problem, Tutorial
+from benchmarks.reference import Conditioning, Solution, Trajectory
+from benchmarks.workloads import WORKLOADS, Workload
+
+#: A right fit is refused by chance once in a million times.
+SIGNIFICANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Check:
+    """One error and the bound it was held to."""
+
+    name: str
+    error: float
+    bound: float
+    passed: bool
+    source: str  # where the bound comes from
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Passed if every check did.
+
+    `weight_error` is ||b_hat - b_ref||_2 / ||b_ref||_2 over (weight, bias), and `bound` what it
+    was held to; b_ref is the reference of the same method: the least-squares solution, or
+    the last float64 iterate. Both are None for a fit that is not made of the numbers asked for.
+    """
+
+    passed: bool
+    reason: str  # one line; empty if passed
+    weight_error: float | None
+    bound: float | None
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """All that the fits of one workload are judged by; made once."""
+
+    problem: Problem
+    solution: Solution
+    conditioning: Conditioning
+    method: GradientDescent | None  # None for least squares
+    trajectory: Trajectory | None
+    descent: bounds.DescentBounds | None
+    printed: dict[int, tuple[float, float]]  # epoch -> train and test loss, from a document
+
+    @property
+    def truth(self) -> np.ndarray:
+        """(weight, bias) that the data were made from."""
+        return np.append(self.problem.weight, self.problem.bias)
+
+    @property
+    def unit(self) -> float:
+        """Unit round-off of the data's dtype."""
+        return bounds.unit(self.problem.data.X.dtype)
+
+
+class _Malformed(Exception):
+    """The fit is not made of the numbers that were asked for."""
+
+
+def prepare(workload: Workload, problem: Problem) -> Reference:
+    """Solve `problem`, made by `workload`, in higher precision, and derive the bounds.
+
+    Raises:
+        UserError: the problem has no single solution, or the descent diverges.
+    """
+    solution = reference.least_squares(problem.data)
+    trajectory = descent = None
+    method = workload.method if isinstance(workload.method, GradientDescent) else None
+    if method is not None:
+        trajectory = reference.descent(problem.data, method)
+        unit = bounds.unit(problem.data.X.dtype)
+        descent = bounds.descent(problem.data, method, trajectory, unit)
+    is_tutorial = workload.recipe == Tutorial() and method == WORKLOADS["tutorial"].method
+    return Reference(
+        problem=problem,
+        solution=solution,
+        conditioning=reference.conditioning(solution),
+        method=method,
+        trajectory=trajectory,
+        descent=descent,
+        printed=tutorial.PRINTED if is_tutorial else {},
+    )
+
+
+def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
+    """Hold a fit to the reference and, where there is noise, to the truth.
+
+    A fit of wrong shape or type, or with values that are not finite, is a failed verdict and
+    never an exception. Losses of a least-squares fit, and test losses where there are no test
+    samples, are ignored.
+
+    Args:
+        fit: what a backend returned.
+        ref: of the workload that was fitted, from `prepare`.
+        stability: which bound applies to the backend's least squares.
+    """
+    # Absurdly large coefficients overflow to an infinite error, and fail by it.
+    with np.errstate(all="ignore"):
+        try:
+            b = _coefficients(fit, ref)
+            checks = (
+                _check_solver(b, ref, stability)
+                if ref.method is None
+                else _check_descent(b, fit, ref, ref.method)
+            )
+        except _Malformed as error:
+            return Verdict(False, str(error), None, None, ())
+    failed = next((check for check in checks if not check.passed), None)
+    reason = "" if failed is None else _reason(failed)
+    return Verdict(failed is None, reason, checks[0].error, checks[0].bound, tuple(checks))
+
+
+def _reason(check: Check) -> str:
+    return (
+        f"{check.name} are off by {check.error:.1e}, more than the bound {check.bound:.1e} "
+        f"({check.source})"
+    )
+
+
+def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[Check]:
+    data = ref.problem.data
+    eps = bounds.backward_error(len(data.y), ref.unit)
+    allowed = bounds.least_squares(ref.conditioning, stability, eps)
+    off = b - ref.solution.coefficients
+    size, fitted_size = np.linalg.norm(ref.solution.coefficients), ref.solution.fitted_norm
+    error = _relative(np.linalg.norm(off), size)
+    fitted_error = _relative(np.linalg.norm(ref.solution.triangle @ off), fitted_size)
+    checks = [
+        _check("coefficients", error, allowed.coefficients, allowed.source),
+        _check("fitted values", fitted_error, allowed.fitted, allowed.source),
+    ]
+    if ref.problem.sigma > 0:
+        checks.append(_check_truth(b, ref, allowed.fitted * fitted_size))
+    return checks
+
+
+def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
+    """Chi-squared of the distance from the truth; `numerical` bounds ||A (b_hat - b_ref)||."""
+    y, sigma = ref.problem.data.y, ref.problem.sigma
+    # Rounding the targets to their dtype is noise as well, if little.
+    noise = math.hypot(sigma, ref.unit * float(np.abs(y).max()))
+    statistic = float(np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / noise) ** 2
+    largest = float(stats.chi2.isf(SIGNIFICANCE, len(b)))
+    return _check(
+        "coefficients against the truth",
+        statistic,
+        (math.sqrt(largest) + numerical / noise) ** 2,
+        f"chi-squared with {len(b)} degrees of freedom, at {SIGNIFICANCE:g}",
+    )
+
+
+def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, method: GradientDescent) -> list[Check]:
+    assert ref.trajectory is not None and ref.descent is not None  # `prepare` made both
+    data, last = ref.problem.data, ref.trajectory.iterates[-1]
+    losses = {"train": _numbers("train_losses", fit.train_losses, (method.epochs,))}
+    if len(data.y_test):
+        losses["test"] = _numbers("test_losses", fit.test_losses, (method.epochs,))
+    size = np.linalg.norm(last)
+    running = "running bound of the rounding errors of all steps"
+    if ref.descent.circling is not None:
+        running = f"one step, since rounding decides on signs from epoch {ref.descent.circling}"
+    checks = [
+        _check(
+            "coefficients",
+            _relative(np.linalg.norm(b - last), size),
+            _relative(ref.descent.coefficients, size),
+            running,
+        )
+    ]
+    curves = {
+        "train": (ref.trajectory.train_losses, ref.descent.train_losses),
+        "test": (ref.trajectory.test_losses, ref.descent.test_losses),
+    }
+    if method.epochs:
+        checks += [_check_losses(side, found, *curves[side]) for side, found in losses.items()]
+        if "test" in losses:
+            checks.append(_check_last_loss(b, float(losses["test"][-1]), data, method))
+    if ref.printed:
+        checks.append(_check_printed(losses["train"], losses["test"], ref.printed))
+    if method.loss == "l1" and ref.problem.sigma == 0 and _steps_away(last, ref, method) <= 1:
+        steps, source = _steps_away(b, ref, method), "in steps: lr mean|x| in weight, lr in bias"
+        checks.append(_check("coefficients against the optimum", steps, 1.0, source))
+    if ref.problem.sigma > 0:
+        widest = float(np.linalg.norm(ref.solution.triangle, 2))
+        # Before it has converged, a right descent is not near the truth either.
+        if _check_truth(last, ref, 0.0).passed:
+            checks.append(_check_truth(b, ref, widest * ref.descent.coefficients))
+    return checks
+
+
+def _check_losses(side: str, found: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> Check:
+    """The epoch at which the losses use most of their bound, or exceed it most."""
+    errors = np.abs(found - expected)
+    worst = int(np.argmax(errors / np.maximum(allowed, np.finfo(float).tiny)))
+    source = f"at epoch {worst}: running bound of the rounding errors of all steps until then"
+    return _check(f"{side} losses", errors[worst], allowed[worst], source)
+
+
+def _check_last_loss(b: np.ndarray, found: float, data: Data, method: GradientDescent) -> Check:
+    """Whether losses and coefficients belong together: the last test loss is that of the fit."""
+    r = reference.design(data.X_test) @ b - data.y_test
+    error = abs(found - reference.loss(method, r))
+    allowed = bounds.loss_rounding(data.X_test, data.y_test, method, b)
+    name = "coefficients against the last test loss"
+    return _check(name, error, allowed, "rounding of one loss at these coefficients")
+
+
+def _check_printed(
+    train: np.ndarray, test: np.ndarray, printed: dict[int, tuple[float, float]]
+) -> Check:
+    error = max(
+        max(abs(train[epoch] - losses[0]), abs(test[epoch] - losses[1]))
+        for epoch, losses in printed.items()
+    )
+    epochs = ", ".join(map(str, printed))
+    return _check(
+        "printed losses", error, tutorial.TOLERANCE, f"the tutorial's table, at epochs {epochs}"
+    )
+
+
+def _steps_away(b: np.ndarray, ref: Reference, method: GradientDescent) -> float:
+    """Distance from the truth in the largest steps that L1 descent takes in each coefficient."""
+    steps = method.learning_rate * np.abs(reference.design(ref.problem.data.X)).mean(axis=0)
+    return float(np.max(np.abs(b - ref.truth) / steps))
+
+
+def _check(name: str, error: Any, bound: float, source: str) -> Check:
+    return Check(name, float(error), float(bound), bool(error <= bound), source)
+
+
+def _relative(error: Any, size: Any) -> float:
+    """error / size; of a reference that is 0, only 0 is no error."""
+    if size > 0:
+        return float(error / size)
+    return math.inf if error > 0 else 0.0
+
+
+def _coefficients(fit: Fit, ref: Reference) -> np.ndarray:
+    weight = _numbers("weight", fit.weight, (ref.problem.data.X.shape[1],))
+    return np.append(weight, _numbers("bias", fit.bias, ()))
+
+
+def _numbers(name: str, value: object, shape: tuple[int, ...]) -> np.ndarray:
+    """`value` as a float64 array; it came from another process and may be anything."""
+    if value is None:
+        raise _Malformed(f"{name} is missing")
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError):
+        raise _Malformed(f"{name} is not an array of numbers") from None
+    if array.size and array.dtype.kind not in "fiu":
+        raise _Malformed(f"{name} is not an array of real numbers")
+    if array.shape != shape:
+        raise _Malformed(f"{name} has shape {array.shape} and not {shape}")
+    array = array.astype(np.float64)
+    if bad := array.size - int(np.isfinite(array).sum()):
+        raise _Malformed(f"{name} has {bad} of {array.size} values that are NaN or infinite")
+    return array

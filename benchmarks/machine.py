@@ -1,0 +1,110 @@
+"""What machine this is: facts for the header of a run, and which cores to measure on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+#: Distributions whose versions a reader of a report may need.
+_PACKAGES = (
+    *("torch", "tensorflow", "tensorflow-cpu", "keras", "scikit-learn", "numpy", "scipy"),
+    *("jax", "jaxlib", "cupy-cuda12x", "cupy-cuda13x", "threadpoolctl", "pytest-benchmark"),
+)
+
+
+def usable_cores() -> list[int]:
+    """The physical cores that this process may use, one hardware thread of each.
+
+    A second hardware thread shares its core's arithmetic units: work placed there is measured
+    against its own sibling. A container's CPU quota limits the number as well.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return list(range(psutil.cpu_count(logical=False) or 1))
+    allowed = sorted(os.sched_getaffinity(0))
+    firsts: dict[str, int] = {}
+    for core in allowed:
+        siblings = _read(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+        firsts.setdefault(siblings or str(core), core)
+    return sorted(firsts.values())[: _quota() or None]
+
+
+def _quota() -> int | None:
+    """Whole CPUs that the control group grants, if it limits them."""
+    quota, _, period = (_read("/sys/fs/cgroup/cpu.max") or "max").partition(" ")
+    return None if quota == "max" else max(1, int(quota) // int(period))
+
+
+def gpus() -> list[dict[str, Any]]:
+    """The NVIDIA GPUs that the driver sees: name, memory_bytes, driver. Imports no framework."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        return [
+            {
+                "name": pynvml.nvmlDeviceGetName(handle),
+                "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+                "driver": pynvml.nvmlSystemGetDriverVersion(),
+            }
+            for handle in handles
+        ]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def state() -> dict[str, Any]:
+    """What changes while a run lasts: load (processes), clock of the measured cores (MHz)."""
+    try:
+        clock = psutil.cpu_freq()
+    except (OSError, NotImplementedError):  # not readable on some virtual machines
+        clock = None
+    return {
+        "load": round(os.getloadavg()[0], 2),
+        "clock_mhz": round(clock.current) if clock else None,
+    }
+
+
+def describe(cores_used: list[int]) -> dict[str, Any]:
+    """Everything about the machine that a reader of its timings may want to know."""
+    from cpuinfo import get_cpu_info
+
+    found = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
+    return {
+        "cpu": get_cpu_info().get("brand_raw") or platform.processor() or "unknown CPU",
+        "architecture": platform.machine(),
+        "cores": len(cores_used),
+        "cores_used": cores_used,
+        "memory_bytes": psutil.virtual_memory().total,
+        "caches": _caches(),
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: found[name] for name in _PACKAGES if name in found},
+        "gpus": gpus(),
+        "container": Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
+        **state(),
+    }
+
+
+def _caches() -> dict[str, str]:
+    """Size of each cache that the first core sees, such as {"L1d": "32K", "L3": "32768K"}."""
+    sizes = {}
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        kind = {"Data": "d", "Instruction": "i"}.get(_read(folder / "type") or "", "")
+        sizes[f"L{_read(folder / 'level')}{kind}"] = _read(folder / "size") or "?"
+    return sizes
+
+
+def _read(path: str | Path) -> str | None:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return None

@@ -1,0 +1,148 @@
+"""The plan: which entries a run will have, and why others are absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+
+from backends import registry
+from backends.base import Backend
+from benchmarks.errors import UserError, unknown
+from benchmarks.workers import Home
+from benchmarks.workloads import Workload
+
+#: An entry needs about this many times its data: in the page cache, in the framework, and twice
+#: while it solves.
+_COPIES = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a report: a workload on a backend, a device and a number of threads."""
+
+    workload: Workload
+    backend: type[Backend]
+    home: Home
+
+    @property
+    def id(self) -> str:
+        """The name of the entry in run files: workload/backend/device/threads."""
+        home = self.home
+        return f"{self.workload.name}/{home.backend}/{home.device}/{home.threads}"
+
+    def to_json(self) -> dict[str, object]:
+        """As it stands in the header of a run file."""
+        return {
+            "entry": self.id,
+            "workload": self.workload.name,
+            **asdict(self.home),
+            "framework": self.backend.framework.partition(".")[0],
+            "algorithm": self.backend.algorithm,
+        }
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A backend on a device that the run does not have, and why, in one line."""
+
+    backend: str
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run consists of; entries stand workload by workload."""
+
+    workloads: list[Workload]
+    entries: list[Entry]
+    absent: list[Absence]
+
+    @property
+    def homes(self) -> list[Home]:
+        """The worker processes that the entries need, in the order they are needed."""
+        return list(dict.fromkeys(entry.home for entry in self.entries))
+
+
+def choose_backends(
+    patterns: Sequence[str], known: Mapping[str, type[Backend]]
+) -> list[type[Backend]]:
+    """The backends that names and globs such as `torch-*` ask for, in the order of `known`.
+
+    Raises:
+        UserError: a pattern matches none; the nearest name is suggested.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise unknown("backend", pattern, known)
+    return [b for name, b in known.items() if any(fnmatchcase(name, p) for p in patterns)]
+
+
+def choose_devices(asked: Sequence[str], n_gpus: int) -> list[str]:
+    """Device names for `cpu`, `cuda` (the first GPU), `cuda:N`, and `all` (CPU and every GPU).
+
+    Raises:
+        UserError: a name is none of these, or asks for a GPU that is not there.
+    """
+    gpus = [f"cuda:{number}" for number in range(n_gpus)]
+    devices: list[str] = []
+    for name in asked:
+        if name in ("all", "cpu"):
+            devices += ["cpu", *gpus] if name == "all" else ["cpu"]
+        elif name in ("cuda", *gpus):
+            if not gpus:
+                raise UserError("device 'cuda': the NVIDIA driver shows no GPU on this machine")
+            devices.append(gpus[0] if name == "cuda" else name)
+        else:
+            raise unknown("device", name, ["cpu", "cuda", *gpus, "all"])
+    return list(dict.fromkeys(devices))
+
+
+def make(
+    workloads: Sequence[Workload],
+    backends: Sequence[type[Backend]],
+    devices: Sequence[str],
+    *,
+    n_cores: int,
+    n_gpus: int,
+    threads: int | None,
+    available_bytes: int,
+) -> Plan:
+    """All combinations that make sense.
+
+    Raises:
+        UserError: nothing is left to run, a workload does not fit into memory, or more threads
+            are asked for than there are cores.
+    """
+    if threads is not None and not 1 <= threads <= n_cores:
+        raise UserError(f"--threads {threads}: this machine has 1 to {n_cores} usable cores")
+    for workload in workloads:
+        if (needed := _COPIES * workload.bytes) > available_bytes:
+            raise UserError(
+                f"workload {workload.name!r} needs about {needed / 2**30:,.1f} GiB of memory;"
+                f" {available_bytes / 2**30:,.1f} GiB are free"
+            )
+    absent: list[Absence] = []
+    present: list[tuple[type[Backend], str]] = []
+    for backend in backends:
+        if reason := registry.missing(backend):
+            absent.append(Absence(backend.name, "any", reason))
+            continue
+        on = [d for d in devices if d.partition(":")[0] in backend.devices]
+        present += [(backend, device) for device in on]
+    if n_gpus == 0:
+        absent.append(Absence("every backend", "cuda", "no NVIDIA GPU on this machine"))
+    entries = [
+        Entry(w, backend, Home(backend.name, device, threads or w.threads or n_cores))
+        for w in workloads
+        for backend, device in present
+        if w.method.kind in backend.methods
+    ]
+    if not entries:
+        reasons = "; ".join(a.reason for a in absent if a.device == "any")
+        raise UserError(
+            "nothing to run: "
+            + (reasons or "none of these backends solves these workloads on these devices")
+        )
+    return Plan([w for w in workloads if any(e.workload is w for e in entries)], entries, absent)

@@ -1,0 +1,179 @@
+"""The workers of a run and the data they work on: load, fit once, judge, then give samples."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backends.base import Fit
+from backends.worker import ARRAYS, method_to_json, sha256
+from benchmarks import gate
+from benchmarks.errors import UserError
+from benchmarks.gate import Reference, Verdict
+from benchmarks.parity import mismatch
+from benchmarks.plan import Entry
+from benchmarks.problems import Problem
+from benchmarks.workers import Home, Worker, WorkerFailed, start_all
+from benchmarks.workloads import Workload
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A workload whose data are made, on disk and understood."""
+
+    workload: Workload
+    problem: Problem
+    folder: Path
+    sha256: str
+    reference: Reference
+
+
+@dataclass(frozen=True)
+class FirstFit:
+    """What an entry's first fit showed."""
+
+    sha256: str  # of the data that the worker received
+    cores: list[int]
+    transfer_seconds: float
+    seconds: float
+    fit: dict[str, Any]  # the fields of `Fit`, as lists
+    description: dict[str, Any]
+    mismatch: str  # why it is not the work that was asked for; empty if it is
+    verdict: Verdict
+
+    @property
+    def reason(self) -> str:
+        """Why the entry may not be timed; empty if it may."""
+        return self.mismatch or self.verdict.reason
+
+
+class Pool:
+    """Workers by home, each kept from workload to workload, and the current workload's data.
+
+    Use as a context manager, or `close`. Whatever a worker does wrong comes as `WorkerFailed`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        cores: Sequence[int],
+        *,
+        seed: int = 0,
+        plugins: Sequence[Path] = (),
+        patience: float = 60.0,
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            folder: gets `logs/`, and `data/` until the pool is closed.
+            cores: to measure on.
+            seed: for the data.
+            plugins: files that define further backends.
+            patience: seconds that a worker may take to answer.
+        """
+        self.folder, self.cores, self.seed = folder, list(cores), seed
+        self.plugins, self.patience = plugins, patience
+        self.workers: dict[Home, Worker] = {}
+        self._prepared: Prepared | None = None
+        try:
+            (folder / "logs").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop all workers and remove the data."""
+        self.retire(list(self.workers))
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+
+    def retire(self, homes: Sequence[Home]) -> None:
+        """Stop workers that are not needed any more: they hold memory."""
+        for home in homes:
+            self.workers[home].close()
+
+    def start(self, homes: Sequence[Home]) -> Iterator[tuple[Home, dict[str, Any] | WorkerFailed]]:
+        """Start workers, several at once, and yield each home as its worker is ready or lost."""
+        for worker, answer in start_all(homes, self._spawn, len(self.cores)):
+            yield worker.home, answer
+
+    def _spawn(self, home: Home) -> Worker:
+        name = re.sub(r"[^\w-]+", "", f"{home.backend}-{home.device}-{home.threads}")
+        log = self.folder / "logs" / f"{len(self.workers):02d}-{name}.log"
+        worker = Worker(home, log, plugins=self.plugins, patience=self.patience)
+        self.workers[home] = worker
+        return worker
+
+    def cores_for(self, threads: int) -> list[int]:
+        """The last cores: the first ones tend to serve interrupts, and this process."""
+        return self.cores[-threads:]
+
+    def prepare(self, workload: Workload) -> Prepared:
+        """Make the data of a workload, for workers to map, and its reference solution.
+
+        Raises:
+            UserError: the data cannot be written.
+        """
+        if self._prepared and self._prepared.workload is workload:
+            return self._prepared
+        problem = workload.make(self.seed)
+        data = self.folder / "data"
+        folder = data / re.sub(r"[^\w.=-]+", "_", workload.name)
+        try:
+            shutil.rmtree(data, ignore_errors=True)  # one workload's data at a time
+            folder.mkdir(parents=True)
+            for name in ARRAYS:
+                np.save(folder / f"{name}.npy", getattr(problem.data, name))
+        except OSError as error:
+            raise UserError(f"cannot write the data to {folder}: {error.strerror}") from error
+        reference = gate.prepare(workload, problem)
+        digest = sha256(problem.data)
+        self._prepared = Prepared(workload, problem, folder.resolve(), digest, reference)
+        return self._prepared
+
+    def first_fit(self, entry: Entry) -> FirstFit:
+        """Load the entry's data into its worker, fit once, and judge the fit."""
+        prepared = self.prepare(entry.workload)
+        if entry.home not in self.workers:
+            for _, answer in self.start([entry.home]):
+                if isinstance(answer, WorkerFailed):
+                    raise answer
+        worker = self.workers[entry.home]
+        method = method_to_json(entry.workload.method)
+        loaded = worker.ask("load", folder=str(prepared.folder), method=method)
+        cores = self.cores_for(entry.home.threads)
+        worker.ask("pin", cores=cores)
+        first = worker.ask("first")
+        description, received = first["description"], loaded["sha256"]
+        return FirstFit(
+            sha256=received,
+            cores=cores,
+            transfer_seconds=loaded["transfer_seconds"],
+            seconds=first["seconds"],
+            fit=first["fit"],
+            description=description,
+            mismatch=mismatch(entry, description, received, prepared.sha256),
+            verdict=self._judge(entry, first["fit"]),
+        )
+
+    def sample(self, entry: Entry, fits: int) -> float:
+        """Time that many fits in a row; the seconds per fit."""
+        return float(self.workers[entry.home].ask("sample", fits=fits)["seconds"])
+
+    def judge_last(self, entry: Entry) -> Verdict:
+        """Judge the last timed fit: a backend must not be right only when first asked."""
+        return self._judge(entry, self.workers[entry.home].ask("last")["fit"])
+
+    def _judge(self, entry: Entry, fit: dict[str, Any]) -> Verdict:
+        reference = self.prepare(entry.workload).reference
+        return gate.judge(Fit(**fit), reference, entry.backend.stability)

@@ -1,0 +1,185 @@
+"""A run's records joined into rows: one per entry, what every table and export is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from benchmarks import estimates
+from benchmarks.estimates import Estimate
+from benchmarks.runfile import Record, of_kind
+
+#: What the others are compared with, if it passed: what most people use today, per method.
+BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
+
+Status = Literal["passed", "failed", "absent", "not timed"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry of a run. Times are seconds; None stands for "not measured".
+
+    `ratio` is the time of one fit over that of the baseline, both from the same rounds.
+    """
+
+    workload: str
+    backend: str
+    device: str
+    threads: int
+    passed: bool
+    reason: str  # why not passed; empty if it did
+    samples: int
+    seconds_median: float | None
+    seconds_low: float | None
+    seconds_high: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    baseline: str | None  # the backend (and device) that `ratio` is relative to
+    import_seconds: float | None
+    start_seconds: float | None
+    transfer_seconds: float | None
+    compile_seconds: float | None  # the first fit
+    weight_error: float | None  # ||fit - reference|| / ||reference|| over weight and bias
+    bound: float | None  # what weight_error was held to
+
+    # The rest is for reports, not for export.
+    entry: str
+    framework: str
+    algorithm: str
+    status: Status
+    rank: str  # "1", "2=" where it cannot be told from its neighbour, "" if not ranked
+    once_seconds: float | None  # import, device start, transfer and first fit together
+    times: dict[int, float]  # round -> seconds per fit
+    fit: Record | None  # the `fit` record
+    checks: list[dict[str, Any]]  # of the verdict
+
+
+#: The columns of `export`, in order.
+EXPORTED = tuple(f.name for f in fields(Row))[: [f.name for f in fields(Row)].index("entry")]
+
+
+def rows(records: Sequence[Record]) -> list[Row]:
+    """The rows of a run, workload by workload, the fastest that passed first."""
+    header = records[0]
+    made = [_row(entry, records) for entry in header["entries"]]
+    result: list[Row] = []
+    for workload in dict.fromkeys(entry["workload"] for entry in header["entries"]):
+        result += _ranked([row for row in made if row["workload"] == workload], records)
+    return result
+
+
+def workloads(records: Sequence[Record]) -> dict[str, Record]:
+    """The workload records of a run by name."""
+    return {record["name"]: record for record in of_kind(records, "workload")}
+
+
+def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
+    """The fields of a row that do not depend on other rows."""
+
+    def mine(kind: str) -> list[Record]:
+        return [r for r in of_kind(records, kind) if r["entry"] == entry["entry"]]
+
+    fits, verdicts, failures = mine("fit"), mine("verdict"), mine("failure")
+    times = {s["round"]: s["seconds"] for s in mine("sample")}
+    refused = next((v for v in verdicts if not v["passed"]), None)
+    verdict = refused or (verdicts[0] if verdicts else None)
+    passed = bool(verdict and verdict["passed"] and not failures)
+    reason = failures[0]["reason"] if failures else verdict["reason"] if verdict else "not reached"
+    typical = estimates.median(list(times.values())) if times else None
+    fit = fits[0] if fits else None
+    workers = {r["worker"]: r for r in of_kind(records, "worker")}
+    worker = workers.get(fit["worker"], {}) if fit else {}
+    phases = [worker.get("import_seconds"), worker.get("start_seconds")]
+    phases += [fit["transfer_seconds"], fit["compile_seconds"]] if fit else [None, None]
+    known = [seconds for seconds in phases if seconds is not None]
+    status: Status = "passed" if passed else "failed"
+    if failures and failures[0]["phase"] == "absent":
+        status = "absent"
+    elif passed and not times:
+        status = "not timed"
+    return {
+        **{key: entry[key] for key in ("workload", "backend", "device", "threads")},
+        **{key: entry[key] for key in ("entry", "framework", "algorithm")},
+        "passed": passed,
+        "reason": "" if passed else reason,
+        "status": status,
+        "samples": len(times),
+        "seconds_median": typical and typical.value,
+        "seconds_low": typical and typical.low,
+        "seconds_high": typical and typical.high,
+        "import_seconds": phases[0],
+        "start_seconds": phases[1],
+        "transfer_seconds": phases[2],
+        "compile_seconds": phases[3],
+        "once_seconds": sum(known) if len(known) == len(phases) else None,
+        "weight_error": verdict and verdict["weight_error"],
+        "bound": verdict and verdict["bound"],
+        "times": times,
+        "fit": fit,
+        "checks": verdict["checks"] if verdict else [],
+    }
+
+
+def _ranked(made: list[dict[str, Any]], records: Sequence[Record]) -> list[Row]:
+    """One workload's rows with ratio and rank: timed ones by speed, then the others."""
+    timed = [row for row in made if row["status"] == "passed"]
+    timed.sort(key=lambda row: row["seconds_median"])
+    baseline = _baseline(timed, records)
+    names = _short_names(timed)
+    ranks = _ranks(timed)
+    others = [row for row in made if row["status"] != "passed"]
+    others.sort(key=lambda row: ("not timed", "failed", "absent").index(row["status"]))
+    result: list[Row] = []
+    for row in timed + others:
+        against: Estimate | None = None
+        if baseline and row["status"] == "passed":
+            against = estimates.ratio(row["times"], baseline["times"])
+        result.append(
+            Row(
+                **row,
+                ratio=against.value if against else None,
+                ratio_low=against.low if against else None,
+                ratio_high=against.high if against else None,
+                baseline=names[baseline["entry"]] if baseline else None,
+                rank=ranks.get(row["entry"], ""),
+            )
+        )
+    return result
+
+
+def _baseline(timed: list[dict[str, Any]], records: Sequence[Record]) -> dict[str, Any] | None:
+    """The usual baseline on the CPU if it was timed, else the fastest entry."""
+    if not timed:
+        return None
+    kind = workloads(records)[timed[0]["workload"]]["method"]["kind"]
+    usual = [row for row in timed if row["backend"] == BASELINES[kind]]
+    usual.sort(key=lambda row: row["device"] != "cpu")
+    return (usual or timed)[0]
+
+
+def _short_names(timed: list[dict[str, Any]]) -> dict[str, str]:
+    """Backend names, with the device where a backend was timed on several."""
+    backends = [row["backend"] for row in timed]
+    return {
+        row["entry"]: row["backend"]
+        if backends.count(row["backend"]) == 1
+        else f"{row['backend']} ({row['device']})"
+        for row in timed
+    }
+
+
+def _ranks(timed: list[dict[str, Any]]) -> dict[str, str]:
+    """Places by speed; neighbours that cannot be told apart share the first one's place."""
+    ranks: dict[str, str] = {}
+    place = 0
+    for index, row in enumerate(timed):
+        above = timed[index - 1] if index else None
+        against = estimates.ratio(row["times"], above["times"]) if above else None
+        if above and against and against.against_one() == "cannot tell":
+            ranks[above["entry"]] = ranks[row["entry"]] = f"{place}="
+        else:
+            place = index + 1
+            ranks[row["entry"]] = f"{place}"
+    return ranks

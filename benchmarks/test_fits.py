@@ -1,0 +1,92 @@
+"""The pytest-benchmark suite: `pytest benchmarks`.
+
+Each backend fits in its own worker, as in `linreg-bench run`, so that no two frameworks share a
+process. What pytest-benchmark shows is the time inside the worker: the messages in between are
+taken off by its timer. A fit that does not pass the gate fails its test and has no timing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from backends import registry
+from benchmarks import machine, plan
+from benchmarks.plan import Entry
+from benchmarks.pool import Pool
+from benchmarks.workers import WorkerFailed
+from benchmarks.workloads import WORKLOADS
+
+#: A fit longer than this is timed in one round only, seconds.
+LONG = 1.0
+
+
+class WorkerClock:
+    """A clock that stands still while this process and a worker merely talk."""
+
+    def __init__(self) -> None:
+        self.talk = 0.0  # seconds spent outside of fits
+
+    def __call__(self) -> float:
+        """Seconds, from an arbitrary start."""
+        return time.perf_counter() - self.talk
+
+    def run(self, pool: Pool, entry: Entry) -> float:
+        """One fit in the worker; the clock advances by its time there, which is returned."""
+        began = time.perf_counter()
+        seconds = pool.sample(entry, 1)
+        self.talk += time.perf_counter() - began - seconds
+        return seconds
+
+
+CLOCK = WorkerClock()
+
+
+def entries() -> list[Entry]:
+    """All entries of the default workloads on all devices."""
+    n_gpus = len(machine.gpus())
+    return plan.make(
+        list(WORKLOADS.values()),
+        list(registry.load().values()),
+        plan.choose_devices(["all"], n_gpus),
+        n_cores=len(machine.usable_cores()),
+        n_gpus=n_gpus,
+        threads=None,
+        available_bytes=psutil.virtual_memory().available,
+    ).entries
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    folder: Path = tmp_path_factory.mktemp("workers")
+    with Pool(folder, machine.usable_cores()) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(e, id=e.id, marks=pytest.mark.benchmark(group=e.workload.name, timer=CLOCK))
+        for e in entries()
+    ],
+)
+def test_fit(entry: Entry, pool: Pool, benchmark: BenchmarkFixture) -> None:
+    try:
+        first = pool.first_fit(entry)
+    except WorkerFailed as failure:
+        if failure.kind == "unavailable":
+            pytest.skip(str(failure))
+        pytest.fail(f"{entry.id}: {failure}")
+    if first.reason:
+        pytest.fail(f"{entry.id}: {first.reason}")
+    benchmark.extra_info.update(first.description)
+    warm = CLOCK.run(pool, entry)
+    if warm > LONG:
+        benchmark.pedantic(CLOCK.run, args=(pool, entry), rounds=1)
+    else:
+        benchmark(CLOCK.run, pool, entry)

@@ -1,0 +1,138 @@
+"""Workloads: a problem, a method and a dtype under a name."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from backends.base import GradientDescent, LeastSquares, Method
+from benchmarks.errors import UserError, unknown
+from benchmarks.problems import DType, Problem, Recipe, Synthetic, Tutorial
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is asked of a backend, under a name."""
+
+    name: str
+    description: str
+    recipe: Recipe
+    method: Method
+    #: CPU threads unless `--threads` says otherwise; None means all cores. A problem of a few
+    #: thousand numbers gains nothing from a second thread and can be timed far more sharply
+    #: on one core.
+    threads: int | None = None
+
+    def make(self, seed: int) -> Problem:
+        """The problem for a run's seed; each workload draws from a stream of its own."""
+        stream = stream_seed(seed, self.name)
+        return self.recipe.make(stream)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all arrays of the problem."""
+        rows = self.recipe.n_samples + self.recipe.n_test
+        return rows * (self.recipe.n_features + 1) * (4 if self.recipe.dtype == "float32" else 8)
+
+
+def stream_seed(seed: int, name: str) -> int:
+    """A seed for one workload: the run's seed and the name, mixed the same way everywhere."""
+    return (seed << 32) + zlib.crc32(name.encode())
+
+
+_LINE = Synthetic(n_samples=1_000, n_features=1, sigma=0.5)
+
+_ALL = (
+    Workload(
+        "tutorial",
+        "the PyTorch tutorial: 80 points on a line, L1 loss, SGD with lr 0.01, 500 epochs",
+        Tutorial(),
+        # The tutorial does not state its random start; this one is recovered from the losses
+        # that it prints, and gives them back to about 1e-6 up to epoch 300.
+        GradientDescent("l1", 0.01, 500, (-0.4936687648296356,), 0.37220147252082825),
+        threads=1,
+    ),
+    Workload(
+        "line-descent",
+        "a noisy line, squared loss, 100 steps of gradient descent",
+        _LINE,
+        GradientDescent("squared", 0.1, 100, (0.0,), 0.0),
+        threads=1,
+    ),
+    Workload("line", "a noisy line, least squares", _LINE, LeastSquares(), threads=1),
+    Workload(
+        "tall",
+        "many samples of few features, least squares",
+        Synthetic(n_samples=100_000, n_features=20, sigma=1.0),
+        LeastSquares(),
+    ),
+    Workload(
+        "wide",
+        "a quarter as many features as samples, least squares",
+        Synthetic(n_samples=2_000, n_features=500, sigma=1.0),
+        LeastSquares(),
+    ),
+    Workload(
+        "ill-conditioned",
+        "features that nearly depend on each other (condition number 1e6), float64",
+        Synthetic(n_samples=5_000, n_features=20, sigma=1e-3, condition=1e6, dtype="float64"),
+        LeastSquares(),
+    ),
+)
+WORKLOADS = {workload.name: workload for workload in _ALL}
+DEFAULT = tuple(WORKLOADS)
+
+_SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
+SIZE_HELP = "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4], least squares"
+
+
+def select(patterns: Sequence[str]) -> list[Workload]:
+    """The workloads that names, globs or sizes such as `5000x10:float64` ask for, in order.
+
+    Raises:
+        UserError: a pattern names nothing; the nearest name is suggested.
+    """
+    chosen: dict[str, Workload] = {}
+    for pattern in patterns:
+        if match := _SIZE.fullmatch(pattern):
+            chosen[pattern] = _from_size(pattern, match)
+            continue
+        names = [name for name in WORKLOADS if fnmatchcase(name, pattern)]
+        if not names:
+            raise unknown("workload", pattern, WORKLOADS, f"or a size: {SIZE_HELP}")
+        chosen.update((name, WORKLOADS[name]) for name in names)
+    return list(chosen.values())
+
+
+def _from_size(text: str, match: re.Match[str]) -> Workload:
+    samples, features = int(match["samples"]), int(match["features"])
+    if samples < 2 or features < 1:
+        raise UserError(f"workload {text!r}: needs at least 2 samples and 1 feature")
+    if features >= samples:
+        raise UserError(f"workload {text!r}: needs more samples than features")
+    dtype: DType = "float32"
+    numbers: dict[str, float] = {"sigma": 1.0}
+    for option in filter(None, match["options"].split(":")):
+        key, _, value = option.partition("=")
+        if option == "float32" or option == "float64":
+            dtype = option
+        elif key in ("sigma", "condition"):
+            numbers[key] = _number(text, key, value)
+        else:
+            raise UserError(f"workload {text!r}: {option!r} is no option; write {SIZE_HELP}")
+    recipe = Synthetic(samples, features, dtype=dtype, **numbers)
+    return Workload(text, f"{samples:,} x {features:,}, least squares", recipe, LeastSquares())
+
+
+def _number(text: str, key: str, value: str) -> float:
+    least = {"sigma": 0.0, "condition": 1.0}[key]
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not least <= number < float("inf"):
+        raise UserError(f"workload {text!r}: {key} must be a number of at least {least:g}")
+    return number

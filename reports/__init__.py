@@ -1,0 +1,1 @@
+"""Figures, tables and pages, drawn from run files and from nothing else."""

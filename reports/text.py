@@ -1,0 +1,149 @@
+"""How times, ratios, errors and names are put in words, the same in every output."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks.estimates import Estimate
+from benchmarks.results import Row
+
+MISSING = "–"
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+# Control characters and the marks that reverse or hide the text around them.
+_UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+def line(value: Any) -> str:
+    """`value` as one printable line: run files may hold newlines, escape codes, half characters."""
+    whole = str(value).encode("utf-8", "replace").decode("utf-8")
+    return _UNPRINTABLE.sub(" ", whole).strip()
+
+
+def number(value: Any) -> float | None:
+    """A number of a run file, where infinities and NaN are strings; None if there is none."""
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def seconds(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """A time in its natural unit to three digits: `1.40 ms`, or `1.40 ms (1.38 to 1.43)`."""
+    if value is None:
+        return MISSING
+    size, unit = _unit(value)
+    shown = f"{value / size:.{_decimals(value / size)}f}{_NO_BREAK}{unit}"
+    limits = between(value, low, high)
+    return f"{shown} ({limits})" if limits else shown
+
+
+def between(value: float | None, low: float | None, high: float | None) -> str:
+    """The interval of a time, in the unit and with the digits of the time: `1.38 to 1.43`."""
+    if value is None or low is None or high is None:
+        return ""
+    size, _ = _unit(value)
+    decimals = _decimals(value / size)
+    return f"{low / size:.{decimals}f} to {high / size:.{decimals}f}"
+
+
+def tick(value: float) -> str:
+    """A time on an axis: `10 ms`, without digits that say nothing."""
+    size, unit = _unit(value)
+    return f"{value / size:.3g}{_NO_BREAK}{unit}"
+
+
+def _unit(value: float) -> tuple[float, str]:
+    # Rounded first, or 0.9999 s would come out as 1000 ms.
+    rounded = float(f"{value:.3g}")
+    return next((pair for pair in _UNITS if rounded >= pair[0]), _UNITS[0 if value == 0 else -1])
+
+
+def _decimals(value: float) -> int:
+    if value <= 0:
+        return 0
+    return max(0, 2 - math.floor(math.log10(float(f"{value:.3g}"))))
+
+
+def error(value: Any) -> str:
+    """An error or a bound to two digits: `3.1e-07`, `2.4`."""
+    known = number(value)
+    if known is None:
+        return MISSING
+    if not math.isfinite(known):
+        return "not a number" if math.isnan(known) else "infinite"
+    return f"{known:.2g}" if known == 0 or 0.01 <= abs(known) < 100 else f"{known:.1e}"
+
+
+def speed(row: Row) -> Estimate | None:
+    """How many times as fast as its baseline a row is: the inverse of its ratio of times."""
+    if row.ratio is None or row.ratio_low is None or row.ratio_high is None:
+        return None
+    return Estimate(1 / row.ratio, 1 / row.ratio_high, 1 / row.ratio_low)
+
+
+def is_baseline(row: Row) -> bool:
+    """Whether the others of the workload are compared with this row."""
+    return row.ratio == 1 and row.baseline in (row.backend, f"{row.backend} ({row.device})")
+
+
+def factor(estimate: Estimate) -> tuple[str, str]:
+    """A ratio and its interval, `132×` and `128 to 137`, with the digits that tell it from 1."""
+    edge = min(abs(estimate.low - 1), abs(estimate.high - 1))
+    needed = math.ceil(-math.log10(edge)) if 0 < edge < 1 else 0
+    decimals = min(max(_decimals(max(estimate.value, 1.0)), needed), 4)
+    low, high = f"{estimate.low:.{decimals}f}", f"{estimate.high:.{decimals}f}"
+    return f"{estimate.value:.{decimals}f}×", f"{low} to {high}"
+
+
+def against(row: Row) -> tuple[str, str]:
+    """A row against its baseline: a plain word with its factor, and the interval."""
+    fast = speed(row)
+    if fast is None:
+        return MISSING, ""
+    if is_baseline(row):
+        return "baseline", ""
+    word = fast.against_one()
+    if word == "cannot tell":
+        return "cannot tell", f"{factor(fast)[1]}×"
+    # A speed above 1 is a time below 1, so the words change places.
+    if word == "slower":
+        value, interval = factor(fast)
+        return f"{value} faster", interval
+    value, interval = factor(Estimate(1 / fast.value, 1 / fast.high, 1 / fast.low))
+    return f"{value} slower", interval
+
+
+def outcome(row: Row) -> str:
+    """What became of a row: `passed`, `failed`, `absent`, `not timed` or `not reached`."""
+    return "not reached" if row.reason == "not reached" else row.status
+
+
+def labels(rows: Iterable[Row]) -> dict[str, str]:
+    """Entry -> backend, with device and threads only where they tell entries apart."""
+    of_backend: dict[str, list[Row]] = {}
+    for row in rows:
+        of_backend.setdefault(row.backend, []).append(row)
+    result = {}
+    for backend, same in of_backend.items():
+        for row in same:
+            parts = [line(backend)]
+            if len({other.device for other in same}) > 1:
+                parts.append(line(row.device))
+            if len({other.threads for other in same}) > 1:
+                parts.append(count(row.threads, "thread"))
+            result[row.entry] = ", ".join(parts)
+    return result
+
+
+def count(number: int, noun: str) -> str:
+    """`1 thread`, `4 threads`, `1,000 samples`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def both(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

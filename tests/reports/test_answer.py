@@ -1,0 +1,70 @@
+"""The sentence that answers a workload."""
+
+from __future__ import annotations
+
+from benchmarks.results import rows
+from benchmarks.runfile import Record
+from reports import answer
+from tests.reports import runs
+
+
+def _said(records: list[Record]) -> str:
+    return answer.sentence(rows(records)).replace("\xa0", " ")
+
+
+def _steady(**seconds: float) -> list[Record]:
+    """A run on `line` in which each backend takes the same time in every round."""
+    names = {name.replace("_", "-"): value for name, value in seconds.items()}
+    records = runs.run(("line",), only=tuple(names))
+    return [
+        r | {"seconds": names[r["entry"].split("/")[1]]} if r["record"] == "sample" else r
+        for r in records
+    ]
+
+
+def test_the_fastest_is_named_with_its_lead_over_the_baseline() -> None:
+    said = _said(_steady(torch_gelsy=1e-3, sklearn_linear=5e-3, tensorflow_qr=9e-3))
+    lead = "5.00× as fast as sklearn-linear (5.00 to 5.00)"
+    assert said == f"torch-gelsy is the fastest that is right: {lead}."
+
+
+def test_a_baseline_that_wins_is_compared_with_the_next() -> None:
+    said = _said(_steady(sklearn_linear=1e-3, torch_gelsy=3e-3))
+    assert said == (
+        "sklearn-linear is the fastest that is right, at 1.00 ms a fit; "
+        "next is torch-gelsy, 3.00× slower (3.00 to 3.00)."
+    )
+
+
+def test_a_tie_is_said_as_a_tie() -> None:
+    said = _said(_steady(numpy_gelsd=1e-3, torch_gelsy=1e-3, sklearn_linear=4e-3))
+    assert said.startswith("numpy-gelsd and torch-gelsy cannot be told apart: 4.00× as fast")
+
+
+def test_a_tie_with_the_baseline_claims_no_lead() -> None:
+    said = _said(_steady(numpy_gelsd=1e-3, sklearn_linear=1e-3))
+    assert said == "numpy-gelsd and sklearn-linear cannot be told apart, at about 1.00 ms a fit."
+
+
+def test_three_in_a_chain_share_the_place() -> None:
+    said = _said(_steady(numpy_gelsd=1e-3, torch_gelsy=1e-3, torch_cholesky=1e-3))
+    assert "share the first place: none can be told from the next" in said
+
+
+def test_one_that_is_wrong_does_not_win() -> None:
+    records = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3)
+    assert _said(records).startswith("torch-gelsy")
+    failed = runs.fail(records, "line/torch-gelsy/cpu/1", "wrong")
+    assert _said(failed) == "sklearn-linear is the only one that is right and timed: 5.00 ms a fit."
+
+
+def test_a_check_counts_those_that_passed() -> None:
+    records = runs.run(("line",), rounds=0, only=("torch-gelsy", "sklearn-linear"))
+    assert _said(records) == "2 of 2 fits passed; none was timed."
+    failed = runs.fail(records, "line/torch-gelsy/cpu/1", "wrong")
+    assert _said(failed) == "1 of 2 fits passed; none was timed."
+
+
+def test_nothing_measured_is_no_failure() -> None:
+    records = runs.run(("line",), rounds=0)
+    assert _said(records[:1]) == "Nothing was measured."

@@ -1,0 +1,292 @@
+"""The page, the summary and the figures."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.errors import UserError
+from benchmarks.results import rows
+from benchmarks.runfile import Record
+from reports import page
+from reports.figures import PHASES
+from reports.view import View
+from tests.reports import runs
+
+_VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
+
+
+class _Page(HTMLParser):
+    """A page's elements, ids and text; fails on tags that do not match."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        if tag not in _VOID:
+            self.open.append(tag)
+        self._note(attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self._note(attrs)
+
+    def _note(self, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found[key] for key in ("href", "xlink:href", "src") if key in found]
+        assert not any(name.startswith("on") for name in found)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def _read(folder: Path) -> _Page:
+    return _Page((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_stands_alone(folder: Path) -> None:
+    found = _read(folder)
+    assert all(link.startswith("#") for link in found.links)
+    assert found.tags["script"] == found.tags["link"] == found.tags["img"] == 0
+    source = (folder / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"@import|url\((?!#)", source)
+    assert len(source.encode()) < 3_000_000
+
+
+def test_ids_are_unique_and_links_lead_somewhere(folder: Path) -> None:
+    found = _read(folder)
+    assert len(found.ids) == len(set(found.ids))
+    assert {link[1:] for link in found.links} <= set(found.ids)
+
+
+def test_every_row_is_there_with_its_evidence(folder: Path, full: list[Record]) -> None:
+    found = _read(folder)
+    assert found.tags["details"] == len(rows(full))
+    assert "LAPACK Users' Guide" in found.text
+    assert "OpenBLAS" in found.text
+
+
+def test_what_failed_is_neither_ranked_nor_drawn(seen: View, folder: Path) -> None:
+    section = next(s for s in seen.sections if s.name == "ill-conditioned")
+    assert [row.backend for row in section.others] == ["tensorflow-cholesky"]
+    drawn = (folder / "figures/ill-conditioned-ranking.svg").read_text(encoding="utf-8")
+    assert "tensorflow-qr" in drawn
+    assert "tensorflow-cholesky" not in drawn
+    assert "weights are off by 3.2e+01, bound 4.1e-09 (numerical)" in _read(folder).text
+
+
+def test_absences_warnings_and_assumed_intervals_are_told(folder: Path) -> None:
+    words = _read(folder).text
+    assert "torch-eager and torch-gelsy on cuda no NVIDIA GPU on this machine" in words
+    assert "the load rose to 3.1" in words
+    assert "tensorflow is not installed: pip install tensorflow-cpu" in words
+    assert words.count(", assumed)") == 1  # tensorflow-keras on tutorial has one sample
+
+
+def test_the_sum_is_what_a_user_who_fits_once_waits_for(seen: View) -> None:
+    for section in seen.sections:
+        sums = [row.once_seconds or 0.0 for row in section.once]
+        assert sums == sorted(sums)
+        for row, total in zip(section.once, sums, strict=True):
+            parts = [getattr(row, name) for name in PHASES]
+            assert total == pytest.approx(sum(parts))
+            assert min(parts) > 0
+
+
+def test_every_figure_is_a_file_that_can_be_read(folder: Path) -> None:
+    names = {path.stem for path in (folder / "figures").iterdir()}
+    assert {"tutorial-data", "tutorial-predictions", "tutorial-train-loss"} <= names
+    assert {"line-ranking", "line-phases"} <= names
+    assert "line-data" not in names
+    for name in names:
+        ElementTree.parse(folder / f"figures/{name}.svg")
+        assert (folder / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_inline_figures_follow_the_theme_and_are_described(seen: View) -> None:
+    for section in seen.sections:
+        for picture in section.pictures:
+            element = ElementTree.fromstring(picture.inline)
+            assert element.get("role") == "img"
+            assert element.get("aria-label")
+            assert "#ffffff" not in picture.inline
+            assert "currentColor" in picture.inline
+
+
+def test_the_predictions_differ_by_what_is_said(full: list[Record], seen: View) -> None:
+    tutorial = seen.sections[0]
+    x = np.array(next(r for r in full if r["record"] == "workload")["points"]["X_test"])[:, 0]
+    fits = [r for r in full if r["record"] == "fit" and r["entry"].startswith("tutorial/")]
+    predicted = np.array([fit["weight"][0] * x + fit["bias"] for fit in fits])
+    most = max(np.abs(a - b).max() for a in predicted for b in predicted)
+    captions = [caption for _, caption in tutorial.descent]
+    assert f"no two differ by more than {most:.1e}" in captions[1]
+    assert "6 backends" in captions[1]
+
+
+def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
+    records = runs.run(("line",))
+    one, two = page.write(records, tmp_path / "1"), page.write(records, tmp_path / "2")
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_the_summary_fits_into_a_pull_request(folder: Path) -> None:
+    summary = (folder / "summary.md").read_text(encoding="utf-8")
+    assert len(summary.splitlines()) < 60
+    figures = re.findall(r"\((figures/[^)]+)\)", summary)
+    assert len(figures) == 6
+    assert all((folder / path).exists() for path in figures)
+    assert "| tutorial | tensorflow-xla is the fastest that is right" in summary
+    assert "tensorflow-cholesky failed: weights are off" in summary
+
+
+def test_a_large_run_has_a_short_summary(tmp_path: Path) -> None:
+    records = runs.run(("line",), rounds=3, threads=(1, 2, 3, 4, 5, 6, 7))
+    for entry in records[0]["entries"][:20]:
+        records = runs.fail(records, entry["entry"], "wrong")
+    page.write(records, tmp_path)
+    lines = (tmp_path / "summary.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 60
+    # 22 of 42 passed, of which 19 are listed; 20 failures and one absence, of which 7 are.
+    assert "| and 3 more in index.html |" in lines
+    assert "- and 14 more in index.html" in lines
+
+
+HOSTILE = "<script>alert(1)</script>\"'|`x`\n](http://evil) $a$ &amp; {{ 7*7 }} \x1b[31m\ud800"
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    records = runs.run(("tutorial",), only=("torch-eager", "numpy-loop", "torch-compile"))
+    records = runs.fail(records, "tutorial/torch-compile/cpu/1", HOSTILE)
+    head = records[0]
+    head["command"] = [HOSTILE]
+    head["absent"] = [{"backend": HOSTILE, "device": HOSTILE, "reason": HOSTILE}]
+    head["machine"] = {"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}}
+    for entry in head["entries"]:
+        entry |= {"backend": entry["backend"] + HOSTILE, "framework": HOSTILE, "device": HOSTILE}
+        entry |= {"algorithm": HOSTILE, "workload": HOSTILE}
+    for record in records:
+        if record["record"] == "workload":
+            record |= {"name": HOSTILE, "description": HOSTILE}
+        if record["record"] == "fit":
+            record["description"] = {HOSTILE: HOSTILE}
+        if record["record"] == "verdict":
+            record["checks"][0] |= {"name": HOSTILE, "source": HOSTILE}
+    page.write([*records, {"record": "warning", "message": HOSTILE}], tmp_path)
+    found = _read(tmp_path)
+    assert found.tags["script"] == 0
+    assert "<script>alert(1)</script>" in found.text
+    assert "49" not in found.text.split()
+    assert "{{ 7*7 }}" in found.text
+    for figure in (tmp_path / "figures").glob("*.svg"):
+        ElementTree.parse(figure)
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "<script" not in summary
+    assert not re.search(r"(?<!\\)\]\(http", summary)
+    tables = [line for line in summary.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {3}
+    written = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")}
+    assert written == {"index.html", "summary.md", "figures"}
+
+
+def test_names_that_look_alike_have_figures_of_their_own(tmp_path: Path) -> None:
+    records = [*runs.run(("line",)), *runs.run(("line",))]
+    records = [record for record in records if record["record"] != "footer"]
+    half = len(records) // 2
+    for record in records[half:]:
+        for key in ("entry", "name"):
+            if key in record:
+                record[key] = record[key].replace("line", "LINE", 1)
+    for entry in records[half]["entries"]:
+        entry |= {"workload": "LINE", "entry": entry["entry"].replace("line", "LINE", 1)}
+    records[0]["entries"] += records.pop(half)["entries"]
+    page.write(records, tmp_path)
+    found = _read(tmp_path)
+    assert len(found.ids) == len(set(found.ids))
+    assert (tmp_path / "figures/line-2-ranking.svg").exists()
+
+
+def _cut(full: list[Record]) -> list[Record]:
+    """Killed when the first two workloads had their first round."""
+    last = next(i for i, r in enumerate(full) if r["record"] == "sample")
+    keep = [
+        r for r in full if r["record"] != "workload" or r["name"] in ("tutorial", "line-descent")
+    ]
+    timed = {r["entry"] for r in full[last : last + 8]}
+    done = ("header", "workload", "worker")
+    return [r for r in keep[: last + 4] if r["record"] in done or r["entry"] in timed]
+
+
+def test_a_run_that_was_cut_off_says_so_and_shows_the_rest(
+    full: list[Record], tmp_path: Path
+) -> None:
+    page.write(_cut(full), tmp_path)
+    found = _read(tmp_path)
+    assert "This run has no end" in found.text
+    assert "not reached" in found.text
+    assert found.tags["details"] == len(full[0]["entries"])
+
+
+def test_an_interrupted_run_says_so(full: list[Record], tmp_path: Path) -> None:
+    page.write([*full[:-1], runs.footer("interrupted")], tmp_path)
+    assert "This run was interrupted" in _read(tmp_path).text
+
+
+@pytest.mark.parametrize("machine", [{}, None, runs.MACHINE | {"gpus": [{"name": "H100"}]}])
+def test_a_header_alone_makes_a_page(tmp_path: Path, machine: Record | None) -> None:
+    page.write([runs.header([], machine=machine, suite=None)], tmp_path)
+    assert "This run has no entries" in _read(tmp_path).text
+    assert not list((tmp_path / "figures").iterdir())
+
+
+def test_a_check_has_verdicts_and_no_ranking(tmp_path: Path) -> None:
+    records = runs.run(("tutorial", "wide"), rounds=0)
+    page.write(runs.fail(records, "wide/torch-gelsy/cpu/1", "too far off"), tmp_path)
+    words = _read(tmp_path).text
+    assert "6 of 6 fits passed; none was timed." in words
+    assert "5 of 6 fits passed; none was timed." in words
+    assert "too far off" in words
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert "tutorial-predictions" in names
+    assert "tutorial-ranking" not in names
+
+
+def test_losses_that_are_zero_or_no_numbers_are_left_out(tmp_path: Path) -> None:
+    records = runs.run(("tutorial",), only=("torch-eager", "numpy-loop"))
+    fits = [record for record in records if record["record"] == "fit"]
+    fits[0]["train_losses"] = [1.0, 0.0, "nan", "inf", 0.5]
+    fits[0]["test_losses"] = fits[1]["test_losses"] = None
+    page.write(records, tmp_path)
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert "tutorial-train-loss" in names
+    assert "tutorial-test-loss" not in names
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write the report"):
+        page.write([runs.header([])], tmp_path / "file")

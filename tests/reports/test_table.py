@@ -1,0 +1,60 @@
+"""The results in a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from benchmarks.results import rows
+from benchmarks.runfile import Record
+from reports import table
+from tests.reports import runs
+
+
+def _shown(records: list[Record], width: int = 140) -> str:
+    out = io.StringIO()
+    table.show(rows(records), Console(file=out, width=width, color_system=None))
+    return out.getvalue().replace("\xa0", " ")
+
+
+def test_every_workload_has_its_answer_and_every_entry_its_line(full: list[Record]) -> None:
+    shown = _shown(full)
+    for row in rows(full):
+        assert row.backend in shown
+    assert "tensorflow-xla is the fastest that is right" in shown
+
+
+def test_what_failed_is_apart_with_its_reason(full: list[Record]) -> None:
+    (line,) = [line for line in _shown(full).splitlines() if "failed:" in line]
+    reason = "weights are off by 3.2e+01, bound 4.1e-09 (numerical)"
+    assert line.strip() == f"failed: tensorflow-cholesky: {reason}"
+
+
+def test_device_and_threads_are_columns_where_they_differ() -> None:
+    one = _shown(runs.run(("line",), rounds=3))
+    assert "line cpu, 1 thread" in one
+    assert "threads " not in one
+    assert "threads " in _shown(runs.run(("line",), rounds=3, threads=(1, 4)))
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_loses_nothing(full: list[Record], width: int) -> None:
+    shown = _shown(full, width)
+    assert max(map(len, shown.splitlines())) <= width
+    assert "…" not in shown
+
+
+def test_names_are_neither_markup_nor_escape_codes() -> None:
+    records = runs.run(("line",), only=("torch-gelsy",))
+    records[0]["entries"][0]["backend"] = "[red]x[/nope]\x1b[2J"
+    shown = _shown(records)
+    assert "[red]x[/nope]" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_check_shows_errors_without_times() -> None:
+    shown = _shown(runs.run(("line",), rounds=0))
+    assert "6 of 6 fits passed; none was timed." in shown
+    assert "✓" in shown
