@@ -30,6 +30,8 @@ class TensorFlowKeras(TensorFlowBackend):
 
         assert isinstance(method, GradientDescent)
         super().load(data, method)
+        # Keras keeps the learning rate and the losses in this dtype, whatever that of the model.
+        keras.config.set_floatx(self.X.dtype.name)
         with tf.device(self.device):
             self.train = tf.data.Dataset.from_tensors((self.X, self.y))
             self.test = tf.data.Dataset.from_tensors((self.X_test, self.y_test))

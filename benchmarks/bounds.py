@@ -24,7 +24,7 @@ _LAMBDA = 2.0
 
 def unit(dtype: np.dtype) -> float:
     """Unit round-off: 2**-24 for float32, 2**-53 for float64."""
-    return float(np.finfo(dtype).eps) / 2
+    return float(np.finfo(dtype).eps / 2)
 
 
 def rounding(n: int, u: float) -> float:

@@ -229,7 +229,10 @@ def _show_and_draw(records: list[Record], out: Path) -> None:
 def _draw(records: list[Record], out: Path) -> None:
     from reports import page
 
-    print(f"report: {page.write(records, out)}")
+    try:
+        print(f"report: {page.write(records, out)}")
+    except OSError as error:
+        raise UserError(f"cannot write the report to {out}: {error.strerror}") from error
 
 
 def main() -> NoReturn:

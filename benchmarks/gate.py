@@ -16,7 +16,7 @@ from scipy import stats
 from backends.base import Data, Fit, GradientDescent
 from benchmarks import bounds, reference, tutorial
 from benchmarks.bounds import Stability
-from benchmarks.problems import Problem, Tutorial
+from benchmarks.problems import Problem
 from benchmarks.reference import Conditioning, Solution, Trajectory
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -52,16 +52,23 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Descent:
+    """Gradient descent in float64, and how far from it a rounded one can be."""
+
+    method: GradientDescent
+    trajectory: Trajectory
+    bounds: bounds.DescentBounds
+    printed: dict[int, tuple[float, float]]  # epoch -> train and test loss, from a document
+
+
+@dataclass(frozen=True)
 class Reference:
     """All that the fits of one workload are judged by; made once."""
 
     problem: Problem
     solution: Solution
     conditioning: Conditioning
-    method: GradientDescent | None  # None for least squares
-    trajectory: Trajectory | None
-    descent: bounds.DescentBounds | None
-    printed: dict[int, tuple[float, float]]  # epoch -> train and test loss, from a document
+    descent: Descent | None  # None for least squares
 
     @property
     def truth(self) -> np.ndarray:
@@ -85,22 +92,16 @@ def prepare(workload: Workload, problem: Problem) -> Reference:
         UserError: the problem has no single solution, or the descent diverges.
     """
     solution = reference.least_squares(problem.data)
-    trajectory = descent = None
-    method = workload.method if isinstance(workload.method, GradientDescent) else None
-    if method is not None:
-        trajectory = reference.descent(problem.data, method)
+    descent = None
+    if isinstance(workload.method, GradientDescent):
+        trajectory = reference.descent(problem.data, workload.method)
         unit = bounds.unit(problem.data.X.dtype)
-        descent = bounds.descent(problem.data, method, trajectory, unit)
-    is_tutorial = workload.recipe == Tutorial() and method == WORKLOADS["tutorial"].method
-    return Reference(
-        problem=problem,
-        solution=solution,
-        conditioning=reference.conditioning(solution),
-        method=method,
-        trajectory=trajectory,
-        descent=descent,
-        printed=tutorial.PRINTED if is_tutorial else {},
-    )
+        allowed = bounds.descent(problem.data, workload.method, trajectory, unit)
+        original = WORKLOADS["tutorial"]
+        is_tutorial = (workload.recipe, workload.method) == (original.recipe, original.method)
+        printed = tutorial.PRINTED if is_tutorial else {}
+        descent = Descent(workload.method, trajectory, allowed, printed)
+    return Reference(problem, solution, reference.conditioning(solution), descent)
 
 
 def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
@@ -121,8 +122,8 @@ def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
             b = _coefficients(fit, ref)
             checks = (
                 _check_solver(b, ref, stability)
-                if ref.method is None
-                else _check_descent(b, fit, ref, ref.method)
+                if ref.descent is None
+                else _check_descent(b, fit, ref, ref.descent)
             )
         except _Malformed as error:
             return Verdict(False, str(error), None, None, ())
@@ -170,51 +171,43 @@ def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
     )
 
 
-def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, method: GradientDescent) -> list[Check]:
-    assert ref.trajectory is not None and ref.descent is not None  # `prepare` made both
-    data, last = ref.problem.data, ref.trajectory.iterates[-1]
-    losses = {"train": _numbers("train_losses", fit.train_losses, (method.epochs,))}
-    if len(data.y_test):
-        losses["test"] = _numbers("test_losses", fit.test_losses, (method.epochs,))
+def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) -> list[Check]:
+    data, method, allowed = ref.problem.data, descent.method, descent.bounds
+    path, last = descent.trajectory, descent.trajectory.iterates[-1]
+    train = _numbers("train_losses", fit.train_losses, (method.epochs,))
+    source = "running bound of the rounding errors of all steps"
+    if allowed.circling is not None:
+        source = f"one step, since rounding decides on signs from epoch {allowed.circling}"
     size = np.linalg.norm(last)
-    running = "running bound of the rounding errors of all steps"
-    if ref.descent.circling is not None:
-        running = f"one step, since rounding decides on signs from epoch {ref.descent.circling}"
+    error, bound = _relative(np.linalg.norm(b - last), size), _relative(allowed.coefficients, size)
     checks = [
-        _check(
-            "coefficients",
-            _relative(np.linalg.norm(b - last), size),
-            _relative(ref.descent.coefficients, size),
-            running,
-        )
+        _check("coefficients", error, bound, source),
+        _check_losses("train losses", train, path.train_losses, allowed.train_losses),
     ]
-    curves = {
-        "train": (ref.trajectory.train_losses, ref.descent.train_losses),
-        "test": (ref.trajectory.test_losses, ref.descent.test_losses),
-    }
-    if method.epochs:
-        checks += [_check_losses(side, found, *curves[side]) for side, found in losses.items()]
-        if "test" in losses:
-            checks.append(_check_last_loss(b, float(losses["test"][-1]), data, method))
-    if ref.printed:
-        checks.append(_check_printed(losses["train"], losses["test"], ref.printed))
+    if len(data.y_test):
+        test = _numbers("test_losses", fit.test_losses, (method.epochs,))
+        checks += [
+            _check_losses("test losses", test, path.test_losses, allowed.test_losses),
+            _check_last_loss(b, float(test[-1]), data, method),
+        ]
+        if descent.printed:
+            checks.append(_check_printed(train, test, descent.printed))
     if method.loss == "l1" and ref.problem.sigma == 0 and _steps_away(last, ref, method) <= 1:
         steps, source = _steps_away(b, ref, method), "in steps: lr mean|x| in weight, lr in bias"
         checks.append(_check("coefficients against the optimum", steps, 1.0, source))
-    if ref.problem.sigma > 0:
+    # Before it has converged, a right descent is not near the truth either.
+    if ref.problem.sigma > 0 and _check_truth(last, ref, 0.0).passed:
         widest = float(np.linalg.norm(ref.solution.triangle, 2))
-        # Before it has converged, a right descent is not near the truth either.
-        if _check_truth(last, ref, 0.0).passed:
-            checks.append(_check_truth(b, ref, widest * ref.descent.coefficients))
+        checks.append(_check_truth(b, ref, widest * allowed.coefficients))
     return checks
 
 
-def _check_losses(side: str, found: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> Check:
+def _check_losses(name: str, found: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> Check:
     """The epoch at which the losses use most of their bound, or exceed it most."""
     errors = np.abs(found - expected)
     worst = int(np.argmax(errors / np.maximum(allowed, np.finfo(float).tiny)))
     source = f"at epoch {worst}: running bound of the rounding errors of all steps until then"
-    return _check(f"{side} losses", errors[worst], allowed[worst], source)
+    return _check(name, errors[worst], allowed[worst], source)
 
 
 def _check_last_loss(b: np.ndarray, found: float, data: Data, method: GradientDescent) -> Check:
@@ -250,7 +243,7 @@ def _check(name: str, error: Any, bound: float, source: str) -> Check:
 
 
 def _relative(error: Any, size: Any) -> float:
-    """error / size; of a reference that is 0, only 0 is no error."""
+    """The ratio error / size; of a reference that is 0, only 0 is no error."""
     if size > 0:
         return float(error / size)
     return math.inf if error > 0 else 0.0

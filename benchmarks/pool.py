@@ -67,6 +67,7 @@ class Pool:
         seed: int = 0,
         plugins: Sequence[Path] = (),
         patience: float = 60.0,
+        memory_bytes: int | None = None,
     ) -> None:
         """Nothing is started yet.
 
@@ -76,9 +77,11 @@ class Pool:
             seed: for the data.
             plugins: files that define further backends.
             patience: seconds that a worker may take to answer.
+            memory_bytes: resident size at which a worker is killed; by default 80 % of what is
+                free when it starts.
         """
         self.folder, self.cores, self.seed = folder, list(cores), seed
-        self.plugins, self.patience = plugins, patience
+        self.plugins, self.patience, self.memory_bytes = plugins, patience, memory_bytes
         self.workers: dict[Home, Worker] = {}
         self._prepared: Prepared | None = None
         try:
@@ -110,7 +113,13 @@ class Pool:
     def _spawn(self, home: Home) -> Worker:
         name = re.sub(r"[^\w-]+", "", f"{home.backend}-{home.device}-{home.threads}")
         log = self.folder / "logs" / f"{len(self.workers):02d}-{name}.log"
-        worker = Worker(home, log, plugins=self.plugins, patience=self.patience)
+        worker = Worker(
+            home,
+            log,
+            plugins=self.plugins,
+            patience=self.patience,
+            memory_bytes=self.memory_bytes,
+        )
         self.workers[home] = worker
         return worker
 

@@ -50,7 +50,9 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         high, middle, low = (
             np.concatenate(parts) for parts in zip((carried, errors, rest), odd, strict=True)
         )
-    return (high + (middle + low))[0]
+    # The first two may cancel: what is left of them, and only then the rest.
+    total, error = two_sum(high[0], middle[0])
+    return total + (error + low[0])
 
 
 def _split(a: np.ndarray) -> Pair:

@@ -68,7 +68,7 @@ class Trajectory:
 
 def design(X: np.ndarray) -> np.ndarray:
     """A = [X, 1] in float64."""
-    return np.column_stack([X, np.ones(len(X))]).astype(np.float64, copy=False)
+    return np.column_stack([np.asarray(X, np.float64), np.ones(len(X))])
 
 
 def least_squares(data: Data) -> Solution:
@@ -88,7 +88,7 @@ def least_squares(data: Data) -> Solution:
     R = np.empty((0, p + 1))
     for rows in _blocks(len(data.y)):
         block = np.column_stack([design(data.X[rows]), data.y[rows]])
-        R = np.linalg.qr(np.vstack([R, block]), mode="r")
+        R = np.asarray(np.linalg.qr(np.vstack([R, block]), mode="r"))
     triangle, projected = R[:p, :p], R[:p, p]
     # Column scaling changes nothing in QR, so that it must not decide what is dependent either.
     lengths = np.linalg.norm(triangle, axis=0)
@@ -141,7 +141,7 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
         b, b_low = _renormalised(b, b_low, db)
         change = float(np.linalg.norm(db))
         if change <= _UNIT * np.linalg.norm(b):
-            return b * scale
+            return np.multiply(b, scale)
         if not change <= previous / 2:
             raise _DEPENDENT
         previous = change

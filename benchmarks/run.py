@@ -45,6 +45,7 @@ class Options:
     budget: float | None = 60.0  # seconds of measurement for all workloads; None: do not time
     patience: float = 60.0  # seconds that a worker may take to answer
     plugins: tuple[Path, ...] = ()
+    memory_bytes: int | None = None  # at which a worker is killed; None: 80 % of what is free
 
 
 def run(plan: Plan, options: Options, folder: Path, progress: Progress) -> None:
@@ -63,6 +64,7 @@ def run(plan: Plan, options: Options, folder: Path, progress: Progress) -> None:
             seed=options.seed,
             plugins=options.plugins,
             patience=options.patience,
+            memory_bytes=options.memory_bytes,
         )
         stack.enter_context(pool)
         outcome = "interrupted"

@@ -138,6 +138,6 @@ def of_kind(records: Iterable[Record], kind: str) -> list[Record]:
 def set_aside(folder: Path) -> None:
     """Rename a run file that is already in `folder`: what was measured is never overwritten."""
     old = folder / NAME
-    with suppress(FileNotFoundError, PermissionError):
+    with suppress(OSError):  # if it cannot be moved, it cannot be written either, and that is said
         taken = datetime.fromtimestamp(old.stat().st_mtime, UTC)
         old.rename(folder / f"run-{taken:%Y%m%d-%H%M%S}.jsonl")

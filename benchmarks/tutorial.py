@@ -1,4 +1,4 @@
-"""What the PyTorch tutorial printed: losses that a fit of the workload `tutorial` must give back."""
+"""What the PyTorch tutorial printed, and a fit of the workload `tutorial` must give back."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def sentence(rows: Sequence[Row]) -> str:
         word, interval = text.against(rest[0])
         second = f"next is {names[rest[0].entry]}, {word} ({interval})"
         return f"{name} is the fastest that is right, at {_time(first)} a fit; {second}."
-    return f"{name} is the fastest that is right{_lead(first)}."
+    return f"{name} is the fastest that is right: {_lead(first)}."
 
 
 def _untimed(rows: Sequence[Row]) -> str:
@@ -45,18 +45,19 @@ def _tie(tied: Sequence[Row], names: dict[str, str]) -> str:
         verdict = "share the first place: none can be told from the next"
     if any(text.is_baseline(row) for row in tied):
         return f"{shared} {verdict}, at about {_time(tied[0])} a fit."
-    return f"{shared} {verdict}{_lead(tied[0])}."
+    # Only the first one's lead: another's number may differ, ties or not.
+    return f"{shared} {verdict}; {names[tied[0].entry]} is {_lead(tied[0])}."
 
 
 def _lead(first: Row) -> str:
     """By how much the first leads the baseline."""
     word, interval = text.against(first)
     if not interval:
-        return f", at {_time(first)} a fit"
+        return f"at {_time(first)} a fit"
     baseline = text.line(first.baseline)
     if word == "cannot tell":
-        return f", but cannot be told from {baseline} directly ({interval})"
-    return f": {word.replace(' faster', '')} as fast as {baseline} ({interval})"
+        return f"not to be told from {baseline} round by round ({interval})"
+    return f"{word} than {baseline} ({interval})"
 
 
 def _time(row: Row) -> str:

@@ -130,12 +130,13 @@ def labels(rows: Iterable[Row]) -> dict[str, str]:
     result = {}
     for backend, same in of_backend.items():
         for row in same:
-            parts = [line(backend)]
+            parts = []
             if len({other.device for other in same}) > 1:
                 parts.append(line(row.device))
             if len({other.threads for other in same}) > 1:
                 parts.append(count(row.threads, "thread"))
-            result[row.entry] = ", ".join(parts)
+            where = f" ({', '.join(parts)})" if parts else ""
+            result[row.entry] = line(backend) + where
     return result
 
 

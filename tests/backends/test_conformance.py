@@ -40,6 +40,31 @@ CASES = [
 ]
 
 
+#: What a third fit is compared on.
+AGAIN = [workload for workload in CASES if workload.name in ("l1", "double")]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each backend, device, and case that the backend can be asked for."""
+    if "conforming" not in metafunc.fixturenames:
+        return
+    cases = {"workload": CASES, "again": AGAIN}
+    wanted = next((n for n in cases if n in metafunc.fixturenames), None)
+    gpus = [f"cuda:{number}" for number, _ in enumerate(machine.gpus())]
+    plugins = tuple(metafunc.config.getoption("--plugin"))
+    values, ids = [], []
+    for name, backend in registry.load(plugins).items():
+        for device in ["cpu", *gpus]:
+            if device.partition(":")[0] not in backend.devices:
+                continue
+            for case in cases[wanted] if wanted else [None]:
+                if case is None or case.method.kind in backend.methods:
+                    values.append(((name, device), case) if case else ((name, device),))
+                    ids.append("-".join([name, device, *([case.name] if case else [])]))
+    names = ["conforming", *([wanted] if wanted else [])]
+    metafunc.parametrize(names, values, ids=ids, indirect=["conforming"])
+
+
 @dataclass
 class Conforming:
     """A backend in its worker, which serves one case after another."""
@@ -49,8 +74,6 @@ class Conforming:
     pool: Pool
 
     def entry(self, workload: Workload) -> Entry:
-        if workload.method.kind not in self.backend.methods:
-            pytest.skip(f"{self.backend.name} does not solve {workload.method.kind}")
         return Entry(workload, self.backend, self.home)
 
     def first_fit(self, workload: Workload) -> FirstFit:
@@ -58,21 +81,31 @@ class Conforming:
 
 
 @pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[object, Conforming]]:
+    """The backends whose workers run already: starting a framework takes seconds."""
+    made: dict[object, Conforming] = {}
+    yield made
+    for conforming in made.values():
+        conforming.pool.close()
+
+
+@pytest.fixture
 def conforming(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Conforming]:
+    request: pytest.FixtureRequest,
+    started: dict[object, Conforming],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Conforming:
     name, device = request.param
-    plugins = tuple(request.config.getoption("--plugin"))
-    backend = registry.load(plugins)[name]
-    if missing := registry.missing(backend):
-        pytest.skip(missing)
-    cores = machine.usable_cores()
-    folder = tmp_path_factory.mktemp("conformance")
-    with Pool(folder, cores, plugins=plugins) as pool:
-        yield Conforming(backend, Home(name, device, threads=1), pool)
+    if request.param not in started:
+        plugins = tuple(request.config.getoption("--plugin"))
+        backend = registry.load(plugins)[name]
+        if missing := registry.missing(backend):
+            pytest.skip(missing)
+        pool = Pool(tmp_path_factory.mktemp(name), machine.usable_cores(), plugins=plugins)
+        started[request.param] = Conforming(backend, Home(name, device, threads=1), pool)
+    return started[request.param]
 
 
-@pytest.mark.parametrize("workload", CASES, ids=lambda workload: workload.name)
 def test_a_backend_fits_what_it_is_given(conforming: Conforming, workload: Workload) -> None:
     """Right by the gate, for float32 and float64, one workload after another in one process."""
     first = conforming.first_fit(workload)
@@ -87,13 +120,10 @@ def test_a_backend_fits_what_it_is_given(conforming: Conforming, workload: Workl
         assert first.fit["test_losses"] is None
 
 
-@pytest.mark.parametrize(
-    "workload", [w for w in CASES if w.name in ("l1", "double")], ids=lambda w: w.name
-)
-def test_a_fit_starts_afresh(conforming: Conforming, workload: Workload) -> None:
+def test_a_fit_starts_afresh(conforming: Conforming, again: Workload) -> None:
     """The third fit equals the first: nothing is carried over, and the data are untouched."""
-    entry = conforming.entry(workload)
-    first = np.array(conforming.first_fit(workload).fit["weight"])
+    entry = conforming.entry(again)
+    first = np.array(conforming.first_fit(again).fit["weight"])
     assert conforming.pool.sample(entry, 2) > 0
     assert conforming.pool.judge_last(entry).reason == ""
     last = conforming.pool.workers[conforming.home].ask("last")["fit"]["weight"]
@@ -102,7 +132,7 @@ def test_a_fit_starts_afresh(conforming: Conforming, workload: Workload) -> None
 
 def test_a_backend_reports_what_is_in_force(conforming: Conforming) -> None:
     """The readings come from the framework, and agree with what was asked for."""
-    workload = next(w for w in CASES if w.method.kind in conforming.backend.methods)
+    workload = next(w for w in reversed(CASES) if w.method.kind in conforming.backend.methods)
     description = conforming.first_fit(workload).description
     assert description["version"][0].isdigit()
     assert description["device"] == conforming.home.device

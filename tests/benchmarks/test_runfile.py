@@ -28,7 +28,7 @@ def test_what_is_written_is_read(written: Path) -> None:
     assert header["record"] == "header"
     assert sample == {"record": "sample", "entry": "a/b/cpu/1", "round": 0, "seconds": 0.25}
     assert fit["note"] == "Zoë 😀\n"
-    assert [float(x) for x in fit["weight"]][0] == 1.0
+    assert float(fit["weight"][0]) == 1.0
     assert np.isnan(float(fit["weight"][1]))
     assert float(fit["bias"]) == float("inf")
     assert read(written.parent) == read(written)

@@ -107,7 +107,7 @@ def test_a_worker_that_eats_memory_is_killed(loaded: Make) -> None:
 
 def test_nonsense_is_no_answer(loaded: Make) -> None:
     worker = loaded("hostile-babble")
-    with pytest.raises(WorkerFailed, match="no answer: \"{'ok': no\"") as caught:
+    with pytest.raises(WorkerFailed, match=r"is no answer: .*'ok': no") as caught:
         worker.ask("first")
     assert caught.value.kind == "nonsense"
     assert gone(worker)

@@ -24,7 +24,7 @@ def _steady(**seconds: float) -> list[Record]:
 
 def test_the_fastest_is_named_with_its_lead_over_the_baseline() -> None:
     said = _said(_steady(torch_gelsy=1e-3, sklearn_linear=5e-3, tensorflow_qr=9e-3))
-    lead = "5.00× as fast as sklearn-linear (5.00 to 5.00)"
+    lead = "5.00× faster than sklearn-linear (5.00 to 5.00)"
     assert said == f"torch-gelsy is the fastest that is right: {lead}."
 
 
@@ -38,7 +38,10 @@ def test_a_baseline_that_wins_is_compared_with_the_next() -> None:
 
 def test_a_tie_is_said_as_a_tie() -> None:
     said = _said(_steady(numpy_gelsd=1e-3, torch_gelsy=1e-3, sklearn_linear=4e-3))
-    assert said.startswith("numpy-gelsd and torch-gelsy cannot be told apart: 4.00× as fast")
+    assert said == (
+        "numpy-gelsd and torch-gelsy cannot be told apart; "
+        "numpy-gelsd is 4.00× faster than sklearn-linear (4.00 to 4.00)."
+    )
 
 
 def test_a_tie_with_the_baseline_claims_no_lead() -> None:

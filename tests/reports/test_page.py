@@ -251,8 +251,8 @@ def test_a_run_that_was_cut_off_says_so_and_shows_the_rest(
     assert found.tags["details"] == len(full[0]["entries"])
 
 
-def test_an_interrupted_run_says_so(full: list[Record], tmp_path: Path) -> None:
-    page.write([*full[:-1], runs.footer("interrupted")], tmp_path)
+def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
+    page.write([*runs.run(("line",))[:-1], runs.footer("interrupted")], tmp_path)
     assert "This run was interrupted" in _read(tmp_path).text
 
 

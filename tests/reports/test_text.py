@@ -93,6 +93,6 @@ def test_labels_name_what_tells_entries_apart_and_nothing_else(row: Row) -> None
     four = replace(row, backend="b", entry="3", threads=4, device="cuda:0")
     assert text.labels([plain, one, four]) == {
         "1": "a",
-        "2": "b, cpu, 1 thread",
-        "3": "b, cuda:0, 4 threads",
+        "2": "b (cpu, 1 thread)",
+        "3": "b (cuda:0, 4 threads)",
     }

@@ -1,0 +1,155 @@
+"""A run end to end: right backends are timed and ranked, all others say what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from backends import registry
+from benchmarks import machine, plan, results, runfile
+from benchmarks.plan import Plan
+from benchmarks.progress import Progress
+from benchmarks.results import Row
+from benchmarks.run import Options, run
+from benchmarks.workloads import select
+
+PLUGINS = tuple((Path(__file__).parents[1] / "plugins").glob("*.py"))
+
+
+def make_plan(workloads: str, backends: Sequence[str], plugins: Sequence[Path] = ()) -> Plan:
+    return plan.make(
+        select(workloads.split(",")),
+        plan.choose_backends(backends, registry.load(tuple(plugins))),
+        ["cpu"],
+        n_cores=len(machine.usable_cores()),
+        n_gpus=0,
+        threads=1,
+        available_bytes=psutil.virtual_memory().available,
+    )
+
+
+def rows_of(made: Plan, folder: Path, **options: object) -> dict[str, Row]:
+    """Run a plan; its rows by `workload/backend`."""
+    settings = Options(["test"], machine.usable_cores(), **options)  # type: ignore[arg-type]
+    with Progress() as progress:
+        run(made, settings, folder, progress)
+    rows = results.rows(runfile.read(folder))
+    return {f"{row.workload}/{row.backend}": row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+    """All wrong and hostile plug-ins beside two right backends, in one run."""
+    made = make_plan(
+        "line,line-descent", ["wrong-*", "hostile-*", "loud", "numpy-*"], plugins=PLUGINS
+    )
+    folder = tmp_path_factory.mktemp("hostile")
+    return rows_of(made, folder, budget=2.0, patience=3.0, plugins=PLUGINS, memory_bytes=1 << 30)
+
+
+@pytest.mark.parametrize("name", ["line/numpy-gelsd", "line/loud", "line-descent/numpy-loop"])
+def test_right_rows_are_unaffected_by_hostile_ones(hostile: dict[str, Row], name: str) -> None:
+    row = hostile[name]
+    assert row.passed
+    assert row.reason == ""
+    assert row.rank
+    assert row.samples >= 3
+    assert row.seconds_low <= row.seconds_median <= row.seconds_high
+    assert 0 < row.weight_error <= row.bound
+
+
+REASONS = {
+    "line/wrong-sign": "coefficients are off by",
+    "line/wrong-thousandth": "coefficients are off by",
+    "line/wrong-nan": "NaN or infinite",
+    "line/wrong-split": "coefficients are off by",
+    "line/wrong-truth": "coefficients are off by",
+    "line/wrong-dtype": "dtype is 'float64', not 'float32'",
+    "line/wrong-threads": "threads is 64, not 1",
+    "line/wrong-words": "ValueError: could not convert string to float",
+    "line/wrong-later": "coefficients are off by",
+    "line-descent/wrong-epochs": "train_losses has shape (0,) and not (100,)",
+    "line/hostile-hang": "did not answer within 3 s",
+    "line/hostile-exit": "exited with status 0 in the middle of its work",
+    "line/hostile-hoard": "used more than 1.0 GiB of memory",
+    "line/hostile-babble": "wrote something that is no answer",
+    "line/hostile-raise": "ValueError: singular matrix | of <b>doom</b>",
+    "line/hostile-later": "was killed by SIGKILL",
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), REASONS.items())
+def test_a_wrong_row_says_what_happened(hostile: dict[str, Row], name: str, reason: str) -> None:
+    row = hostile[name]
+    assert not row.passed
+    assert row.status == "failed"
+    assert reason in row.reason
+    assert "\n" not in row.reason
+    assert row.rank == ""
+    assert row.ratio is None
+
+
+def test_every_hostile_plugin_is_tested(hostile: dict[str, Row]) -> None:
+    assert {name for name, row in hostile.items() if not row.passed} == set(REASONS)
+
+
+@pytest.fixture(scope="module")
+def three_families(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Torch, TensorFlow and closed form on small workloads, in little time."""
+    backends = ["torch-eager", "torch-cholesky", "tensorflow-xla", "sklearn-linear", "numpy-*"]
+    folder = tmp_path_factory.mktemp("run")
+    rows_of(make_plan("line-descent,line,500x3:float64", backends), folder, budget=3.0)
+    return folder
+
+
+def test_all_families_are_fitted_timed_and_ranked(three_families: Path) -> None:
+    rows = results.rows(runfile.read(three_families))
+    assert {row.workload for row in rows} == {"line-descent", "line", "500x3:float64"}
+    assert {row.framework for row in rows} == {"torch", "tensorflow", "sklearn", "numpy"}
+    for row in rows:
+        assert row.passed, row.reason
+        assert row.samples > 0
+        assert row.baseline == (
+            "torch-eager" if row.workload == "line-descent" else "sklearn-linear"
+        )
+        assert row.ratio_low <= row.ratio <= row.ratio_high
+        assert min(row.import_seconds, row.transfer_seconds, row.compile_seconds) > 0
+
+
+def test_samples_come_in_rounds_of_fresh_order(three_families: Path) -> None:
+    """No entry is sampled twice in a round, and the rounds differ in their order."""
+    records = runfile.read(three_families)
+    orders: dict[int, list[str]] = {}
+    for sample in runfile.of_kind(records, "sample"):
+        if sample["entry"].startswith("line/"):
+            orders.setdefault(sample["round"], []).append(sample["entry"])
+    assert len(orders) > 10
+    assert all(len(set(order)) == len(order) for order in orders.values())
+    full = {tuple(order) for order in orders.values() if len(order) == len(orders[0])}
+    assert len(full) > 3
+
+
+def test_the_budget_is_kept_and_the_data_are_removed(three_families: Path) -> None:
+    records = runfile.read(three_families)
+    measured = sum(s["seconds"] * s["fits"] for s in runfile.of_kind(records, "sample"))
+    assert measured <= 3.0
+    assert not (three_families / "data").exists()
+    [footer] = runfile.of_kind(records, "footer")
+    assert footer["outcome"] == "complete"
+
+
+def test_every_entry_gets_the_same_bytes(three_families: Path) -> None:
+    records = runfile.read(three_families)
+    sent = {name: record["sha256"] for name, record in results.workloads(records).items()}
+    fits = runfile.of_kind(records, "fit")
+    assert fits
+    assert all(fit["sha256"] == sent[fit["entry"].rsplit("/", 3)[0]] for fit in fits)
+
+
+def test_check_judges_and_does_not_time(tmp_path: Path) -> None:
+    rows = rows_of(make_plan("line", ["numpy-gelsd", "sklearn-linear"]), tmp_path, budget=None)
+    assert [row.status for row in rows.values()] == ["not timed", "not timed"]
+    assert all(row.passed and row.samples == 0 for row in rows.values())
