@@ -31,6 +31,11 @@ class Entry:
         home = self.home
         return f"{self.workload.name}/{home.backend}/{home.device}/{home.threads}"
 
+    @property
+    def known_failure(self) -> str:
+        """Why it is known to fail the gate; empty if it is not."""
+        return self.backend.known_failures.get(self.workload.name, "")
+
     def to_json(self) -> dict[str, object]:
         """As it stands in the header of a run file."""
         return {
@@ -39,6 +44,7 @@ class Entry:
             **asdict(self.home),
             "framework": self.backend.framework.partition(".")[0],
             "algorithm": self.backend.algorithm,
+            "known_failure": self.known_failure,
         }
 
 

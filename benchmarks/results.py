@@ -54,6 +54,7 @@ class Row:
     times: dict[int, float]  # round -> seconds per fit
     fit: Record | None  # the `fit` record
     checks: list[dict[str, Any]]  # of the verdict
+    known_failure: str  # why it is known to fail; empty if it is not
 
 
 #: The columns of `export`, in order.
@@ -87,6 +88,8 @@ def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
     verdict = refused or (verdicts[0] if verdicts else None)
     passed = bool(verdict and verdict["passed"] and not failures)
     reason = failures[0]["reason"] if failures else verdict["reason"] if verdict else "not reached"
+    if refused and entry["known_failure"]:
+        reason += f"; known: {entry['known_failure']}"
     typical = estimates.median(list(times.values())) if times else None
     fit = fits[0] if fits else None
     workers = {r["worker"]: r for r in of_kind(records, "worker")}
@@ -101,7 +104,7 @@ def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
         status = "not timed"
     return {
         **{key: entry[key] for key in ("workload", "backend", "device", "threads")},
-        **{key: entry[key] for key in ("entry", "framework", "algorithm")},
+        **{key: entry[key] for key in ("entry", "framework", "algorithm", "known_failure")},
         "passed": passed,
         "reason": "" if passed else reason,
         "status": status,

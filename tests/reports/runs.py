@@ -93,6 +93,7 @@ def entry(workload: str, backend: str, device: str = "cpu", threads: int = 1) ->
         "threads": threads,
         "framework": framework,
         "algorithm": f"the algorithm of {backend}, in words",
+        "known_failure": "",
     }
 
 
