@@ -65,7 +65,7 @@ def run(
     backends: Backends = None,
     devices: Devices = "all",
     threads: Threads = None,
-    budget: Annotated[str, typer.Option(help="Time to measure for, all in all.")] = "60s",
+    budget: Annotated[str, typer.Option(help="Time to measure for, all in all.")] = "45s",
     seed: Seed = 0,
     out: Out = Path("reports/latest"),
     plugin: Plugin = None,

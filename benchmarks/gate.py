@@ -158,15 +158,13 @@ def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[C
 
 def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
     """Chi-squared of the distance from the truth; `numerical` bounds ||A (b_hat - b_ref)||."""
-    y, sigma = ref.problem.data.y, ref.problem.sigma
-    # Rounding the targets to their dtype is noise as well, if little.
-    noise = math.hypot(sigma, ref.unit * float(np.abs(y).max()))
-    statistic = float(np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / noise) ** 2
+    sigma = ref.problem.sigma
+    statistic = float(np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / sigma) ** 2
     largest = float(stats.chi2.isf(SIGNIFICANCE, len(b)))
     return _check(
         "coefficients against the truth",
         statistic,
-        (math.sqrt(largest) + numerical / noise) ** 2,
+        (math.sqrt(largest) + numerical / sigma) ** 2,
         f"chi-squared with {len(b)} degrees of freedom, at {SIGNIFICANCE:g}",
     )
 

@@ -118,18 +118,18 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     Iterative refinement of the augmented system r + A b = y, A'r = 0 (Björck, BIT 7, 1967;
     Higham, *Accuracy and Stability of Numerical Algorithms*, 20.5). Its two residuals are
-    computed in higher precision, and r and b kept as unevaluated sums of two float64 vectors: the
+    computed in higher precision, and r is kept as an unevaluated sum of two float64 vectors: the
     error in A'r is amplified by kappa**2.
     """
     # Scaling by powers of 2 is exact, and makes columns of all magnitudes equally welcome.
     scale = 2.0 ** -np.round(np.log2(np.linalg.norm(A, axis=0)))
     A = A * scale
     Q, R = np.linalg.qr(A)
-    b, b_low = np.zeros(A.shape[1]), np.zeros(A.shape[1])
+    b = np.zeros(A.shape[1])
     r, r_low = np.zeros(len(y)), np.zeros(len(y))
     previous = math.inf
     while True:
-        f = _first_residual(A, y, r, r_low, b, b_low)
+        f = _first_residual(A, y, r, r_low, b)
         # Column by column: what is summed in higher precision is never more than two columns.
         both = np.concatenate([r, r_low])
         g = np.array([-dot(np.tile(column, 2), both) for column in A.T])
@@ -138,7 +138,7 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
         projected = Q.T @ f
         db = solve_triangular(R, projected - h)
         r, r_low = _renormalised(r, r_low, f + Q @ (h - projected))
-        b, b_low = _renormalised(b, b_low, db)
+        b = b + db
         change = float(np.linalg.norm(db))
         if change <= _UNIT * np.linalg.norm(b):
             return np.multiply(b, scale)
@@ -148,13 +148,13 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _first_residual(
-    A: np.ndarray, y: np.ndarray, r: np.ndarray, r_low: np.ndarray, b: np.ndarray, b_low: np.ndarray
+    A: np.ndarray, y: np.ndarray, r: np.ndarray, r_low: np.ndarray, b: np.ndarray
 ) -> np.ndarray:
-    """Y - (r + r_low) - A (b + b_low), in higher precision."""
-    factors = np.concatenate([[1.0, -1.0, -1.0], -b, -b_low])[:, None]
+    """The residual y - (r + r_low) - A b, in higher precision."""
+    factors = np.concatenate([[1.0, -1.0, -1.0], -b])[:, None]
     return np.concatenate(
         [
-            dot(np.vstack([y[rows], r[rows], r_low[rows], A[rows].T, A[rows].T]), factors)
+            dot(np.vstack([y[rows], r[rows], r_low[rows], A[rows].T]), factors)
             for rows in _blocks(len(y))
         ]
     )

@@ -42,7 +42,7 @@ class Options:
     command: Sequence[str]
     cores: Sequence[int]  # to measure on
     seed: int = 0
-    budget: float | None = 60.0  # seconds of measurement for all workloads; None: do not time
+    budget: float | None = 45.0  # seconds of measurement for all workloads; None: do not time
     patience: float = 60.0  # seconds that a worker may take to answer
     plugins: tuple[Path, ...] = ()
     memory_bytes: int | None = None  # at which a worker is killed; None: 80 % of what is free

@@ -136,6 +136,7 @@ class Worker:
         """
         if self.failed:
             raise self.failed
+        self._signal(signal.SIGCONT)
         try:
             self._requests.write(json.dumps({"do": do, **fields}).encode() + b"\n")
         except BrokenPipeError:
@@ -153,8 +154,13 @@ class Worker:
         )
 
     def receive(self, patience: float | None = None) -> dict[str, Any]:
-        """Wait for the answer to the last request; raises as `ask` does."""
+        """Wait for the answer to the last request; raises as `ask` does.
+
+        From then until the next request the worker is stopped: a thread pool that spins for more
+        work would slow down whoever is measured meanwhile, by several times.
+        """
         line = self._line(patience or self.patience)
+        self._signal(signal.SIGSTOP)
         try:
             answer = json.loads(line)
             ok = answer["ok"]
@@ -167,6 +173,7 @@ class Worker:
 
     def close(self) -> None:
         """Stop the process, politely if it is idle; safe to call twice."""
+        self._signal(signal.SIGCONT)
         with suppress(OSError):
             if not self._requests.closed:
                 self._requests.write(b'{"do": "stop"}\n')
@@ -222,10 +229,14 @@ class Worker:
         return self.failed
 
     def _kill(self) -> None:
-        # The whole session: frameworks start helpers of their own.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # To its whole session: frameworks start helpers of their own.
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
 
 
 def start_all(

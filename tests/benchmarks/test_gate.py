@@ -151,11 +151,22 @@ def test_state_in_which_the_tutorial_ended_passes() -> None:
     assert verdict.passed, verdict.reason
 
 
-@pytest.mark.parametrize("samples", [50, 1000])
+def test_sums_in_the_worst_order_pass() -> None:
+    """One term after the other in float32: right, if as rounded as it gets."""
+    ref = prepared("20000x3")
+    A, y = ones(ref.problem.data.X), ref.problem.data.y
+    gram = np.cumsum(A[:, :, None] * A[:, None, :], axis=0)[-1]
+    b = np.linalg.solve(gram, np.cumsum(A * y[:, None], axis=0)[-1])
+    verdict = gate.judge(Fit(b[:-1], float(b[-1])), ref, "normal equations")
+    assert verdict.passed, verdict.reason
+
+
+@pytest.mark.parametrize("samples", [20, 1000])
 @pytest.mark.parametrize("loss", ["l1", "squared"])
+@pytest.mark.parametrize("rate", [0.03, 0.001])  # in small steps rounding adds up most
 @pytest.mark.parametrize("seed", range(3))
-def test_other_descents_pass(samples: int, loss: Any, seed: int) -> None:
-    method = GradientDescent(loss, 0.03, 150, (0.0,) * 3, 0.5)
+def test_other_descents_pass(samples: int, loss: Any, rate: float, seed: int) -> None:
+    method = GradientDescent(loss, rate, 300, (-0.1, 0.3, 0.7), 0.5)
     recipe = Synthetic(samples, 3, sigma=0.5)
     problem = recipe.make(seed)
     ref = gate.prepare(Workload("w", "", recipe, method), problem)
@@ -407,6 +418,12 @@ def test_hostile_values_are_refused_with_a_reason(name: str, field: str, value: 
     verdict = judged(name, replace(right(name), **wrong))
     assert not verdict.passed
     assert field in verdict.reason or verdict.checks
+
+
+@pytest.mark.filterwarnings("error")
+def test_absurdly_large_values_fail_quietly() -> None:
+    for name in ("line", "line-descent"):
+        assert not judged(name, replace(right(name), weight=np.array([1e308]))).passed
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
