@@ -90,7 +90,8 @@ class NumpyGelsd(NumpyBackend):
 
     name = "numpy-gelsd"
     methods = ("least squares",)
-    algorithm = "LAPACK gelsd (SVD, divide and conquer) of [X 1]"
+    # NumPy has its own gelsd for doubles only, and rounds the result.
+    algorithm = "LAPACK gelsd (SVD, divide and conquer) of [X 1], always in float64 inside"
 
     def fit(self) -> Fit:
         X, y = self.data.X, self.data.y

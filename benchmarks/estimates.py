@@ -1,31 +1,55 @@
 """From samples to a typical time and to a ratio, each with its interval.
 
 Everything is paired: two entries are compared through the rounds in which both were timed, so
-that a machine that slows down for a second slows both.
+that a machine that slows down for a second slows both. What is left is of two kinds, and an
+interval has to hold for both:
+
+- *within* a process, rounds scatter, and neighbouring rounds scatter together. So the rounds of
+  one process are cut into `BLOCKS` consecutive blocks, and medians of blocks are what varies;
+- *between* processes of the same program there is a difference that lasts as long as they live
+  (memory layout, where the threads landed): about `PROCESS_SPREAD`. With several replicate
+  processes it is estimated from them as well; with one it has to be assumed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
-#: Below this many samples no interval is computed from their spread ...
+BLOCKS = 10
+#: Standard deviation of log time between processes of one program, as it is usually found ...
+PROCESS_SPREAD = 0.006
+#: ... and how many processes' worth of evidence that is taken to be.
+PRIOR_FREEDOM = 6
+#: Below this many rounds no interval is computed from their scatter ...
 FEWEST = 3
-#: ... and a ratio is taken to be known within this factor, which is more than these machines
-#: were seen to drift within one run.
+#: ... and a time or ratio is taken to be known within this factor, which is more than a machine
+#: was seen to drift within one run.
 DRIFT = 2.0
 
 Comparison = Literal["faster", "slower", "cannot tell"]
 
 
+class Sample(NamedTuple):
+    """One timed sample of an entry."""
+
+    replicate: int  # which of the entry's processes
+    seconds: float  # per fit
+
+
+#: The samples of one entry by the number of their round.
+Rounds = Mapping[int, Sample]
+
+
 @dataclass(frozen=True)
 class Estimate:
-    """A positive quantity and the interval that holds it with 95 % confidence."""
+    """A positive quantity and an interval that holds it with the confidence asked for."""
 
     value: float
     low: float
@@ -37,37 +61,100 @@ class Estimate:
             return "faster"
         return "slower" if self.low > 1 else "cannot tell"
 
+    @property
+    def precision(self) -> float:
+        """Half the width of the interval, relative to the value."""
+        return (self.high - self.low) / (2 * self.value)
 
-def median(values: Sequence[float]) -> Estimate:
-    """The median and a distribution-free interval for it.
 
-    The interval is made of order statistics: the number of samples below the true median is
-    binomial with p = 1/2 (Conover, *Practical Nonparametric Statistics*, 3.2). Where too few
-    samples exist for 95 % it is their whole range; for fewer than `FEWEST`, that factor `DRIFT`
-    to either side.
+def typical(rounds: Rounds, confidence: float = CONFIDENCE) -> Estimate:
+    """The median time of one fit, in seconds.
 
     Raises:
-        ValueError: no values.
+        ValueError: no samples.
     """
-    if not values:
+    if not rounds:
         raise ValueError("no samples")
-    ordered = np.sort(np.asarray(values, dtype=float))
-    middle = float(np.median(ordered))
-    n = len(ordered)
-    if n < FEWEST:
-        return Estimate(middle, middle / DRIFT, middle * DRIFT)
-    # ppf is the first count whose tail reaches the risk; one less is the last that does not.
-    first = max(int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)) - 1, 0)
-    return Estimate(middle, float(ordered[first]), float(ordered[n - 1 - first]))
+    order = sorted(rounds)
+    processes = [rounds[r].replicate for r in order]
+    return _estimate([math.log(rounds[r].seconds) for r in order], [processes], confidence)
 
 
-def ratio(times: Mapping[int, float], baseline: Mapping[int, float]) -> Estimate | None:
+def ratio(times: Rounds, baseline: Rounds, confidence: float = CONFIDENCE) -> Estimate | None:
     """How many times the baseline's time, from the rounds in which both were timed.
 
-    Both map a round to the seconds of one fit in it. The value is the median of the rounds'
-    ratios. Returns None where no round has both.
+    Returns:
+        The median of the ratios within rounds, with its interval; None where no round has both.
     """
-    rounds = sorted(times.keys() & baseline.keys())
-    if not rounds:
+    both = sorted(times.keys() & baseline.keys())
+    if not both:
         return None
-    return median([times[r] / baseline[r] for r in rounds])
+    logs = [math.log(times[r].seconds / baseline[r].seconds) for r in both]
+    sides = [[side[r].replicate for r in both] for side in (times, baseline)]
+    return _estimate(logs, sides, confidence)
+
+
+def simultaneous(n_entries: int, confidence: float = CONFIDENCE) -> float:
+    """The confidence for each pair with which all pairs of that many entries hold together.
+
+    Bonferroni's correction: the risk is shared out equally among the pairs, which is right
+    whatever the pairs have in common.
+    """
+    return 1 - (1 - confidence) / max(math.comb(n_entries, 2), 1)
+
+
+def _estimate(logs: Sequence[float], sides: Sequence[Sequence[int]], confidence: float) -> Estimate:
+    """Median and interval of log times (one side) or of log ratios (two sides).
+
+    Args:
+        logs: one value a round, in their order.
+        sides: for each side, the process that gave its sample in each of the rounds.
+        confidence: of the interval.
+    """
+    values = np.asarray(logs)
+    centre = float(np.median(values))
+    if len(values) < FEWEST:
+        return _interval(centre, math.log(DRIFT))
+    blocks = [float(np.median(block)) for block in np.array_split(values, min(BLOCKS, len(values)))]
+    within = _Variance(float(np.var(blocks, ddof=1)) / len(blocks), len(blocks) - 1)
+    between = _sum([_between(values, np.asarray(side)) for side in sides])
+    # The medians of processes scatter because rounds do as well: with replicates, `between` holds
+    # most of `within` already. Where a process is alone, it holds nothing of it.
+    alone = all(len(set(side)) == 1 for side in sides)
+    total = _sum([within, between]) if alone else max(within, between)
+    quantile = float(stats.t.ppf((1 + confidence) / 2, total.freedom))
+    return _interval(centre, quantile * math.sqrt(total.value))
+
+
+class _Variance(NamedTuple):
+    """The variance of an estimate, and the degrees of freedom with which it is known."""
+
+    value: float
+    freedom: float
+
+
+def _between(values: np.ndarray, processes: np.ndarray) -> _Variance:
+    """What the choice of processes on one side contributes.
+
+    The variance between the processes' medians is moderated by `PROCESS_SPREAD`, which counts
+    as much as `PRIOR_FREEDOM` further processes: two or three processes alone say too little
+    (Smyth 2004, *Linear models and empirical Bayes methods*, section 3).
+    """
+    names = np.unique(processes)
+    medians = [float(np.median(values[processes == name])) for name in names]
+    own = len(names) - 1
+    squares = float(np.var(medians)) * len(names)
+    freedom = PRIOR_FREEDOM + own
+    moderated = (PRIOR_FREEDOM * PROCESS_SPREAD**2 + squares) / freedom
+    return _Variance(moderated / len(names), freedom)
+
+
+def _sum(variances: Sequence[_Variance]) -> _Variance:
+    """Of independent ones, with Satterthwaite's degrees of freedom."""
+    total = sum(variance.value for variance in variances)
+    weight = sum(variance.value**2 / variance.freedom for variance in variances)
+    return _Variance(total, total**2 / weight)
+
+
+def _interval(centre: float, reach: float) -> Estimate:
+    return Estimate(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))

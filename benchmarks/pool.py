@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from backends.base import Fit
 from backends.worker import ARRAYS, method_to_json, sha256
@@ -145,7 +146,9 @@ class Pool:
                 np.save(folder / f"{name}.npy", getattr(problem.data, name))
         except OSError as error:
             raise UserError(f"cannot write the data to {folder}: {error.strerror}") from error
-        reference = gate.prepare(workload, problem)
+        # One thread: on matrices of this size LAPACK's QR gets slower with several, not faster.
+        with threadpool_limits(1):
+            reference = gate.prepare(workload, problem)
         digest = sha256(problem.data)
         self._prepared = Prepared(workload, problem, folder.resolve(), digest, reference)
         return self._prepared

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from benchmarks import estimates
-from benchmarks.estimates import Estimate
+from benchmarks.estimates import Estimate, Sample
 from benchmarks.runfile import Record, of_kind
 
 #: What the others are compared with, if it passed: what most people use today, per method.
@@ -20,7 +20,8 @@ Status = Literal["passed", "failed", "absent", "not timed"]
 class Row:
     """One entry of a run. Times are seconds; None stands for "not measured".
 
-    `ratio` is the time of one fit over that of the baseline, both from the same rounds.
+    `ratio` is the time of one fit over that of the baseline, both from the same rounds; the
+    intervals of all pairs of a workload hold together (see `estimates.simultaneous`).
     """
 
     workload: str
@@ -51,7 +52,7 @@ class Row:
     status: Status
     rank: str  # "1", "2=" where it cannot be told from its neighbour, "" if not ranked
     once_seconds: float | None  # import, device start, transfer and first fit together
-    times: dict[int, float]  # round -> seconds per fit
+    times: dict[int, Sample]  # by round
     fit: Record | None  # the `fit` record
     checks: list[dict[str, Any]]  # of the verdict
     known_failure: str  # why it is known to fail; empty if it is not
@@ -83,14 +84,14 @@ def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
         return [r for r in of_kind(records, kind) if r["entry"] == entry["entry"]]
 
     fits, verdicts, failures = mine("fit"), mine("verdict"), mine("failure")
-    times = {s["round"]: s["seconds"] for s in mine("sample")}
+    times = {s["round"]: Sample(s["replicate"], s["seconds"]) for s in mine("sample")}
     refused = next((v for v in verdicts if not v["passed"]), None)
     verdict = refused or (verdicts[0] if verdicts else None)
     passed = bool(verdict and verdict["passed"] and not failures)
     reason = failures[0]["reason"] if failures else verdict["reason"] if verdict else "not reached"
     if refused and entry["known_failure"]:
         reason += f"; known: {entry['known_failure']}"
-    typical = estimates.median(list(times.values())) if times else None
+    typical = estimates.typical(times) if times else None
     fit = fits[0] if fits else None
     workers = {r["worker"]: r for r in of_kind(records, "worker")}
     worker = workers.get(fit["worker"], {}) if fit else {}
@@ -130,15 +131,18 @@ def _ranked(made: list[dict[str, Any]], records: Sequence[Record]) -> list[Row]:
     timed = [row for row in made if row["status"] == "passed"]
     timed.sort(key=lambda row: row["seconds_median"])
     baseline = _baseline(timed, records)
+    confidence = estimates.simultaneous(len(timed))
     names = _short_names(timed)
-    ranks = _ranks(timed)
+    ranks = _ranks(timed, confidence)
     others = [row for row in made if row["status"] != "passed"]
     others.sort(key=lambda row: ("not timed", "failed", "absent").index(row["status"]))
     result: list[Row] = []
     for row in timed + others:
         against: Estimate | None = None
-        if baseline and row["status"] == "passed":
-            against = estimates.ratio(row["times"], baseline["times"])
+        if row is baseline:
+            against = Estimate(1.0, 1.0, 1.0)
+        elif baseline and row["status"] == "passed":
+            against = estimates.ratio(row["times"], baseline["times"], confidence)
         result.append(
             Row(
                 **row,
@@ -173,13 +177,13 @@ def _short_names(timed: list[dict[str, Any]]) -> dict[str, str]:
     }
 
 
-def _ranks(timed: list[dict[str, Any]]) -> dict[str, str]:
+def _ranks(timed: list[dict[str, Any]], confidence: float) -> dict[str, str]:
     """Places by speed; neighbours that cannot be told apart share the first one's place."""
     ranks: dict[str, str] = {}
     place = 0
     for index, row in enumerate(timed):
         above = timed[index - 1] if index else None
-        against = estimates.ratio(row["times"], above["times"]) if above else None
+        against = estimates.ratio(row["times"], above["times"], confidence) if above else None
         if above and against and against.against_one() == "cannot tell":
             ranks[above["entry"]] = ranks[row["entry"]] = f"{place}="
         else:
