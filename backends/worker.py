@@ -6,7 +6,7 @@ framework of its backend, and nothing else.
 
 | request `do` | fields                                | answer |
 | ------------ | ------------------------------------- | ------ |
-| start        | backend, plugins, device, threads     | import_seconds, start_seconds |
+| start        | backend, plugins, device, threads, (extra_work) | import_seconds, start_seconds |
 | load         | folder, method                        | sha256, transfer_seconds |
 | pin          | cores                                 | cores (in force, or null) |
 | first        |                                       | seconds, fit, description |
@@ -97,8 +97,18 @@ class Worker:
     backend: Backend
     fit: Fit
 
-    def start(self, backend: str, plugins: list[str], device: str, threads: int) -> dict[str, Any]:
+    extra_work = 0.0
+
+    def start(
+        self,
+        backend: str,
+        plugins: list[str],
+        device: str,
+        threads: int,
+        extra_work: float = 0.0,
+    ) -> dict[str, Any]:
         """Import the framework, then make the device ready."""
+        self.extra_work = extra_work
         made = registry.load(tuple(Path(path) for path in plugins))[backend]
         began = time.perf_counter()
         try:
@@ -138,6 +148,8 @@ class Worker:
         began = time.perf_counter()
         self.fit = self.backend.fit()
         seconds = time.perf_counter() - began
+        if self.extra_work:
+            self.backend.fit = _slowed(self.backend.fit, self.extra_work)  # type: ignore[method-assign]
         # What is alive now stays: the collector need not look at a framework again and again.
         gc.collect()
         gc.freeze()
@@ -188,6 +200,37 @@ def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> d
         traceback.print_exc()
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return {"ok": False, "kind": "error", "reason": text[:500]}
+
+
+def _slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:
+    """`fit`, and after it arithmetic that takes `extra_work` times as long.
+
+    The arithmetic is a number of steps, fixed here once, and not a span of time: it is slowed
+    down by whatever slows down the machine, as a real regression is.
+    """
+    numbers = np.linspace(0, 1, 256)
+
+    def work(steps: int) -> None:
+        for _ in range(steps):
+            np.dot(numbers, numbers)
+
+    def fastest(call: Callable[[], object]) -> float:
+        times = []
+        for _ in range(20):
+            began = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - began)
+        return sorted(times)[5]
+
+    fit()
+    steps = round(extra_work * fastest(fit) / fastest(lambda: work(1000)) * 1000)
+
+    def slowed() -> Fit:
+        result = fit()
+        work(steps)
+        return result
+
+    return slowed
 
 
 def _die_with_parent() -> None:

@@ -17,6 +17,8 @@ from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
     from benchmarks.plan import Plan
+    from benchmarks.resume import Earlier
+    from benchmarks.run import Options
     from benchmarks.runfile import Record
 
 app = typer.Typer(
@@ -70,11 +72,26 @@ def run(
     out: Out = Path("reports/latest"),
     plugin: Plugin = None,
     patience: Patience = "60s",
+    precision: Annotated[
+        str, typer.Option(help="A ratio that is known this well needs no more rounds.")
+    ] = "1%",
+    replicates: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
+    ] = False,
 ) -> None:
     """Fit, judge and time; leave a run file and a report."""
     seconds = parse_seconds("--budget", budget)
-    plan = _plan(workloads, backends, devices, threads, plugin)
-    _execute(plan, seconds, seed, out, plugin, parse_seconds("--patience", patience))
+    share = parse_share("--precision", precision)
+    patience_seconds = parse_seconds("--patience", patience)
+    if resume:
+        _resume(out, patience_seconds)
+    plan = _plan(workloads, backends, devices, threads, plugin, replicates)
+    options = _options(seed, plugin, patience_seconds, budget=seconds, precision=share)
+    _execute(plan, options, out)
 
 
 @app.command()
@@ -89,8 +106,8 @@ def check(
     patience: Patience = "60s",
 ) -> None:
     """Fit and judge without timing; the exit status is 1 if anything fails."""
-    plan = _plan(workloads, backends, devices, threads, plugin)
-    _execute(plan, None, seed, out, plugin, parse_seconds("--patience", patience))
+    plan = _plan(workloads, backends, devices, threads, plugin, replicates=1)
+    _execute(plan, _options(seed, plugin, parse_seconds("--patience", patience), budget=None), out)
 
 
 @app.command()
@@ -145,12 +162,28 @@ def parse_seconds(option: str, text: str) -> float:
     return value
 
 
+def parse_share(option: str, text: str) -> float:
+    """A share from `5%` or `0.05`.
+
+    Raises:
+        UserError: it is no such thing, or not between 0 and 1.
+    """
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1:
+        raise UserError(f"{option} {text}: needs a share between 0 and 1, such as 5% or 0.05")
+    return value
+
+
 def _plan(
     workloads: str,
     backends: list[str] | None,
     devices: str,
     threads: int | None,
     plugin: list[Path] | None,
+    replicates: int | None,
 ) -> Plan:
     import psutil
 
@@ -167,6 +200,7 @@ def _plan(
         n_gpus=n_gpus,
         threads=threads,
         available_bytes=psutil.virtual_memory().available,
+        replicates=replicates,
     )
 
 
@@ -174,32 +208,61 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _execute(
-    plan: Plan,
-    budget: float | None,
+def _options(
     seed: int,
-    out: Path,
     plugin: list[Path] | None,
     patience: float,
-) -> None:
-    """Run, show and draw; leaves with the exit status that the outcome deserves."""
-    from benchmarks import machine, runfile
-    from benchmarks.progress import Progress
-    from benchmarks.run import Options, run
+    budget: float | None,
+    precision: float | None = None,
+) -> Options:
+    from benchmarks import machine
+    from benchmarks.run import Options
 
-    options = Options(
+    return Options(
         command=["linreg-bench", *sys.argv[1:]],
         cores=machine.usable_cores(),
         seed=seed,
-        budget=budget,
         patience=patience,
         plugins=tuple(plugin or ()),
+        budget=budget,
+        precision=precision,
     )
-    runfile.set_aside(out)
+
+
+def _resume(out: Path, patience: float) -> NoReturn:
+    """Go on with the run in `out`."""
+    from benchmarks import machine, resume, runfile
+
+    records = runfile.read(out)
+    header = records[0]
+    ends = runfile.of_kind(records, "footer")
+    if ends and ends[-1]["outcome"] == "complete":
+        raise UserError(f"the run in {out} is complete; there is nothing to resume")
+    resume.check_machine(header, machine.describe(machine.usable_cores()))
+    plugins = resume.plugins(header)
+    plan = resume.plan(header, registry.load(plugins))
+    options = _options(
+        header["seed"],
+        list(plugins),
+        patience,
+        budget=header["budget_seconds"],
+        precision=header["precision"],
+    )
+    _execute(plan, options, out, resume.earlier(records))
+
+
+def _execute(plan: Plan, options: Options, out: Path, earlier: Earlier | None = None) -> NoReturn:
+    """Run, show and draw; leaves with the exit status that the outcome deserves."""
+    from benchmarks import runfile
+    from benchmarks.progress import Progress
+    from benchmarks.run import run
+
+    if earlier is None:
+        runfile.set_aside(out)
     stopped: BaseException | None = None
     with Progress() as progress:
         try:
-            run(plan, options, out, progress)
+            run(plan, options, out, progress, earlier)
         except (KeyboardInterrupt, UserError) as error:
             stopped = error
     if (out / runfile.NAME).exists():
@@ -213,8 +276,7 @@ def _execute(
     from benchmarks.results import rows
 
     failed = [row for row in rows(runfile.read(out)) if row.status == "failed"]
-    if any(not row.known_failure for row in failed):
-        raise SystemExit(FAILED)
+    raise SystemExit(FAILED if any(not row.known_failure for row in failed) else 0)
 
 
 def _show_and_draw(records: list[Record], out: Path) -> None:

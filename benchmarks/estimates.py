@@ -158,3 +158,8 @@ def _sum(variances: Sequence[_Variance]) -> _Variance:
 
 def _interval(centre: float, reach: float) -> Estimate:
     return Estimate(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
+
+
+def middle(rounds: Rounds) -> float:
+    """The median time of one fit, in seconds, without an interval."""
+    return float(np.median([sample.seconds for sample in rounds.values()]))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from backends import registry
 from backends.base import Backend
 from benchmarks.errors import UserError, unknown
-from benchmarks.workers import Home
+from benchmarks.workers import Home, Variant
 from benchmarks.workloads import Workload
 
 #: An entry needs about this many times its data: in the page cache, in the framework, and twice
 #: while it solves.
 _COPIES = 4
+#: Unless the number of replicates is asked for: at most so many for an entry, and processes for
+#: all of them together, since starting a framework takes seconds.
+MOST_REPLICATES, MOST_PROCESSES = 4, 8
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Entry:
     def id(self) -> str:
         """The name of the entry in run files: workload/backend/device/threads."""
         home = self.home
-        return f"{self.workload.name}/{home.backend}/{home.device}/{home.threads}"
+        return f"{self.workload.name}/{home.name}/{home.device}/{home.threads}"
 
     @property
     def known_failure(self) -> str:
@@ -41,7 +44,9 @@ class Entry:
         return {
             "entry": self.id,
             "workload": self.workload.name,
-            **asdict(self.home),
+            "backend": self.home.name,
+            "device": self.home.device,
+            "threads": self.home.threads,
             "framework": self.backend.framework.partition(".")[0],
             "algorithm": self.backend.algorithm,
             "known_failure": self.known_failure,
@@ -65,10 +70,16 @@ class Plan:
     entries: list[Entry]
     absent: list[Absence]
 
+    replicates: int = 1  # processes for each entry, which take turns
+
+    def processes(self, entry: Entry) -> list[Home]:
+        """The worker processes of one entry."""
+        return [replace(entry.home, replicate=number) for number in range(self.replicates)]
+
     @property
     def homes(self) -> list[Home]:
-        """The worker processes that the entries need, in the order they are needed."""
-        return list(dict.fromkeys(entry.home for entry in self.entries))
+        """All worker processes, in the order they are needed."""
+        return list(dict.fromkeys(h for e in self.entries for h in self.processes(e)))
 
 
 def choose_backends(
@@ -114,8 +125,21 @@ def make(
     n_gpus: int,
     threads: int | None,
     available_bytes: int,
+    replicates: int | None = None,
+    variants: Sequence[Variant | None] = (None,),
 ) -> Plan:
     """All combinations that make sense.
+
+    Args:
+        workloads: what to fit.
+        backends: what to fit it with.
+        devices: where; a backend that cannot use one is left out there.
+        n_cores: usable cores.
+        n_gpus: GPUs that the driver sees.
+        threads: for all entries, instead of each workload's own number.
+        available_bytes: of memory.
+        replicates: processes for each entry; by default as many as `MOST_PROCESSES` allows.
+        variants: of each backend; None is the backend as it is.
 
     Raises:
         UserError: nothing is left to run, a workload does not fit into memory, or more threads
@@ -140,10 +164,11 @@ def make(
     if n_gpus == 0:
         absent.append(Absence("every backend", "cuda", "no NVIDIA GPU on this machine"))
     entries = [
-        Entry(w, backend, Home(backend.name, device, threads or w.threads or n_cores))
+        Entry(w, backend, Home(backend.name, device, threads or w.threads or n_cores, variant))
         for w in workloads
         for backend, device in present
         if w.method.kind in backend.methods
+        for variant in variants
     ]
     if not entries:
         reasons = "; ".join(a.reason for a in absent if a.device == "any")
@@ -151,4 +176,7 @@ def make(
             "nothing to run: "
             + (reasons or "none of these backends solves these workloads on these devices")
         )
-    return Plan([w for w in workloads if any(e.workload is w for e in entries)], entries, absent)
+    used = [w for w in workloads if any(e.workload is w for e in entries)]
+    homes = len({entry.home for entry in entries})
+    replicates = replicates or min(MOST_REPLICATES, max(1, MOST_PROCESSES // homes))
+    return Plan(used, entries, absent, replicates)

@@ -112,7 +112,7 @@ class Pool:
             yield worker.home, answer
 
     def _spawn(self, home: Home) -> Worker:
-        name = re.sub(r"[^\w-]+", "", f"{home.backend}-{home.device}-{home.threads}")
+        name = re.sub(r"[^\w@-]+", "", f"{home.name}-{home.device}-{home.threads}")
         log = self.folder / "logs" / f"{len(self.workers):02d}-{name}.log"
         worker = Worker(
             home,
@@ -153,14 +153,19 @@ class Pool:
         self._prepared = Prepared(workload, problem, folder.resolve(), digest, reference)
         return self._prepared
 
-    def first_fit(self, entry: Entry) -> FirstFit:
-        """Load the entry's data into its worker, fit once, and judge the fit."""
-        prepared = self.prepare(entry.workload)
-        if entry.home not in self.workers:
-            for _, answer in self.start([entry.home]):
+    def first_fit(self, entry: Entry, home: Home | None = None) -> FirstFit:
+        """Load the entry's data into a worker of its, fit once, and judge the fit.
+
+        Args:
+            entry: what to fit.
+            home: which of the entry's processes is to do it; by default its first.
+        """
+        home, prepared = home or entry.home, self.prepare(entry.workload)
+        if home not in self.workers:
+            for _, answer in self.start([home]):
                 if isinstance(answer, WorkerFailed):
                     raise answer
-        worker = self.workers[entry.home]
+        worker = self.workers[home]
         method = method_to_json(entry.workload.method)
         loaded = worker.ask("load", folder=str(prepared.folder), method=method)
         cores = self.cores_for(entry.home.threads)
@@ -178,13 +183,13 @@ class Pool:
             verdict=self._judge(entry, first["fit"]),
         )
 
-    def sample(self, entry: Entry, fits: int) -> float:
+    def sample(self, home: Home, fits: int) -> float:
         """Time that many fits in a row; the seconds per fit."""
-        return float(self.workers[entry.home].ask("sample", fits=fits)["seconds"])
+        return float(self.workers[home].ask("sample", fits=fits)["seconds"])
 
-    def judge_last(self, entry: Entry) -> Verdict:
+    def judge_last(self, entry: Entry, home: Home | None = None) -> Verdict:
         """Judge the last timed fit: a backend must not be right only when first asked."""
-        return self._judge(entry, self.workers[entry.home].ask("last")["fit"])
+        return self._judge(entry, self.workers[home or entry.home].ask("last")["fit"])
 
     def _judge(self, entry: Entry, fit: dict[str, Any]) -> Verdict:
         reference = self.prepare(entry.workload).reference

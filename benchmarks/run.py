@@ -6,7 +6,6 @@ Everything that happens is written to the run file as it happens; nothing is kep
 from __future__ import annotations
 
 import random
-import statistics
 import subprocess
 import time
 from collections.abc import Sequence
@@ -20,12 +19,14 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import machine, runfile, schedule
+from benchmarks import estimates, machine, runfile, schedule
 from benchmarks.errors import UserError
+from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
 from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
+from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
 from benchmarks.schedule import Runner
 from benchmarks.workers import ROOT, Home, WorkerFailed
@@ -43,13 +44,27 @@ class Options:
     cores: Sequence[int]  # to measure on
     seed: int = 0
     budget: float | None = 45.0  # seconds of measurement for all workloads; None: do not time
+    precision: float | None = 0.01  # at which a ratio is known well enough; None: never
     patience: float = 60.0  # seconds that a worker may take to answer
     plugins: tuple[Path, ...] = ()
     memory_bytes: int | None = None  # at which a worker is killed; None: 80 % of what is free
 
 
-def run(plan: Plan, options: Options, folder: Path, progress: Progress) -> None:
+def run(
+    plan: Plan,
+    options: Options,
+    folder: Path,
+    progress: Progress,
+    earlier: Earlier | None = None,
+) -> None:
     """Carry out `plan` and leave the run file and `logs/` in `folder`.
+
+    Args:
+        plan: the entries.
+        options: how to run them.
+        folder: for the run file; with `earlier`, the run file there is continued.
+        progress: is told what happens.
+        earlier: what is measured already, if an interrupted run is resumed.
 
     Raises:
         UserError: the folder cannot be written. What was written before stays.
@@ -67,9 +82,12 @@ def run(plan: Plan, options: Options, folder: Path, progress: Progress) -> None:
             memory_bytes=options.memory_bytes,
         )
         stack.enter_context(pool)
+        execution = _Execution(plan, options, pool, writer, progress, earlier or Earlier())
+        if earlier is None:
+            execution.write_header()
         outcome = "interrupted"
         try:
-            _Execution(plan, options, pool, writer, progress).go()
+            execution.go()
             outcome = "complete"
         finally:
             # With the disk full this fails as well; the error on its way matters more.
@@ -81,33 +99,44 @@ class _Execution:
     """A run while it goes on."""
 
     def __init__(
-        self, plan: Plan, options: Options, pool: Pool, writer: RunWriter, progress: Progress
+        self,
+        plan: Plan,
+        options: Options,
+        pool: Pool,
+        writer: RunWriter,
+        progress: Progress,
+        earlier: Earlier,
     ) -> None:
         self.plan, self.options, self.pool = plan, options, pool
-        self.writer, self.progress = writer, progress
-        self.rng = random.Random(options.seed)
-        self.numbers = {home: number for number, home in enumerate(plan.homes)}
-        self.lost: set[Home] = set()
+        self.writer, self.progress, self.earlier = writer, progress, earlier
+        self.rng = random.Random(options.seed + earlier.workers)
+        self.dropped = set(earlier.failed)
+        ahead = [e for e in plan.entries if e.workload.name not in earlier.done]
+        self.entries = [e for e in ahead if e.id not in self.dropped]
+        self.homes = list(dict.fromkeys(h for e in self.entries for h in plan.processes(e)))
+        self.numbers = {home: earlier.workers + n for n, home in enumerate(self.homes)}
 
     def go(self) -> None:
-        """The whole run."""
-        self._write_header()
+        """All workloads that are not done yet."""
         self._start_workers()
-        left = self.options.budget or 0.0
-        for position, workload in enumerate(self.plan.workloads):
-            ahead = len(self.plan.workloads) - position
-            title = f"{workload.name} ({position + 1} of {len(self.plan.workloads)})"
+        left = max(0.0, (self.options.budget or 0.0) - self.earlier.spent)
+        workloads = [w for w in self.plan.workloads if w.name not in self.earlier.done]
+        for position, workload in enumerate(workloads):
+            title = f"{workload.name} ({position + 1} of {len(workloads)})"
             admitted = self._admit(workload, title)
             if self.options.budget is not None:
                 began = time.perf_counter()
-                self._measure(admitted, left / ahead, began + left, title)
+                share = left / (len(workloads) - position)
+                self._measure(admitted, share, began + left, title)
                 left -= time.perf_counter() - began
                 self._judge_last([entry for entry, _ in admitted])
-            later = self.plan.workloads[position + 1 :]
-            needed = {entry.home for entry in self.plan.entries if entry.workload in later}
+            self.writer.write("done", workload=workload.name)
+            later = [e for e in self.entries if e.workload in workloads[position + 1 :]]
+            needed = {home for entry in later for home in self.plan.processes(entry)}
             self.pool.retire([home for home in self.pool.workers if home not in needed])
 
-    def _write_header(self) -> None:
+    def write_header(self) -> None:
+        """What will be run, how, and on what machine."""
         options = self.options
         self.writer.write(
             "header",
@@ -116,69 +145,91 @@ class _Execution:
             command=list(options.command),
             seed=options.seed,
             budget_seconds=options.budget,
+            precision=options.precision,
+            replicates=self.plan.replicates,
+            plugins=[str(path.resolve()) for path in options.plugins],
             suite={"version": version("linreg-bench"), **_commit()},
             machine=machine.describe(list(options.cores)),
             entries=[entry.to_json() for entry in self.plan.entries],
             absent=[asdict(absence) for absence in self.plan.absent],
         )
 
+    def _replicate(self, home: Home) -> int:
+        """The number under which the samples of a process are recorded."""
+        return self.earlier.replicates + home.replicate
+
     def _start_workers(self) -> None:
-        homes = self.plan.homes
-        self.progress.say(f"starting {len(homes)} workers")
-        for ready, (home, answer) in enumerate(self.pool.start(homes), start=1):
-            self.progress.status(f"started {ready} of {len(homes)} workers: {home.backend}")
-            if not isinstance(answer, WorkerFailed):
-                self.writer.write(
-                    "worker",
-                    worker=self.numbers[home],
-                    **asdict(home),
-                    replicate=0,
-                    import_seconds=answer["import_seconds"],
-                    start_seconds=answer["start_seconds"],
-                    log=f"logs/{self.pool.workers[home].log.name}",
-                )
-                continue
-            self.lost.add(home)
-            phase = "absent" if answer.kind == "unavailable" else "start"
-            for entry in self.plan.entries:
-                if entry.home == home:
+        count = len(self.homes)
+        self.progress.say(f"starting {count} workers")
+        for ready, (home, answer) in enumerate(self.pool.start(self.homes), start=1):
+            self.progress.status(f"started {ready} of {count} workers: {home.name}")
+            if isinstance(answer, WorkerFailed):
+                phase = "absent" if answer.kind == "unavailable" else "start"
+                for entry in self._entries_of(home):
                     self._drop(entry, phase, str(answer))
+                continue
+            self.writer.write(
+                "worker",
+                worker=self.numbers[home],
+                backend=home.name,
+                device=home.device,
+                threads=home.threads,
+                replicate=self._replicate(home),
+                import_seconds=answer["import_seconds"],
+                start_seconds=answer["start_seconds"],
+                log=f"logs/{self.pool.workers[home].log.name}",
+            )
+
+    def _entries_of(self, home: Home) -> list[Entry]:
+        return [entry for entry in self.entries if home in self.plan.processes(entry)]
 
     def _drop(self, entry: Entry, phase: str, reason: str) -> None:
-        self.writer.write("failure", entry=entry.id, phase=phase, reason=reason)
-        self.progress.say(f"{entry.id}: {phase}: {reason}")
+        """Record, once, that an entry is out of the run."""
+        if entry.id not in self.dropped:
+            self.dropped.add(entry.id)
+            self.writer.write("failure", entry=entry.id, phase=phase, reason=reason)
+            self.progress.say(f"{entry.id}: {phase}: {reason}")
 
-    def _failed(self, entry: Entry, phase: str, failure: WorkerFailed) -> None:
-        """Record a failure; if the worker is gone, so are its entries in later workloads."""
+    def _failed(self, entry: Entry, home: Home, phase: str, failure: WorkerFailed) -> None:
+        """Drop an entry; if its worker is gone, later workloads have to do without it, too."""
         self._drop(entry, phase, str(failure))
-        if not self.pool.workers[entry.home].failed:
-            return
-        self.lost.add(entry.home)
-        entries = [e for e in self.plan.entries if e.home == entry.home]
-        for later in entries[entries.index(entry) + 1 :]:
+        if self.pool.workers[home].failed:
             reason = f"its worker was lost in workload {entry.workload.name!r}: {failure}"
-            self._drop(later, "start", reason)
+            entries = self._entries_of(home)
+            for later in entries[entries.index(entry) + 1 :]:
+                self._drop(later, "start", reason)
 
     def _admit(self, workload: Workload, title: str) -> list[tuple[Entry, float]]:
-        """The entries whose first fit the gate lets through, with the seconds it took."""
+        """The entries whose first fits the gate lets through, with the longest one's seconds."""
         self.progress.status(f"{title}: making the data and the reference solution")
-        self._write_workload(self.pool.prepare(workload))
+        prepared = self.pool.prepare(workload)
+        if workload.name not in self.earlier.made:
+            self._write_workload(prepared)
         admitted = []
-        for entry in self.plan.entries:
-            if entry.workload is not workload or entry.home in self.lost:
+        for entry in self.entries:
+            if entry.workload is not workload or entry.id in self.dropped:
                 continue
-            self.progress.status(f"{title}: first fit of {entry.home.backend}")
-            try:
-                first = self.pool.first_fit(entry)
-            except WorkerFailed as failure:
-                self._failed(entry, "fit", failure)
-                continue
-            self._write_fit(entry, first)
-            if first.mismatch:
-                self._drop(entry, "parity", first.mismatch)
-            elif self._write_verdict(entry, first.verdict):
-                admitted.append((entry, first.seconds))
+            self.progress.status(f"{title}: first fit of {entry.home.name}")
+            seconds = [self._first_fit(entry, home) for home in self.plan.processes(entry)]
+            if entry.id not in self.dropped:
+                admitted.append((entry, max(seconds)))
         return admitted
+
+    def _first_fit(self, entry: Entry, home: Home) -> float:
+        """Fit once and record it; an entry that is not right is dropped. Its seconds."""
+        if entry.id in self.dropped:
+            return 0.0
+        try:
+            first = self.pool.first_fit(entry, home)
+        except WorkerFailed as failure:
+            self._failed(entry, home, "fit", failure)
+            return 0.0
+        self._write_fit(entry, home, first)
+        if first.mismatch:
+            self._drop(entry, "parity", first.mismatch)
+        else:
+            self._write_verdict(entry, home, first.verdict)
+        return first.seconds
 
     def _write_workload(self, prepared: Prepared) -> None:
         workload, problem = prepared.workload, prepared.problem
@@ -204,12 +255,12 @@ class _Execution:
             **({"points": points} if points else {}),
         )
 
-    def _write_fit(self, entry: Entry, first: FirstFit) -> None:
+    def _write_fit(self, entry: Entry, home: Home, first: FirstFit) -> None:
         self.writer.write(
             "fit",
             entry=entry.id,
-            replicate=0,
-            worker=self.numbers[entry.home],
+            replicate=self._replicate(home),
+            worker=self.numbers[home],
             cores=first.cores,
             sha256=first.sha256,
             transfer_seconds=first.transfer_seconds,
@@ -218,60 +269,74 @@ class _Execution:
             description=first.description,
         )
 
-    def _write_verdict(self, entry: Entry, verdict: Verdict) -> bool:
-        self.writer.write("verdict", entry=entry.id, replicate=0, **asdict(verdict))
+    def _write_verdict(self, entry: Entry, home: Home, verdict: Verdict) -> None:
+        self.writer.write(
+            "verdict", entry=entry.id, replicate=self._replicate(home), **asdict(verdict)
+        )
         if not verdict.passed:
+            self.dropped.add(entry.id)
             self.progress.say(f"{entry.id}: failed: {verdict.reason}")
-        return verdict.passed
 
     def _judge_last(self, entries: Sequence[Entry]) -> None:
         """Judge the last timed fits as well."""
         for entry in entries:
-            if entry.home in self.lost:
-                continue
-            try:
-                self._write_verdict(entry, self.pool.judge_last(entry))
-            except WorkerFailed as failure:
-                self._failed(entry, "fit", failure)
+            for home in self.plan.processes(entry):
+                if entry.id in self.dropped:
+                    break
+                try:
+                    self._write_verdict(entry, home, self.pool.judge_last(entry, home))
+                except WorkerFailed as failure:
+                    self._failed(entry, home, "fit", failure)
 
     def _measure(
         self, admitted: Sequence[tuple[Entry, float]], seconds: float, deadline: float, title: str
     ) -> None:
-        timed: dict[str, list[float]] = {}
+        runners = [self._runner(entry, first) for entry, first in admitted]
 
-        def record(runner: Runner, number: int, fits: int, seconds: float) -> None:
-            timed.setdefault(runner.entry, []).append(seconds)
+        def record(runner: Runner, round_: int, fits: int, sample: Sample) -> None:
             self.writer.write(
                 "sample",
                 entry=runner.entry,
-                replicate=0,
-                round=number,
+                replicate=sample.replicate,
+                round=round_,
                 fits=fits,
-                seconds=seconds,
+                seconds=sample.seconds,
             )
 
         def between_rounds(done: int) -> None:
             left = max(0.0, deadline - time.perf_counter())
-            ranking = sorted((statistics.median(v), k.split("/")[-3]) for k, v in timed.items())
-            best = " < ".join(name for _, name in ranking[:4])
+            timed = [r for r in runners if r.rounds and not r.lost]
+            timed.sort(key=lambda r: estimates.middle(r.rounds))
+            best = " < ".join(r.entry.split("/")[-3] for r in timed[:4])
             self.progress.status(f"{title}: round {done}, {left:.0f} s left; so far {best}")
 
-        runners = [self._runner(entry, first) for entry, first in admitted]
-        schedule.measure(runners, seconds, deadline, self.rng, record, between_rounds)
+        schedule.measure(
+            runners,
+            seconds,
+            deadline,
+            self.rng,
+            record,
+            precision=self.options.precision,
+            between_rounds=between_rounds,
+        )
         for runner in runners:
-            if runner.samples == 0 and not runner.lost:
+            if not runner.rounds and not runner.lost:
                 took = f"its first fit took {runner.fit_seconds:.2g} s"
                 self.progress.say(f"{runner.entry}: not timed: {took}, the budget is too small")
 
     def _runner(self, entry: Entry, first_seconds: float) -> Runner:
-        def sample(fits: int) -> float:
+        processes = {self._replicate(home): home for home in self.plan.processes(entry)}
+
+        def sample(replicate: int, fits: int) -> float:
+            home = processes[replicate]
             try:
-                return self.pool.sample(entry, fits)
+                return self.pool.sample(home, fits)
             except WorkerFailed as failure:
-                self._failed(entry, "sample", failure)
+                self._failed(entry, home, "sample", failure)
                 return float("nan")
 
-        return Runner(entry.id, sample, first_seconds)
+        rounds = dict(self.earlier.rounds.get(entry.id, {}))
+        return Runner(entry.id, sample, first_seconds, list(processes), rounds)
 
 
 def _now() -> str:

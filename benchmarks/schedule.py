@@ -1,4 +1,4 @@
-"""The schedule: interleaved rounds in random order, within a budget.
+"""The schedule: interleaved rounds in random order, until the answer is known or time is up.
 
 In each round every entry that is still being measured gives one sample, in fresh random order,
 so that whatever the machine does meanwhile it does to all of them.
@@ -11,34 +11,53 @@ import math
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from benchmarks import estimates
+from benchmarks.estimates import Sample
 
 #: A sample lasts at least about this long; a shorter fit is repeated within it. Shorter samples
 #: are blurred by the clock and the wake-up, longer ones by the machine's changing its speed.
 SAMPLE_SECONDS = 5e-3
-
-
 #: A warm-up fit that took longer than this is too dear to throw away: it counts as the sample
 #: of the first round.
 DEAR_SECONDS = 0.5
+#: Whether to go on is decided after so many rounds, then after half as many again, and so on.
+FIRST_LOOK = 12
+#: Entries leave the rounds only when they are settled at this confidence: stricter than what is
+#: reported, since stopping when an interval happens to be narrow makes intervals too narrow.
+STOP_CONFIDENCE = 0.999
 
 
-@dataclass
+class Record(Protocol):
+    """What is called with every sample."""
+
+    def __call__(self, runner: Runner, round_: int, fits: int, sample: Sample) -> None: ...
+
+
+@dataclass(eq=False)
 class Runner:
     """One entry while it is being measured.
 
     Attributes:
-        sample: runs that many fits and returns the seconds per fit; NaN if the worker was lost.
+        entry: its id.
+        sample: (replicate, fits) -> seconds per fit; NaN if the worker was lost.
         fit_seconds: expected time of one fit; at first, that of the first fit.
+        replicates: the processes that take turns.
+        rounds: the samples so far.
     """
 
     entry: str
-    sample: Callable[[int], float]
+    sample: Callable[[int, int], float]
     fit_seconds: float
+    replicates: Sequence[int] = (0,)
+    rounds: dict[int, Sample] = field(default_factory=dict)
     spent: float = 0.0  # seconds of measurement so far
-    samples: int = 0
+    allowance: float = 0.0  # seconds that it may have spent by the next look
     lost: bool = False
-    _dear: float | None = None  # a warm-up that still has to be recorded
+    _dear: Sample | None = None  # a warm-up that still has to be recorded
+    _turns: list[int] = field(default_factory=list)
 
     @property
     def fits(self) -> int:
@@ -51,26 +70,41 @@ class Runner:
         return self.fits * self.fit_seconds
 
     def warm_up(self) -> None:
-        """One fit, which says how long a fit takes once everything is compiled."""
-        seconds = self._timed(1)
-        self.fit_seconds = seconds
-        self._dear = seconds if seconds > DEAR_SECONDS else None
+        """One fit in each process, which says how long it takes once everything is compiled."""
+        for replicate in self.replicates:
+            seconds = self._timed(replicate, 1)
+            if self.lost:
+                return
+            self.fit_seconds = seconds
+            if seconds > DEAR_SECONDS:
+                self._dear = Sample(replicate, seconds)
+                return
 
-    def take(self) -> tuple[int, float]:
-        """The next sample: how many fits, and the seconds per fit."""
-        self.samples += 1
+    def take(self, rng: random.Random) -> tuple[int, Sample]:
+        """The next sample, and how many fits it holds; the processes take turns."""
         if self._dear is not None:
-            seconds, self._dear = self._dear, None
-            return 1, seconds
-        fits = self.fits
-        seconds = self._timed(fits)
+            dear, self._dear = self._dear, None
+            return 1, dear
+        if not self._turns:
+            self._turns = rng.sample(self.replicates, len(self.replicates))
+        replicate, fits = self._turns.pop(), self.fits
+        seconds = self._timed(replicate, fits)
         # Follow the machine's speed, but let one outlier change little.
         self.fit_seconds = 0.8 * self.fit_seconds + 0.2 * seconds
-        return fits, seconds
+        return fits, Sample(replicate, seconds)
 
-    def _timed(self, fits: int) -> float:
+    def may_go_on(self, deadline: float) -> bool:
+        """Whether another sample fits into its allowance, and before `deadline`."""
+        if self.lost:
+            return False
+        if self._dear is not None:
+            return True
+        fair = not self.rounds or self.spent + self.expected <= self.allowance
+        return fair and time.perf_counter() + self.expected <= deadline
+
+    def _timed(self, replicate: int, fits: int) -> float:
         began = time.perf_counter()
-        seconds = self.sample(fits)
+        seconds = self.sample(replicate, fits)
         self.spent += time.perf_counter() - began
         self.lost = math.isnan(seconds)
         return seconds
@@ -81,46 +115,84 @@ def measure(
     seconds: float,
     deadline: float,
     rng: random.Random,
-    record: Callable[[Runner, int, int, float], None],
+    record: Record,
+    *,
+    precision: float | None = 0.01,
     between_rounds: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Sample in rounds until the time is used up.
+    """Sample in rounds until all is settled or the time is used up.
 
-    An entry that has used its equal share of `seconds` sits out, so that one slow entry does not
-    cost the others their rounds; but each gets a first sample, if half of what is left until
-    `deadline` is enough for it.
+    The time is shared out equally among the entries that are not settled, so that one slow entry
+    does not cost the others their rounds; but each gets a first sample, if half of what is left
+    until `deadline` is enough for it.
 
     Args:
         runners: what to measure; one that is `lost` is left out from then on.
         seconds: measurement time for all of them together.
         deadline: `time.perf_counter()` after which no sample should end.
-        record: called with (runner, round, fits, seconds per fit) after every sample.
+        rng: for the order of each round.
+        record: called with every sample.
+        precision: a ratio that is known this well counts as settled; None: nothing ever does.
         between_rounds: called with the number of rounds that are done.
     """
-    share = seconds / max(len(runners), 1)
+    until = min(time.perf_counter() + seconds, deadline)
     # The quick ones first: what they leave is known when a slow one's turn comes.
     warm = []
     for runner in sorted(runners, key=lambda runner: runner.fit_seconds):
-        if runner.fit_seconds <= (deadline - time.perf_counter()) / 2:
+        # One with rounds already comes from a run that is being resumed.
+        dear = len(runner.replicates) * runner.fit_seconds
+        if dear <= (deadline - time.perf_counter()) / 2 or runner.rounds:
             runner.warm_up()
             warm.append(runner)
-    for number in itertools.count():
-        active = [runner for runner in warm if _goes_on(runner, share, deadline)]
-        if not active:
-            return
-        for runner in rng.sample(active, len(active)):
-            if not _goes_on(runner, share, deadline):
+    first = 1 + max((max(r.rounds, default=-1) for r in warm), default=-1)
+    look = first + FIRST_LOOK
+    active = _share_out(warm, until)
+    for number in itertools.count(first):
+        turn = [runner for runner in active if runner.may_go_on(deadline)]
+        if number >= look or not turn:
+            look = number + max(FIRST_LOOK, (number - first) // 2)
+            active = _share_out(warm if precision is None else unsettled(warm, precision), until)
+            turn = [runner for runner in active if runner.may_go_on(deadline)]
+            if not turn:
+                return
+        for runner in rng.sample(turn, len(turn)):
+            if not runner.may_go_on(deadline):
                 continue
-            fits, taken = runner.take()
+            fits, sample = runner.take(rng)
             if not runner.lost:
-                record(runner, number, fits, taken)
-        between_rounds(number + 1)
+                runner.rounds[number] = sample
+                record(runner, number, fits, sample)
+        between_rounds(number - first + 1)
 
 
-def _goes_on(runner: Runner, share: float, deadline: float) -> bool:
-    if runner.lost:
-        return False
-    if runner.samples == 0:
-        return runner._dear is not None or time.perf_counter() + runner.expected <= deadline
-    fair = runner.spent + runner.expected <= share
-    return fair and time.perf_counter() + runner.expected <= deadline
+def _share_out(runners: Sequence[Runner], until: float) -> list[Runner]:
+    """Give each an equal part of the time that is left."""
+    active = [runner for runner in runners if not runner.lost]
+    left = max(0.0, until - time.perf_counter())
+    for runner in active:
+        runner.allowance = runner.spent + left / len(active)
+    return active
+
+
+def unsettled(runners: Sequence[Runner], precision: float) -> list[Runner]:
+    """Those with a neighbour in the ranking that they have not been told from yet.
+
+    A pair is settled when the sign of its difference is certain, or its ratio is known to
+    `precision`, both at `STOP_CONFIDENCE` for all neighbouring pairs together.
+    """
+    timed = [runner for runner in runners if runner.rounds and not runner.lost]
+    if len(timed) < 2:
+        return [r for r in timed if not _known(r, precision)] + [r for r in runners if not r.rounds]
+    timed.sort(key=lambda runner: estimates.middle(runner.rounds))
+    confidence = 1 - (1 - STOP_CONFIDENCE) / (len(timed) - 1)
+    found = {runner for runner in runners if not runner.rounds}
+    for one, next_ in itertools.pairwise(timed):
+        ratio = estimates.ratio(one.rounds, next_.rounds, confidence)
+        settled = ratio and (ratio.against_one() != "cannot tell" or ratio.precision <= precision)
+        if not settled:
+            found |= {one, next_}
+    return [runner for runner in runners if runner in found]
+
+
+def _known(runner: Runner, precision: float) -> bool:
+    return estimates.typical(runner.rounds, STOP_CONFIDENCE).precision <= precision

@@ -39,7 +39,7 @@ class WorkerClock:
     def run(self, pool: Pool, entry: Entry) -> float:
         """One fit in the worker; the clock advances by its time there, which is returned."""
         began = time.perf_counter()
-        seconds = pool.sample(entry, 1)
+        seconds = pool.sample(entry.home, 1)
         self.talk += time.perf_counter() - began - seconds
         return seconds
 

@@ -36,12 +36,28 @@ class WorkerFailed(Exception):
 
 
 @dataclass(frozen=True)
+class Variant:
+    """Another way to run a backend: from another checkout of the suite, or slowed on purpose."""
+
+    name: str
+    tree: Path = ROOT  # the checkout whose `backends` package the worker runs
+    extra_work: float = 0.0  # 0.05: after each fit, work that takes 5 % of its time
+
+
+@dataclass(frozen=True)
 class Home:
-    """What a worker is: one backend on one device with one number of threads."""
+    """What a worker is: one process for one backend on one device, with that many threads."""
 
     backend: str
     device: str  # as entries name it: "cpu", "cuda:1"
     threads: int
+    variant: Variant | None = None
+    replicate: int = 0
+
+    @property
+    def name(self) -> str:
+        """The backend as tables name it: `torch-eager`, or `torch-eager@main` for a variant."""
+        return f"{self.backend}@{self.variant.name}" if self.variant else self.backend
 
 
 def environment(home: Home) -> dict[str, str]:
@@ -99,7 +115,7 @@ class Worker:
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "backends.worker", str(child_in), str(child_out)],
-                cwd=ROOT,
+                cwd=home.variant.tree if home.variant else ROOT,
                 env=environment(home),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -145,12 +161,16 @@ class Worker:
     def send_start(self) -> None:
         """Ask the worker to import its framework and make its device ready."""
         device = "cpu" if self.home.device == "cpu" else "cuda:0"
+        home, extra = self.home, {}
+        if home.variant and home.variant.extra_work:
+            extra = {"extra_work": home.variant.extra_work}
         self.send(
             "start",
-            backend=self.home.backend,
+            backend=home.backend,
             plugins=self.plugins,
             device=device,
-            threads=self.home.threads,
+            threads=home.threads,
+            **extra,
         )
 
     def receive(self, patience: float | None = None) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def test_a_fit_starts_afresh(conforming: Conforming, again: Workload) -> None:
     """The third fit equals the first: nothing is carried over, and the data are untouched."""
     entry = conforming.entry(again)
     first = np.array(conforming.first_fit(again).fit["weight"])
-    assert conforming.pool.sample(entry, 2) > 0
+    assert conforming.pool.sample(entry.home, 2) > 0
     assert conforming.pool.judge_last(entry).reason == ""
     last = conforming.pool.workers[conforming.home].ask("last")["fit"]["weight"]
     np.testing.assert_allclose(last, first, rtol=1e-6)

@@ -213,6 +213,13 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert written == {"index.html", "summary.md", "figures"}
 
 
+def test_dollar_signs_are_no_formulas(tmp_path: Path) -> None:
+    records = runs.run(("line",), rounds=3, only=("torch-gelsy",))
+    records[0]["entries"][0]["backend"] = r"a$\frac$b"
+    page.write(records, tmp_path)
+    assert r"a$\frac$b" in (tmp_path / "figures/line-ranking.svg").read_text(encoding="utf-8")
+
+
 def test_names_that_look_alike_have_figures_of_their_own(tmp_path: Path) -> None:
     records = [*runs.run(("line",)), *runs.run(("line",))]
     records = [record for record in records if record["record"] != "footer"]
@@ -279,7 +286,7 @@ def test_losses_that_are_zero_or_no_numbers_are_left_out(tmp_path: Path) -> None
     records = runs.run(("tutorial",), only=("torch-eager", "numpy-loop"))
     fits = [record for record in records if record["record"] == "fit"]
     fits[0]["train_losses"] = [1.0, 0.0, "nan", "inf", 0.5]
-    fits[0]["test_losses"] = fits[1]["test_losses"] = None
+    fits[0]["test_losses"], fits[1]["test_losses"] = None, [0.0, "inf"]
     page.write(records, tmp_path)
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
     assert "tutorial-train-loss" in names

@@ -71,6 +71,8 @@ def test_the_baseline_is_not_compared_with_itself(row: Row) -> None:
     itself = replace(row, backend="x", baseline="x", ratio=1.0, ratio_low=0.5, ratio_high=2.0)
     assert text.against(itself) == ("baseline", "")
     assert text.against(replace(itself, backend="y"))[0] == "cannot tell"
+    with_more_threads = replace(itself, ratio=0.5, ratio_low=0.4, ratio_high=0.625)
+    assert text.against(with_more_threads)[0] == "2.00× faster"
 
 
 @pytest.mark.parametrize(
