@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from benchmarks.results import rows
 from benchmarks.runfile import Record
 from reports import answer
@@ -9,7 +11,9 @@ from tests.reports import runs
 
 
 def _said(records: list[Record]) -> str:
-    return answer.sentence(rows(records)).replace("\xa0", " ")
+    """The sentence, with (…) for intervals: how wide they are is not a report's business."""
+    said = answer.sentence(rows(records)).replace("\xa0", " ")
+    return re.sub(r"\([\d.]+ to [\d.]+\)", "(…)", said)
 
 
 def _steady(**seconds: float) -> list[Record]:
@@ -24,7 +28,7 @@ def _steady(**seconds: float) -> list[Record]:
 
 def test_the_fastest_is_named_with_its_lead_over_the_baseline() -> None:
     said = _said(_steady(torch_gelsy=1e-3, sklearn_linear=5e-3, tensorflow_qr=9e-3))
-    lead = "5.00× faster than sklearn-linear (5.00 to 5.00)"
+    lead = "5.00× faster than sklearn-linear (…)"
     assert said == f"torch-gelsy is the fastest that is right: {lead}."
 
 
@@ -32,7 +36,7 @@ def test_a_baseline_that_wins_is_compared_with_the_next() -> None:
     said = _said(_steady(sklearn_linear=1e-3, torch_gelsy=3e-3))
     assert said == (
         "sklearn-linear is the fastest that is right, at 1.00 ms a fit; "
-        "next is torch-gelsy, 3.00× slower (3.00 to 3.00)."
+        "next is torch-gelsy, 3.00× slower (…)."
     )
 
 
@@ -40,7 +44,7 @@ def test_a_tie_is_said_as_a_tie() -> None:
     said = _said(_steady(numpy_gelsd=1e-3, torch_gelsy=1e-3, sklearn_linear=4e-3))
     assert said == (
         "numpy-gelsd and torch-gelsy cannot be told apart; "
-        "numpy-gelsd is 4.00× faster than sklearn-linear (4.00 to 4.00)."
+        "numpy-gelsd is 4.00× faster than sklearn-linear (…)."
     )
 
 

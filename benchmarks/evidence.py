@@ -1,0 +1,157 @@
+"""The evidence for what `benchmarks/README.md` claims; anyone can run it.
+
+python -m benchmarks.evidence aa          # a backend against itself, beside pytest-benchmark
+python -m benchmarks.evidence power       # against copies of itself that do 2 % and 5 % more
+python -m benchmarks.evidence all-cores   # against itself, on all cores
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backends import registry
+from backends.base import GradientDescent
+from benchmarks import machine
+from benchmarks.estimates import Estimate
+from benchmarks.versus import AGAIN, Versus, versus
+from benchmarks.workers import ROOT, Variant
+from benchmarks.workloads import WORKLOADS, Workload
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+_TUTORIAL = WORKLOADS["tutorial"]
+assert isinstance(_TUTORIAL.method, GradientDescent)
+#: The first 50 epochs of the tutorial: about 15 ms of torch.
+FIFTY = replace(_TUTORIAL, name="tutorial-50", method=replace(_TUTORIAL.method, epochs=50))
+
+Comparisons = Annotated[int, typer.Option(help="How many comparisons.")]
+Seconds = Annotated[float, typer.Option(help="Measurement time of each.")]
+Replicates = Annotated[int, typer.Option(help="Processes on each side.")]
+
+
+def compare(
+    workload: Workload,
+    backend: str,
+    variants: Sequence[Variant],
+    seconds: float,
+    threads: int,
+    replicates: int,
+    seed: int,
+) -> Versus:
+    """One comparison on the cores of this machine, with fresh processes."""
+    return versus(
+        workload,
+        registry.load()[backend],
+        variants,
+        seconds,
+        cores=machine.usable_cores(),
+        threads=threads,
+        replicates=replicates,
+        seed=seed,
+    )
+
+
+@app.command()
+def aa(comparisons: Comparisons = 20, seconds: Seconds = 4.0, replicates: Replicates = 4) -> None:
+    """Compare torch-eager with itself, by the suite and by pytest-benchmark in alternation."""
+    ours, theirs = [], []
+    for number in range(comparisons):
+        found = compare(FIFTY, "torch-eager", [AGAIN], seconds, 1, replicates, number)
+        ours.append(found.ratio("again", 0.99))
+        theirs.append(by_pytest_benchmark(seconds))
+        print(f"{number + 1:3}: {_shown(ours[-1])}   pytest-benchmark {theirs[-1]:.4f}", flush=True)
+    _summary("linreg-bench", [e.value for e in ours])
+    print(f"  99 % interval holds 1 in {sum(e.low <= 1 <= e.high for e in ours)} of {comparisons}")
+    _summary("pytest-benchmark", theirs)
+    spread = statistics.stdev(theirs) / statistics.stdev([e.value for e in ours])
+    print(f"pytest-benchmark's spread is {spread:.1f} times as large")
+
+
+@app.command()
+def power(
+    comparisons: Comparisons = 20,
+    seconds: Seconds = 10.0,
+    percent: Annotated[float, typer.Option(help="How much extra work.")] = 5.0,
+    replicates: Replicates = 4,
+) -> None:
+    """Compare torch-eager with copies of itself that do real extra work."""
+    slow = Variant("slow", extra_work=percent / 100)
+    found = []
+    for number in range(comparisons):
+        result = compare(FIFTY, "torch-eager", [slow], seconds, 1, replicates, number)
+        found.append(result.ratio("slow", 0.95))
+        print(f"{number + 1:3}: {_shown(found[-1])} {found[-1].against_one()}", flush=True)
+    for word in ("slower", "cannot tell", "faster"):
+        count = sum(estimate.against_one() == word for estimate in found)
+        print(f"called {word} in {count} of {comparisons}")
+    _summary(f"{percent:g} % extra work in {seconds:g} s", [e.value for e in found])
+
+
+@app.command("all-cores")
+def all_cores(
+    comparisons: Comparisons = 20, seconds: Seconds = 10.0, replicates: Replicates = 4
+) -> None:
+    """Compare torch-cholesky on `tall` with itself, on all cores."""
+    threads, found = len(machine.usable_cores()), []
+    for number in range(comparisons):
+        result = compare(
+            WORKLOADS["tall"], "torch-cholesky", [AGAIN], seconds, threads, replicates, number
+        )
+        found.append(result.ratio("again", 0.99))
+        print(f"{number + 1:3}: {_shown(found[-1])}", flush=True)
+    _summary(f"torch-cholesky, {threads} threads", [e.value for e in found])
+    print(f"  99 % interval holds 1 in {sum(e.low <= 1 <= e.high for e in found)} of {comparisons}")
+
+
+_PYTEST = """
+import numpy as np
+import pytest
+from backends.torch_descent import TorchEager
+from benchmarks.evidence import FIFTY
+
+backend = TorchEager()
+backend.start("cpu", 1)
+backend.load(FIFTY.make(0).data, FIFTY.method)
+backend.fit()
+
+@pytest.mark.parametrize("side", "ab")
+def test_side(benchmark, side):
+    benchmark(backend.fit)
+"""
+
+
+def by_pytest_benchmark(seconds: float) -> float:
+    """The ratio of the medians that pytest-benchmark finds for the same function, twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        test, result = Path(folder) / "test_sides.py", Path(folder) / "result.json"
+        test.write_text(_PYTEST)
+        command = [sys.executable, "-m", "pytest", "-q", str(test), f"--rootdir={ROOT}"]
+        command += [f"--benchmark-json={result}", f"--benchmark-max-time={seconds / 2}"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        one, other = json.loads(result.read_text())["benchmarks"]
+    return float(one["stats"]["median"] / other["stats"]["median"])
+
+
+def _shown(estimate: Estimate) -> str:
+    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
+
+
+def _summary(name: str, ratios: Sequence[float]) -> None:
+    print(
+        f"{name}: mean {statistics.mean(ratios):.4f}, sd {100 * statistics.stdev(ratios):.2f} %, "
+        f"from {min(ratios):.4f} to {max(ratios):.4f}"
+    )
+
+
+if __name__ == "__main__":
+    app()
