@@ -109,7 +109,10 @@ class Worker:
     ) -> dict[str, Any]:
         """Import the framework, then make the device ready."""
         self.extra_work = extra_work
-        made = registry.load(tuple(Path(path) for path in plugins))[backend]
+        known = registry.load(tuple(Path(path) for path in plugins))
+        if backend not in known:
+            raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
+        made = known[backend]
         began = time.perf_counter()
         try:
             importlib.import_module(made.framework)

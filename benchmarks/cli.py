@@ -6,6 +6,8 @@ What a command does not need it does not import: `list` must answer at once.
 from __future__ import annotations
 
 import sys
+import tempfile
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.resume import Earlier
     from benchmarks.run import Options
     from benchmarks.runfile import Record
+    from benchmarks.workers import Variant
 
 app = typer.Typer(
     add_completion=False,
@@ -50,6 +53,9 @@ Patience = Annotated[
     str, typer.Option(help="A worker that has not answered after this long is killed.")
 ]
 Out = Annotated[Path, typer.Option(help="Folder for the run file, the logs and the report.")]
+FailIfSlower = Annotated[
+    str | None, typer.Option(help="Exit with 1 if an entry is slower by more, for certain.")
+]
 RunPath = Annotated[Path, typer.Argument(help="A run file, or the folder that holds one.")]
 
 
@@ -79,6 +85,11 @@ def run(
         int | None,
         typer.Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="A git revision whose backends are timed beside today's."),
+    ] = None,
+    fail_if_slower: FailIfSlower = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
     ] = False,
@@ -87,11 +98,16 @@ def run(
     seconds = parse_seconds("--budget", budget)
     share = parse_share("--precision", precision)
     patience_seconds = parse_seconds("--patience", patience)
+    limit = None if fail_if_slower is None else parse_share("--fail-if-slower", fail_if_slower)
+    if limit is not None and against is None:
+        raise UserError("--fail-if-slower needs --against, or the command `compare`")
     if resume:
         _resume(out, patience_seconds)
-    plan = _plan(workloads, backends, devices, threads, plugin, replicates)
     options = _options(seed, plugin, patience_seconds, budget=seconds, precision=share)
-    _execute(plan, options, out)
+    with tempfile.TemporaryDirectory() as folder:
+        variants = [_checkout(against, Path(folder))] if against else []
+        plan = _plan(workloads, backends, devices, threads, plugin, replicates, variants)
+        _execute(plan, options, out, fail_if_slower=limit)
 
 
 @app.command()
@@ -141,6 +157,35 @@ def export(
     sys.stdout.write(exporter.write(runfile.read(run), format.value))
 
 
+@app.command()
+def calibrate(
+    budget: Annotated[str, typer.Option(help="Time to measure for.")] = "60s",
+    workload: Annotated[str, typer.Option(help="What to fit; by default 50 epochs of it.")] = "",
+    backend: Annotated[str, typer.Option(help="What to fit it with.")] = "torch-eager",
+    seed: Seed = 0,
+) -> None:
+    """Find out which differences this machine can tell, for later runs to show."""
+    from benchmarks import calibrate as calibration
+    from benchmarks import machine, plan
+    from benchmarks.evidence import FIFTY
+    from benchmarks.workloads import select
+
+    seconds = parse_seconds("--budget", budget)
+    [chosen] = plan.choose_backends([backend], registry.load())
+    [wanted] = select([workload]) if workload else [FIFTY]
+    if wanted.method.kind not in chosen.methods:
+        raise UserError(f"{backend} does not solve {wanted.method.kind}; choose --workload")
+    found = calibration.calibrate(wanted, chosen, seconds, machine.usable_cores(), seed)
+    calibration.save(found)
+    print(f"{backend} on {wanted.name}, time against itself as it is:")
+    for name, ratio in found.ratios.items():
+        word = ratio.against_one()
+        print(f"  {name}: {ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f}), {word}")
+    print(f"an empty fit takes {1e9 * found.overhead.empty_fit:.0f} ns; ", end="")
+    print(f"between two samples pass {1e6 * found.overhead.between_samples:.0f} µs")
+    print(found.line())
+
+
 def parse_seconds(option: str, text: str) -> float:
     """Seconds from `90`, `90s`, `1.5m` or `2min`.
 
@@ -184,6 +229,7 @@ def _plan(
     threads: int | None,
     plugin: list[Path] | None,
     replicates: int | None,
+    variants: Sequence[Variant] = (),
 ) -> Plan:
     import psutil
 
@@ -201,11 +247,18 @@ def _plan(
         threads=threads,
         available_bytes=psutil.virtual_memory().available,
         replicates=replicates,
+        variants=[None, *variants],
     )
 
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _checkout(revision: str, folder: Path) -> Variant:
+    from benchmarks import against
+
+    return against.checkout(revision, folder)
 
 
 def _options(
@@ -251,7 +304,13 @@ def _resume(out: Path, patience: float) -> NoReturn:
     _execute(plan, options, out, resume.earlier(records))
 
 
-def _execute(plan: Plan, options: Options, out: Path, earlier: Earlier | None = None) -> NoReturn:
+def _execute(
+    plan: Plan,
+    options: Options,
+    out: Path,
+    earlier: Earlier | None = None,
+    fail_if_slower: float | None = None,
+) -> NoReturn:
     """Run, show and draw; leaves with the exit status that the outcome deserves."""
     from benchmarks import runfile
     from benchmarks.progress import Progress
@@ -273,10 +332,22 @@ def _execute(plan: Plan, options: Options, out: Path, earlier: Earlier | None = 
     if stopped:
         print("interrupted: the report holds what was measured until then", file=sys.stderr)
         raise SystemExit(INTERRUPTED)
+    from benchmarks.against import changes
     from benchmarks.results import rows
 
-    failed = [row for row in rows(runfile.read(out)) if row.status == "failed"]
-    raise SystemExit(FAILED if any(not row.known_failure for row in failed) else 0)
+    records = runfile.read(out)
+    before = {e["entry"] for e in records[0]["entries"] if e["variant_of"]}
+    failed = [
+        row.entry
+        for row in rows(records)
+        if row.status == "failed" and not row.known_failure and row.entry not in before
+    ]
+    slower = [c for c in changes(records) if fail_if_slower and c.certainly_slower(fail_if_slower)]
+    for change in slower:
+        assert change.ratio is not None
+        interval = f"{change.ratio.low:.3f} to {change.ratio.high:.3f}"
+        print(f"slower: {change.entry} takes {change.ratio.value:.3f} times as long ({interval})")
+    raise SystemExit(FAILED if failed or slower else 0)
 
 
 def _show_and_draw(records: list[Record], out: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import time
+from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,49 @@ def state() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 2),
         "clock_mhz": round(clock.current) if clock else None,
     }
+
+
+class Watch:
+    """Looks at the machine now and, when asked, says what went wrong since."""
+
+    #: Share of the time that the hypervisor may give to others before it is worth a word.
+    STEAL = 0.01
+    #: Work of other processes, in whole cores.
+    OTHERS = 0.3
+    #: Change of the clock.
+    CLOCK = 0.1
+
+    def __init__(self) -> None:
+        self._times, self._own, self._clock = psutil.cpu_times(), _own_seconds(), state()
+        self._began = time.perf_counter()
+
+    def troubles(self) -> list[str]:
+        """What disturbed the measurement since this was made, a line each."""
+        now, lasted = psutil.cpu_times(), time.perf_counter() - self._began
+        spent = {key: value - getattr(self._times, key) for key, value in now._asdict().items()}
+        found = []
+        steal = spent.get("steal", 0.0) / max(sum(spent.values()), 1e-9)
+        if steal > self.STEAL:
+            found.append(f"the hypervisor took {steal:.0%} of the processor time for others")
+        busy = sum(spent.get(key, 0.0) for key in ("user", "nice", "system"))
+        others = (busy - (_own_seconds() - self._own)) / max(lasted, 1e-9)
+        # The counters tick in hundredths of a second: a short stretch says nothing.
+        if lasted > 1 and others > self.OTHERS:
+            found.append(f"other processes kept {others:.1f} cores busy")
+        before, after = self._clock["clock_mhz"], state()["clock_mhz"]
+        if before and after and abs(after / before - 1) > self.CLOCK:
+            found.append(f"the processor's clock went from {before} to {after} MHz")
+        return found
+
+
+def _own_seconds() -> float:
+    """Processor time of this process and its children so far."""
+    total = 0.0
+    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def describe(cores_used: list[int]) -> dict[str, Any]:

@@ -35,6 +35,12 @@ class Entry:
         return f"{self.workload.name}/{home.name}/{home.device}/{home.threads}"
 
     @property
+    def original(self) -> str | None:
+        """The id of the entry that this is a variant of; None if it is not."""
+        plain = replace(self, home=replace(self.home, variant=None))
+        return plain.id if self.home.variant else None
+
+    @property
     def known_failure(self) -> str:
         """Why it is known to fail the gate; empty if it is not."""
         return self.backend.known_failures.get(self.workload.name, "")
@@ -50,6 +56,7 @@ class Entry:
             "framework": self.backend.framework.partition(".")[0],
             "algorithm": self.backend.algorithm,
             "known_failure": self.known_failure,
+            "variant_of": self.original,
         }
 
 

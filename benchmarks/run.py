@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import estimates, machine, runfile, schedule
+from benchmarks import calibrate, estimates, machine, runfile, schedule
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
@@ -125,10 +125,13 @@ class _Execution:
             title = f"{workload.name} ({position + 1} of {len(workloads)})"
             admitted = self._admit(workload, title)
             if self.options.budget is not None:
-                began = time.perf_counter()
+                watch, began = machine.Watch(), time.perf_counter()
                 share = left / (len(workloads) - position)
                 self._measure(admitted, share, began + left, title)
                 left -= time.perf_counter() - began
+                for trouble in watch.troubles():
+                    self.progress.say(f"{workload.name}: {trouble}")
+                    self.writer.write("warning", message=f"{workload.name}: {trouble}")
                 self._judge_last([entry for entry, _ in admitted])
             self.writer.write("done", workload=workload.name)
             later = [e for e in self.entries if e.workload in workloads[position + 1 :]]
@@ -138,6 +141,10 @@ class _Execution:
     def write_header(self) -> None:
         """What will be run, how, and on what machine."""
         options = self.options
+        facts = machine.describe(list(options.cores))
+        calibration = calibrate.known(facts)
+        if calibration:
+            self.progress.say(str(calibration["line"]))
         self.writer.write(
             "header",
             format=runfile.FORMAT,
@@ -149,7 +156,8 @@ class _Execution:
             replicates=self.plan.replicates,
             plugins=[str(path.resolve()) for path in options.plugins],
             suite={"version": version("linreg-bench"), **_commit()},
-            machine=machine.describe(list(options.cores)),
+            machine=facts,
+            calibration=calibration,
             entries=[entry.to_json() for entry in self.plan.entries],
             absent=[asdict(absence) for absence in self.plan.absent],
         )
@@ -336,7 +344,7 @@ class _Execution:
                 return float("nan")
 
         rounds = dict(self.earlier.rounds.get(entry.id, {}))
-        return Runner(entry.id, sample, first_seconds, list(processes), rounds)
+        return Runner(entry.id, sample, first_seconds, list(processes), entry.original, rounds)
 
 
 def _now() -> str:

@@ -45,6 +45,7 @@ class Runner:
         sample: (replicate, fits) -> seconds per fit; NaN if the worker was lost.
         fit_seconds: expected time of one fit; at first, that of the first fit.
         replicates: the processes that take turns.
+        rival: an entry that it is to be told from, besides its neighbours in the ranking.
         rounds: the samples so far.
     """
 
@@ -52,6 +53,7 @@ class Runner:
     sample: Callable[[int, int], float]
     fit_seconds: float
     replicates: Sequence[int] = (0,)
+    rival: str | None = None
     rounds: dict[int, Sample] = field(default_factory=dict)
     spent: float = 0.0  # seconds of measurement so far
     allowance: float = 0.0  # seconds that it may have spent by the next look
@@ -178,19 +180,22 @@ def unsettled(runners: Sequence[Runner], precision: float) -> list[Runner]:
     """Those with a neighbour in the ranking that they have not been told from yet.
 
     A pair is settled when the sign of its difference is certain, or its ratio is known to
-    `precision`, both at `STOP_CONFIDENCE` for all neighbouring pairs together.
+    `precision`, both at `STOP_CONFIDENCE` for all these pairs together.
     """
     timed = [runner for runner in runners if runner.rounds and not runner.lost]
     if len(timed) < 2:
         return [r for r in timed if not _known(r, precision)] + [r for r in runners if not r.rounds]
     timed.sort(key=lambda runner: estimates.middle(runner.rounds))
-    confidence = 1 - (1 - STOP_CONFIDENCE) / (len(timed) - 1)
+    by_entry = {runner.entry: runner for runner in timed}
+    pairs = list(itertools.pairwise(timed))
+    pairs += [(r, by_entry[r.rival]) for r in timed if r.rival in by_entry]
+    confidence = 1 - (1 - STOP_CONFIDENCE) / len(pairs)
     found = {runner for runner in runners if not runner.rounds}
-    for one, next_ in itertools.pairwise(timed):
-        ratio = estimates.ratio(one.rounds, next_.rounds, confidence)
+    for one, other in pairs:
+        ratio = estimates.ratio(one.rounds, other.rounds, confidence)
         settled = ratio and (ratio.against_one() != "cannot tell" or ratio.precision <= precision)
         if not settled:
-            found |= {one, next_}
+            found |= {one, other}
     return [runner for runner in runners if runner in found]
 
 

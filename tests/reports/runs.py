@@ -94,6 +94,7 @@ def entry(workload: str, backend: str, device: str = "cpu", threads: int = 1) ->
         "framework": framework,
         "algorithm": f"the algorithm of {backend}, in words",
         "known_failure": "",
+        "variant_of": None,
     }
 
 
