@@ -130,13 +130,22 @@ def describe(cores_used: list[int]) -> dict[str, Any]:
         "cores_used": cores_used,
         "memory_bytes": psutil.virtual_memory().total,
         "caches": _caches(),
-        "os": platform.platform(),
+        "os": _system(),
         "python": platform.python_version(),
         "packages": {name: found[name] for name in _PACKAGES if name in found},
         "gpus": gpus(),
         "container": Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
         **state(),
     }
+
+
+def _system() -> str:
+    """The operating system as a person calls it."""
+    try:
+        name = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.platform(terse=True)
+    return f"{name}, Linux {'.'.join(platform.release().split('.')[:2])}"
 
 
 def _caches() -> dict[str, str]:

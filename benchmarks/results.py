@@ -13,7 +13,8 @@ from benchmarks.runfile import Record, of_kind
 #: What the others are compared with, if it passed: what most people use today, per method.
 BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
 
-Status = Literal["passed", "failed", "absent", "not timed"]
+_ORDER = ("not timed", "failed", "absent", "not reached")  # of rows that are not ranked
+Status = Literal["passed", "failed", "absent", "not timed", "not reached"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
         status = "absent"
     elif passed and not times:
         status = "not timed"
+    elif not failures and not verdict:
+        status = "not reached"
     return {
         **{key: entry[key] for key in ("workload", "backend", "device", "threads")},
         **{key: entry[key] for key in ("entry", "framework", "algorithm", "known_failure")},
@@ -118,12 +121,17 @@ def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
         "transfer_seconds": phases[2],
         "compile_seconds": phases[3],
         "once_seconds": sum(known) if len(known) == len(phases) else None,
-        "weight_error": verdict and verdict["weight_error"],
-        "bound": verdict and verdict["bound"],
+        "weight_error": _number(verdict["weight_error"] if verdict else None),
+        "bound": _number(verdict["bound"] if verdict else None),
         "times": times,
         "fit": fit,
         "checks": verdict["checks"] if verdict else [],
     }
+
+
+def _number(value: float | str | None) -> float | None:
+    """A number of a run file, where infinities and NaN are strings."""
+    return None if value is None else float(value)
 
 
 def _ranked(made: list[dict[str, Any]], records: Sequence[Record]) -> list[Row]:
@@ -135,7 +143,7 @@ def _ranked(made: list[dict[str, Any]], records: Sequence[Record]) -> list[Row]:
     names = _short_names(timed)
     ranks = _ranks(timed, confidence)
     others = [row for row in made if row["status"] != "passed"]
-    others.sort(key=lambda row: ("not timed", "failed", "absent").index(row["status"]))
+    others.sort(key=lambda row: _ORDER.index(row["status"]))
     result: list[Row] = []
     for row in timed + others:
         against: Estimate | None = None
@@ -167,12 +175,12 @@ def _baseline(timed: list[dict[str, Any]], records: Sequence[Record]) -> dict[st
 
 
 def _short_names(timed: list[dict[str, Any]]) -> dict[str, str]:
-    """Backend names, with the device where a backend was timed on several."""
+    """Backend names, with device and threads where a backend was timed on several."""
     backends = [row["backend"] for row in timed]
     return {
         row["entry"]: row["backend"]
         if backends.count(row["backend"]) == 1
-        else f"{row['backend']} ({row['device']})"
+        else f"{row['backend']} ({row['device']}, {row['threads']})"
         for row in timed
     }
 

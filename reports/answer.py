@@ -30,7 +30,7 @@ def sentence(rows: Sequence[Row]) -> str:
 
 def _untimed(rows: Sequence[Row]) -> str:
     right = sum(row.passed for row in rows)
-    judged = sum(text.outcome(row) in ("not timed", "failed") for row in rows)
+    judged = sum(row.status in ("not timed", "failed") for row in rows)
     if not judged:
         return "Nothing was measured."
     return f"{right} of {text.count(judged, 'fit')} passed; none was timed."

@@ -58,7 +58,6 @@ def html(seen: View) -> str:
     return environment.get_template("page.html").render(
         view=seen,
         against=text.against,
-        outcome=text.outcome,
         phases=PHASES,
         fewest=estimates.FEWEST,
         drift=estimates.DRIFT,

@@ -72,7 +72,7 @@ def _notes(view: View) -> list[str]:
     """What is not in the ranking, and why; and what was wrong with the machine."""
     out = [
         f"- {escape(section.name)}: {escape(section.labels[row.entry])} "
-        f"{escape(text.outcome(row))}: {escape(row.reason)}"
+        f"{escape(row.status)}: {escape(row.reason)}"
         for section in view.sections
         for row in section.others
     ]

@@ -23,7 +23,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
         if passed := [row for row in same if row.passed]:
             console.print(_ranking(passed, mixed=not _where(same)))
         for row in (row for row in same if not row.passed):
-            what = Text(f"{text.outcome(row)}: {labels[row.entry]}: ", style="yellow")
+            what = Text(f"{row.status}: {labels[row.entry]}: ", style="yellow")
             console.print(what + Text(text.line(row.reason)))
         console.print()
 

@@ -87,7 +87,10 @@ def speed(row: Row) -> Estimate | None:
 
 def is_baseline(row: Row) -> bool:
     """Whether the others of the workload are compared with this row."""
-    return row.ratio == 1 and row.baseline in (row.backend, f"{row.backend} ({row.device})")
+    return row.ratio == 1 and row.baseline in (
+        row.backend,
+        f"{row.backend} ({row.device}, {row.threads})",
+    )
 
 
 def factor(estimate: Estimate) -> tuple[str, str]:
@@ -115,11 +118,6 @@ def against(row: Row) -> tuple[str, str]:
         return f"{value} faster", interval
     value, interval = factor(Estimate(1 / fast.value, 1 / fast.high, 1 / fast.low))
     return f"{value} slower", interval
-
-
-def outcome(row: Row) -> str:
-    """What became of a row: `passed`, `failed`, `absent`, `not timed` or `not reached`."""
-    return "not reached" if row.reason == "not reached" else row.status
 
 
 def labels(rows: Iterable[Row]) -> dict[str, str]:

@@ -139,6 +139,7 @@ def run_facts(records: Sequence[Record]) -> list[tuple[str, str]]:
             "suite",
             f"{text.line(suite.get('version', ''))} {commit and f'({commit}{dirty})'}".strip(),
         ),
+        ("calibration", text.line((header.get("calibration") or {}).get("line") or "")),
         ("cores used", ", ".join(str(core) for core in before.get("cores_used") or [])),
         ("caches", _caches(before.get("caches") or {})),
         ("GPUs", "; ".join(shown(gpu) for gpu in before.get("gpus") or [])),
