@@ -3,11 +3,13 @@
 python -m benchmarks.evidence aa          # a backend against itself, beside pytest-benchmark
 python -m benchmarks.evidence power       # against copies of itself that do 2 % and 5 % more
 python -m benchmarks.evidence all-cores   # against itself, on all cores
+python -m benchmarks.evidence pausing     # what waiting workers do to the one that is timed
 """
 
 from __future__ import annotations
 
 import json
+import random
 import statistics
 import subprocess
 import sys
@@ -23,8 +25,10 @@ from backends import registry
 from backends.base import GradientDescent
 from benchmarks import machine
 from benchmarks.estimates import Estimate
+from benchmarks.plan import Entry
+from benchmarks.pool import Pool
 from benchmarks.versus import AGAIN, Versus, versus
-from benchmarks.workers import ROOT, Variant
+from benchmarks.workers import ROOT, Home, Variant
 from benchmarks.workloads import WORKLOADS, Workload
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -111,6 +115,30 @@ def all_cores(
         print(f"{number + 1:3}: {_shown(found[-1])}", flush=True)
     _summary(f"torch-cholesky, {threads} threads", [e.value for e in found])
     print(f"  99 % interval holds 1 in {sum(e.low <= 1 <= e.high for e in found)} of {comparisons}")
+
+
+@app.command()
+def pausing(
+    workload: Annotated[str, typer.Option(help="A least-squares workload.")] = "ill-conditioned",
+    rounds: Annotated[int, typer.Option(help="Rounds in each way.")] = 100,
+) -> None:
+    """Time all least-squares backends with waiting workers stopped, and with them left alone."""
+    wanted, cores, rng = WORKLOADS[workload], machine.usable_cores(), random.Random(0)
+    chosen = [b for b in registry.load().values() if "least squares" in b.methods]
+    entries = [Entry(wanted, b, Home(b.name, "cpu", len(cores))) for b in chosen]
+    times: dict[str, dict[bool, list[float]]] = {b.name: {True: [], False: []} for b in chosen}
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        for stop_idle, folder in ((True, one), (False, other)):
+            with Pool(Path(folder), cores, stop_idle=stop_idle) as pool:
+                for entry in entries:
+                    pool.first_fit(entry)
+                for _ in range(rounds):
+                    for entry in rng.sample(entries, len(entries)):
+                        times[entry.home.name][stop_idle].append(pool.sample(entry.home, 1))
+    print("median time of one fit, waiting workers stopped, and left alone:")
+    for name, found in times.items():
+        stopped, alone = (1e3 * statistics.median(found[way]) for way in (True, False))
+        print(f"  {name:20} {stopped:9.3f} ms {alone:9.3f} ms, {alone / stopped:5.1f} times")
 
 
 _PYTEST = """

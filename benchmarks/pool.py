@@ -69,6 +69,7 @@ class Pool:
         plugins: Sequence[Path] = (),
         patience: float = 60.0,
         memory_bytes: int | None = None,
+        stop_idle: bool = True,
     ) -> None:
         """Nothing is started yet.
 
@@ -80,9 +81,11 @@ class Pool:
             patience: seconds that a worker may take to answer.
             memory_bytes: resident size at which a worker is killed; by default 80 % of what is
                 free when it starts.
+            stop_idle: whether workers are stopped while they wait for their turn.
         """
         self.folder, self.cores, self.seed = folder, list(cores), seed
         self.plugins, self.patience, self.memory_bytes = plugins, patience, memory_bytes
+        self.stop_idle = stop_idle
         self.workers: dict[Home, Worker] = {}
         self._prepared: Prepared | None = None
         try:
@@ -120,6 +123,7 @@ class Pool:
             plugins=self.plugins,
             patience=self.patience,
             memory_bytes=self.memory_bytes,
+            stop_idle=self.stop_idle,
         )
         self.workers[home] = worker
         return worker

@@ -96,6 +96,7 @@ class Worker:
         plugins: Sequence[Path] = (),
         patience: float = 60.0,
         memory_bytes: int | None = None,
+        stop_idle: bool = True,
     ) -> None:
         """Start the process; it imports nothing before it is asked to.
 
@@ -104,7 +105,9 @@ class Worker:
             plugins: files that define further backends.
             patience: seconds after which a worker that does not answer is killed.
             memory_bytes: resident size at which it is killed; by default 80 % of what is free.
+            stop_idle: whether it is stopped while it is not asked anything.
         """
+        self.stop_idle = stop_idle
         self.home, self.log, self.patience = home, log, patience
         self.plugins = [str(path.resolve()) for path in plugins]
         self.memory_bytes = memory_bytes or int(0.8 * psutil.virtual_memory().available)
@@ -180,7 +183,8 @@ class Worker:
         work would slow down whoever is measured meanwhile, by several times.
         """
         line = self._line(patience or self.patience)
-        self._signal(signal.SIGSTOP)
+        if self.stop_idle:
+            self._signal(signal.SIGSTOP)
         try:
             answer = json.loads(line)
             ok = answer["ok"]
