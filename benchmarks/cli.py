@@ -158,6 +158,35 @@ def export(
 
 
 @app.command()
+def compare(
+    old: RunPath,
+    new: RunPath,
+    fail_if_slower: FailIfSlower = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Even if machines, threads or data differ.")
+    ] = False,
+) -> None:
+    """Hold a run against an earlier one; the exit status is 1 if an entry newly fails the gate."""
+    from rich.console import Console
+
+    from benchmarks import compare as comparing
+    from benchmarks import runfile
+    from reports import comparison
+
+    limit = None if fail_if_slower is None else parse_share("--fail-if-slower", fail_if_slower)
+    before, after = runfile.read(old), runfile.read(new)
+    if differ := comparing.differences(before, after):
+        more = f" (and {len(differ) - 1} more)" if len(differ) > 1 else ""
+        if not anyway:
+            raise UserError(f"not comparable: {differ[0]}{more}; --anyway compares nevertheless")
+        print(f"warning: the runs differ: {differ[0]}{more}", file=sys.stderr)
+    compared = comparing.compare(before, after)
+    comparison.show(compared, Console(), limit)
+    slower = limit is not None and compared.slower(limit)
+    raise SystemExit(FAILED if compared.newly_failing or slower else 0)
+
+
+@app.command()
 def calibrate(
     budget: Annotated[str, typer.Option(help="Time to measure for.")] = "60s",
     workload: Annotated[str, typer.Option(help="What to fit; by default 50 epochs of it.")] = "",

@@ -103,6 +103,19 @@ def simultaneous(n_entries: int, confidence: float = CONFIDENCE) -> float:
     return 1 - (1 - confidence) / max(math.comb(n_entries, 2), 1)
 
 
+def log_typical(rounds: Rounds) -> tuple[float, Variance]:
+    """The logarithm of the median time, in log seconds, and the variance with which it is known.
+
+    Raises:
+        ValueError: fewer than `FEWEST` samples, whose scatter says nothing.
+    """
+    if len(rounds) < FEWEST:
+        raise ValueError("too few samples")
+    order = sorted(rounds)
+    values = np.asarray([math.log(rounds[r].seconds) for r in order])
+    return float(np.median(values)), _variance(values, [[rounds[r].replicate for r in order]])
+
+
 def _estimate(logs: Sequence[float], sides: Sequence[Sequence[int]], confidence: float) -> Estimate:
     """Median and interval of log times (one side) or of log ratios (two sides).
 
@@ -114,26 +127,29 @@ def _estimate(logs: Sequence[float], sides: Sequence[Sequence[int]], confidence:
     values = np.asarray(logs)
     centre = float(np.median(values))
     if len(values) < FEWEST:
-        return _interval(centre, math.log(DRIFT))
-    blocks = [float(np.median(block)) for block in np.array_split(values, min(BLOCKS, len(values)))]
-    within = _Variance(float(np.var(blocks, ddof=1)) / len(blocks), len(blocks) - 1)
-    between = _sum([_between(values, np.asarray(side)) for side in sides])
-    # The medians of processes scatter because rounds do as well: with replicates, `between` holds
-    # most of `within` already. Where a process is alone, it holds nothing of it.
-    alone = all(len(set(side)) == 1 for side in sides)
-    total = _sum([within, between]) if alone else max(within, between)
-    quantile = float(stats.t.ppf((1 + confidence) / 2, total.freedom))
-    return _interval(centre, quantile * math.sqrt(total.value))
+        return assumed(centre)
+    return interval(centre, _variance(values, sides), confidence)
 
 
-class _Variance(NamedTuple):
+class Variance(NamedTuple):
     """The variance of an estimate, and the degrees of freedom with which it is known."""
 
     value: float
     freedom: float
 
 
-def _between(values: np.ndarray, processes: np.ndarray) -> _Variance:
+def _variance(values: np.ndarray, sides: Sequence[Sequence[int]]) -> Variance:
+    """The variance of the median; arguments as those of `_estimate`."""
+    blocks = [float(np.median(block)) for block in np.array_split(values, min(BLOCKS, len(values)))]
+    within = Variance(float(np.var(blocks, ddof=1)) / len(blocks), len(blocks) - 1)
+    between = add([_between(values, np.asarray(side)) for side in sides])
+    # The medians of processes scatter because rounds do as well: with replicates, `between` holds
+    # most of `within` already. Where a process is alone, it holds nothing of it.
+    alone = all(len(set(side)) == 1 for side in sides)
+    return add([within, between]) if alone else max(within, between)
+
+
+def _between(values: np.ndarray, processes: np.ndarray) -> Variance:
     """What the choice of processes on one side contributes.
 
     The variance between the processes' medians is moderated by `PROCESS_SPREAD`, which counts
@@ -146,17 +162,28 @@ def _between(values: np.ndarray, processes: np.ndarray) -> _Variance:
     squares = float(np.var(medians)) * len(names)
     freedom = PRIOR_FREEDOM + own
     moderated = (PRIOR_FREEDOM * PROCESS_SPREAD**2 + squares) / freedom
-    return _Variance(moderated / len(names), freedom)
+    return Variance(moderated / len(names), freedom)
 
 
-def _sum(variances: Sequence[_Variance]) -> _Variance:
-    """Of independent ones, with Satterthwaite's degrees of freedom."""
+def add(variances: Sequence[Variance]) -> Variance:
+    """The variance of a sum of independent estimates, with Satterthwaite's degrees of freedom."""
     total = sum(variance.value for variance in variances)
     weight = sum(variance.value**2 / variance.freedom for variance in variances)
-    return _Variance(total, total**2 / weight)
+    return Variance(total, total**2 / weight)
 
 
-def _interval(centre: float, reach: float) -> Estimate:
+def interval(centre: float, variance: Variance, confidence: float) -> Estimate:
+    """A quantity with its interval, from the centre and the variance of its logarithm."""
+    quantile = float(stats.t.ppf((1 + confidence) / 2, variance.freedom))
+    return _around(centre, quantile * math.sqrt(variance.value))
+
+
+def assumed(centre: float) -> Estimate:
+    """A quantity of which only the logarithm is known: within `DRIFT`, either way."""
+    return _around(centre, math.log(DRIFT))
+
+
+def _around(centre: float, reach: float) -> Estimate:
     return Estimate(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
 
 

@@ -141,10 +141,13 @@ def measure(
     # The quick ones first: what they leave is known when a slow one's turn comes.
     warm = []
     for runner in sorted(runners, key=lambda runner: runner.fit_seconds):
-        # One with rounds already comes from a run that is being resumed.
-        dear = len(runner.replicates) * runner.fit_seconds
-        if dear <= (deadline - time.perf_counter()) / 2 or runner.rounds:
+        # A warm-up ends at the first fit that is dear.
+        more = (len(runner.replicates) - 1) * min(runner.fit_seconds, DEAR_SECONDS)
+        affordable = runner.fit_seconds + more <= (deadline - time.perf_counter()) / 2
+        if affordable:
             runner.warm_up()
+        # One with rounds already comes from a run that is being resumed.
+        if affordable or runner.rounds:
             warm.append(runner)
     first = 1 + max((max(r.rounds, default=-1) for r in warm), default=-1)
     look = first + FIRST_LOOK
@@ -168,11 +171,14 @@ def measure(
 
 
 def _share_out(runners: Sequence[Runner], until: float) -> list[Runner]:
-    """Give each an equal part of the time that is left."""
+    """Let all spend up to one level, as high as the time that is left allows."""
     active = [runner for runner in runners if not runner.lost]
     left = max(0.0, until - time.perf_counter())
+    # Filled like vessels: those that have spent more than the level already get nothing.
+    totals = itertools.accumulate(sorted(runner.spent for runner in active))
+    level = min(((left + total) / n for n, total in enumerate(totals, start=1)), default=0.0)
     for runner in active:
-        runner.allowance = runner.spent + left / len(active)
+        runner.allowance = level
     return active
 
 
