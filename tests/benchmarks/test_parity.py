@@ -52,6 +52,7 @@ def test_other_data_are_found_first() -> None:
     [
         ({"dtype": "float64"}, "dtype is 'float64', not 'float32' as asked for"),
         ({"threads": 64}, "threads is 64, not 2 as asked for"),
+        ({"threads": 0}, "threads is 0, not 2 as asked for"),
         ({"tf32": True}, "tf32 is True, not False as asked for"),
     ],
 )

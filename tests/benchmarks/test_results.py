@@ -58,15 +58,8 @@ class Run:
         """Samples that share the machine's drift, of four processes."""
         for n in rounds:
             took = seconds * np.exp(self.drift[n] + 0.01 * self.rng.standard_normal())
-            self.records.append(
-                {
-                    "record": "sample",
-                    "entry": entry,
-                    "replicate": n % 4,
-                    "round": n,
-                    "seconds": took,
-                }
-            )
+            fields = {"entry": entry, "replicate": n % 4, "round": n, "seconds": took}
+            self.records.append({"record": "sample", **fields})
         return entry
 
     def timed(self, backend: str, seconds: float, **where: Any) -> str:
@@ -169,6 +162,9 @@ def test_a_known_failure_is_in_the_reason_only_when_it_happens() -> None:
     passes = run.sampled(run.fitted(run.announce("b", known="drops directions")), 1.0)
     assert run.row(fails).reason == "coefficients are off; known: drops directions"
     assert run.row(passes).reason == ""
+    lost = run.announce("c", known="drops directions")
+    run.failed(lost, "fit", "was killed by SIGKILL")
+    assert run.row(lost).reason == "was killed by SIGKILL"
     assert run.row(fails).known_failure == run.row(passes).known_failure == "drops directions"
 
 
