@@ -315,7 +315,10 @@ def _resume(out: Path, patience: float) -> NoReturn:
     """Go on with the run in `out`."""
     from benchmarks import machine, resume, runfile
 
-    records = runfile.read(out)
+    try:
+        records = runfile.read(out)
+    except UserError as error:
+        raise UserError(f"nothing to resume: {error}") from error
     header = records[0]
     ends = runfile.of_kind(records, "footer")
     if ends and ends[-1]["outcome"] == "complete":

@@ -145,25 +145,25 @@ def _variance(values: np.ndarray, sides: Sequence[Sequence[int]]) -> Variance:
     # mean, by pi/2 in variance.
     few = math.pi / 2 if len(values) < 2 * BLOCKS else 1.0
     within = Variance(few * float(np.var(blocks, ddof=1)) / len(blocks), len(blocks) - 1)
-    between = add([_between(values, np.asarray(side)) for side in sides])
-    # With replicates, `between` holds some of `within` already, since the medians of processes
-    # scatter because rounds do as well; counting it twice errs on the safe side.
-    return add([within, between])
+    return add([within, *(_between(values, np.asarray(side), within.value) for side in sides)])
 
 
-def _between(values: np.ndarray, processes: np.ndarray) -> Variance:
+def _between(values: np.ndarray, processes: np.ndarray, within: float) -> Variance:
     """What the choice of processes on one side contributes.
 
-    The variance between the processes' medians is moderated by `PROCESS_SPREAD`, which counts
-    as much as `PRIOR_FREEDOM` further processes: two or three processes alone say too little
-    (Smyth 2004, *Linear models and empirical Bayes methods*, section 3).
+    The variance between the processes' medians, less what the scatter of their rounds explains,
+    is moderated by `PROCESS_SPREAD`, which counts as much as `PRIOR_FREEDOM` further processes:
+    two or three processes alone say too little (Smyth 2004, *Linear models and empirical Bayes
+    methods*, section 3).
     """
     names = np.unique(processes)
     medians = [float(np.median(values[processes == name])) for name in names]
     own = len(names) - 1
-    squares = float(np.var(medians)) * len(names)
+    # `within` is the variance of a median of all rounds; each process had its part of them.
+    observed = float(np.var(medians, ddof=1)) if own else 0.0
+    found = max(0.0, observed - len(names) * within)
     freedom = PRIOR_FREEDOM + own
-    moderated = (PRIOR_FREEDOM * PROCESS_SPREAD**2 + squares) / freedom
+    moderated = (PRIOR_FREEDOM * PROCESS_SPREAD**2 + own * found) / freedom
     return Variance(moderated / len(names), freedom)
 
 

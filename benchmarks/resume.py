@@ -21,7 +21,7 @@ class Earlier:
     """The part of a run that is in its file already; empty for a new run."""
 
     done: frozenset[str] = frozenset()  # workloads that are finished
-    made: frozenset[str] = frozenset()  # workloads whose record is written
+    data: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by workload, where made
     failed: frozenset[str] = frozenset()  # entries that have dropped out
     rounds: Mapping[str, Mapping[int, Sample]] = field(default_factory=dict)  # by entry
     spent: float = 0.0  # seconds of measurement
@@ -41,7 +41,7 @@ def earlier(records: Sequence[Record]) -> Earlier:
     refused = [v["entry"] for v in of_kind(records, "verdict") if not v["passed"]]
     return Earlier(
         done=frozenset(record["workload"] for record in of_kind(records, "done")),
-        made=frozenset(record["name"] for record in of_kind(records, "workload")),
+        data={record["name"]: record["sha256"] for record in of_kind(records, "workload")},
         failed=frozenset(refused + [f["entry"] for f in of_kind(records, "failure")]),
         rounds=rounds,
         spent=spent,

@@ -211,8 +211,10 @@ class _Execution:
         """The entries whose first fits the gate lets through, with the longest one's seconds."""
         self.progress.status(f"{title}: making the data and the reference solution")
         prepared = self.pool.prepare(workload)
-        if workload.name not in self.earlier.made:
+        if workload.name not in self.earlier.data:
             self._write_workload(prepared)
+        elif self.earlier.data[workload.name] != prepared.sha256:
+            raise UserError(f"cannot resume: the data of {workload.name!r} come out otherwise now")
         admitted = []
         for entry in self.entries:
             if entry.workload is not workload or entry.id in self.dropped:

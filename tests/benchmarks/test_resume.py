@@ -214,18 +214,18 @@ def test_what_an_interrupted_run_has_already() -> None:
         header(),
         {"record": "worker", "worker": 0, "replicate": 0},
         {"record": "worker", "worker": 3, "replicate": 1},
-        {"record": "workload", "name": "line"},
+        {"record": "workload", "name": "line", "sha256": "a"},
         {"record": "verdict", "entry": "wrong", "passed": False},
         {"record": "verdict", "entry": "right", "passed": True},
         {"record": "failure", "entry": "lost"},
         sample | {"entry": "right", "replicate": 1, "round": 0},
         sample | {"entry": "right", "replicate": 0, "round": 1},
         {"record": "done", "workload": "line"},
-        {"record": "workload", "name": "wide"},
+        {"record": "workload", "name": "wide", "sha256": "b"},
     ]
     found = resume.earlier(records)
     assert found.done == {"line"}
-    assert found.made == {"line", "wide"}
+    assert found.data == {"line": "a", "wide": "b"}
     assert found.failed == {"wrong", "lost"}
     assert found.rounds == {"right": {0: Sample(1, 0.5), 1: Sample(0, 0.5)}}
     assert (found.spent, found.workers, found.replicates) == (4.0, 4, 2)

@@ -47,7 +47,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
         "line,line-descent", ["wrong-*", "hostile-*", "loud", "numpy-*"], plugins=PLUGINS
     )
     folder = tmp_path_factory.mktemp("hostile")
-    return rows_of(made, folder, budget=2.0, patience=3.0, plugins=PLUGINS, memory_bytes=1 << 30)
+    return rows_of(made, folder, budget=2.0, patience=6.0, plugins=PLUGINS, memory_bytes=1 << 30)
 
 
 @pytest.mark.parametrize("name", ["line/numpy-gelsd", "line/loud", "line-descent/numpy-loop"])
@@ -72,7 +72,7 @@ REASONS = {
     "line/wrong-words": "ValueError: could not convert string to float",
     "line/wrong-later": "coefficients are off by",
     "line-descent/wrong-epochs": "train_losses has shape (0,) and not (100,)",
-    "line/hostile-hang": "did not answer within 3 s",
+    "line/hostile-hang": "did not answer within 6 s",
     "line/hostile-exit": "exited with status 0 in the middle of its work",
     "line/hostile-hoard": "used more than 1.0 GiB of memory",
     "line/hostile-babble": "wrote something that is no answer",
@@ -101,7 +101,7 @@ def three_families(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Torch, TensorFlow and closed form on small workloads, in little time."""
     backends = ["torch-eager", "torch-cholesky", "tensorflow-xla", "sklearn-linear", "numpy-*"]
     folder = tmp_path_factory.mktemp("run")
-    rows_of(make_plan("line-descent,line,500x3:float64", backends), folder, budget=3.0)
+    rows_of(make_plan("line-descent,line,500x3:float64", backends), folder, budget=8.0)
     return folder
 
 
@@ -135,7 +135,7 @@ def test_samples_come_in_rounds_of_fresh_order(three_families: Path) -> None:
 def test_the_budget_is_kept_and_the_data_are_removed(three_families: Path) -> None:
     records = runfile.read(three_families)
     measured = sum(s["seconds"] * s["fits"] for s in runfile.of_kind(records, "sample"))
-    assert measured <= 3.0
+    assert measured <= 8.0
     assert not (three_families / "data").exists()
     [footer] = runfile.of_kind(records, "footer")
     assert footer["outcome"] == "complete"
