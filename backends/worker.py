@@ -217,16 +217,18 @@ def _slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:
         for _ in range(steps):
             np.dot(numbers, numbers)
 
-    def fastest(call: Callable[[], object]) -> float:
-        times = []
-        for _ in range(20):
-            began = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - began)
-        return sorted(times)[5]
+    def seconds(call: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        call()
+        return time.perf_counter() - began
 
+    # In turns, and long enough for both to meet the machine as it is.
     fit()
-    steps = round(extra_work * fastest(fit) / fastest(lambda: work(1000)) * 1000)
+    pairs, ends = [], time.perf_counter() + 0.3
+    while len(pairs) < 20 or time.perf_counter() < ends:
+        pairs.append((seconds(fit), seconds(lambda: work(100))))
+    one_fit, hundred_steps = (sorted(times)[len(times) // 4] for times in zip(*pairs, strict=True))
+    steps = round(100 * extra_work * one_fit / hundred_steps)
 
     def slowed() -> Fit:
         result = fit()

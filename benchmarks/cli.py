@@ -79,7 +79,7 @@ def run(
     plugin: Plugin = None,
     patience: Patience = "60s",
     precision: Annotated[
-        str, typer.Option(help="A ratio that is known this well needs no more rounds.")
+        str, typer.Option(help="A ratio known this well needs no more rounds; 0: use all time.")
     ] = "1%",
     replicates: Annotated[
         int | None,
@@ -96,7 +96,7 @@ def run(
 ) -> None:
     """Fit, judge and time; leave a run file and a report."""
     seconds = parse_seconds("--budget", budget)
-    share = parse_share("--precision", precision)
+    share = None if precision in ("0", "0%") else parse_share("--precision", precision)
     patience_seconds = parse_seconds("--patience", patience)
     limit = None if fail_if_slower is None else parse_share("--fail-if-slower", fail_if_slower)
     if limit is not None and against is None:
