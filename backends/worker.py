@@ -224,7 +224,8 @@ def _slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:
 
     # In turns, and long enough for both to meet the machine as it is.
     fit()
-    pairs, ends = [], time.perf_counter() + 0.3
+    pairs: list[tuple[float, float]] = []
+    ends = time.perf_counter() + 0.3
     while len(pairs) < 20 or time.perf_counter() < ends:
         pairs.append((seconds(fit), seconds(lambda: work(100))))
     one_fit, hundred_steps = (sorted(times)[len(times) // 4] for times in zip(*pairs, strict=True))
