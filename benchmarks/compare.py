@@ -35,7 +35,6 @@ import numpy as np
 from scipy import stats
 
 from benchmarks import estimates, results
-from benchmarks.against import CONFIDENCE
 from benchmarks.estimates import Comparison, Estimate, Rounds, Sample, Variance
 from benchmarks.results import Row
 from benchmarks.runfile import Record
@@ -144,7 +143,7 @@ def _changes(pairs: Sequence[tuple[Row, Row]]) -> list[Change]:
             for workload, machine in machines.items()
         ]
     )
-    confidence = 1 - (1 - CONFIDENCE) / max(len(pairs), 1)
+    confidence = 1 - (1 - estimates.CONFIDENCE) / max(len(pairs), 1)
     result = []
     for old, new in pairs:
         delta, machine = deltas[new.entry], machines.get(new.workload)
@@ -218,8 +217,12 @@ class _Scatter:
         explained = float(np.median(off / np.sqrt(within))) <= _QUARTILE
         if explained and len(pairs) >= _ENOUGH:
             return cls(None, 0.0)
-        usual = max((float(np.median(off)) / _QUARTILE) ** 2, 2 * estimates.PROCESS_SPREAD**2)
-        return cls(Variance(usual, _EFFICIENCY * len(pairs)), float(np.median(within)))
+        # A dozen entries alone know little of their scatter: what processes usually differ by
+        # is moderated by them, as in `estimates`, and never undercut.
+        prior, own = estimates.PRIOR_FREEDOM, _EFFICIENCY * len(pairs)
+        least, found = 2 * estimates.PROCESS_SPREAD**2, (float(np.median(off)) / _QUARTILE) ** 2
+        usual = (prior * least + own * max(found, least)) / (prior + own)
+        return cls(Variance(usual, prior + own), float(np.median(within)))
 
     def variance(self, within: Variance) -> Variance:
         """That of one entry: the usual one, and what its own rounds scatter more than usual."""
