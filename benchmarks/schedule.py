@@ -24,7 +24,7 @@ SAMPLE_SECONDS = 5e-3
 #: of the first round.
 DEAR_SECONDS = 0.5
 #: Whether to go on is decided after so many rounds, then after half as many again, and so on.
-FIRST_LOOK = 12
+FIRST_LOOK = 30
 #: Entries leave the rounds only when they are settled at this confidence: stricter than what is
 #: reported, since stopping when an interval happens to be narrow makes intervals too narrow.
 STOP_CONFIDENCE = 0.999
@@ -82,6 +82,11 @@ class Runner:
                 self._dear = Sample(replicate, seconds)
                 return
 
+    @property
+    def warm_up_was_dear(self) -> bool:
+        """Whether the warm-up counts as a sample that is still to be recorded."""
+        return self._dear is not None
+
     def take(self, rng: random.Random) -> tuple[int, Sample]:
         """The next sample, and how many fits it holds; the processes take turns."""
         if self._dear is not None:
@@ -137,7 +142,7 @@ def measure(
         precision: a ratio that is known this well counts as settled; None: nothing ever does.
         between_rounds: called with the number of rounds that are done.
     """
-    until = min(time.perf_counter() + seconds, deadline)
+    began = time.perf_counter()
     # The quick ones first: what they leave is known when a slow one's turn comes.
     warm = []
     for runner in sorted(runners, key=lambda runner: runner.fit_seconds):
@@ -149,6 +154,9 @@ def measure(
         # One with rounds already comes from a run that is being resumed.
         if affordable or runner.rounds:
             warm.append(runner)
+    # A dear warm-up may have taken the others' part of the time, too: they get it nevertheless.
+    others = sum(not runner.warm_up_was_dear for runner in warm) / max(len(warm), 1)
+    until = min(max(began + seconds, time.perf_counter() + seconds * others), deadline)
     first = 1 + max((max(r.rounds, default=-1) for r in warm), default=-1)
     look = first + FIRST_LOOK
     active = _share_out(warm, until)

@@ -266,3 +266,12 @@ def test_a_resumed_runner_that_does_not_fit_any_more_costs_no_time(bench: Bench)
     assert bench.measure([slow, quick], 1.0) <= 1.1
     assert bench.count("slow") == 0
     assert bench.samples("quick")
+
+
+def test_a_dear_warm_up_does_not_take_the_time_of_the_others(bench: Bench) -> None:
+    """A fit longer than the time of all entries together leaves them their rounds."""
+    slow = bench.runner("slow", 9.0)
+    quick = [bench.runner("quick", 0.01), bench.runner("quicker", 0.0098)]
+    bench.measure([slow, *quick], 6.0, left=40.0)
+    assert len(slow.rounds) == 1
+    assert all(len(runner.rounds) > 50 for runner in quick)
