@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.results import Row
 from benchmarks.runfile import Record
@@ -77,7 +77,7 @@ def losses(name: str, which: str, rows: Sequence[Row], labels: Mapping[str, str]
         axes = figure.add_subplot()
         for index, (row, values) in enumerate(curves):
             axes.plot(
-                np.arange(1, len(values) + 1),
+                np.arange(len(values)),
                 values,
                 # The widest lies beneath, so that curves that agree show as nested bands.
                 lw=3.2 - 2.5 * index / len(curves),
@@ -86,6 +86,9 @@ def losses(name: str, which: str, rows: Sequence[Row], labels: Mapping[str, str]
                 label=short(labels[row.entry]),
             )
         axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        if high < 30 * low:  # little more than a decade, which would have a single tick
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set(xlabel="epoch", ylabel=f"{which} loss")

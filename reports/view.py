@@ -260,7 +260,7 @@ def _descent(
         result.append((descent.data(slug, points), "The data: train on blue, predict green."))
         if fitted and points["X_test"]:
             picture, spread = descent.predictions(slug, points, fitted)
-            apart = f"no two differ by more than {spread:.1e}" if len(fitted) > 1 else "one backend"
+            apart = f"no two differ by more than {spread:.1e}" if spread else "all the same"
             backends = text.count(len(fitted), "backend")
             result.append((picture, f"Predictions of {backends} in red: {apart}."))
     for which, when in (("train", "before each step"), ("test", "after each step")):
