@@ -152,7 +152,14 @@ def test_a_plugin_that_cannot_be_used_is_named(tmp_path: Path, source: str, mess
 def test_ctrl_c_keeps_and_shows_what_was_measured(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.cli", "run", "--workloads", "line"]
     command += ["--backends", "numpy-gelsd", "--budget", "60s", "--out", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whoever runs these tests in the background may have had it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     run_file, deadline = tmp_path / "run.jsonl", time.monotonic() + 30
     while time.monotonic() < deadline:
         if run_file.exists() and run_file.read_text().count('"sample"') > 20:
