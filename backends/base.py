@@ -29,6 +29,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 Kind = Literal["gradient descent", "least squares"]
+Stability = Literal["orthogonal", "normal equations"]
 
 
 class Unavailable(Exception):
@@ -95,7 +96,7 @@ class Backend(ABC):
     algorithm: ClassVar[str]  # one line: which algorithm, which driver
     #: Which error bound applies to its least squares: "orthogonal" for QR and SVD, "normal
     #: equations" for whatever forms X'X.
-    stability: ClassVar[Literal["orthogonal", "normal equations"]] = "orthogonal"
+    stability: ClassVar[Stability] = "orthogonal"
     #: Workloads on which it is known to fail the gate, and why. Such a row is shown as failed and
     #: not ranked, like any other that fails, but does not make a check fail.
     known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})

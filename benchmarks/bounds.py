@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from backends.base import Data, GradientDescent
+from backends.base import Data, GradientDescent, Stability
 from benchmarks.reference import Conditioning, Trajectory, design, loss
-
-Stability = Literal["orthogonal", "normal equations"]
 
 _LAMBDA = 2.0
 

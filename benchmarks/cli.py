@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from backends import registry
-from benchmarks.errors import UserError
+from benchmarks.errors import FAILED, USAGE, UserError
 from benchmarks.quantities import parse_seconds, parse_share
 
 app = typer.Typer(
@@ -25,8 +25,6 @@ app = typer.Typer(
     help="Which linear-regression implementation is fastest on your machine, "
     "at the accuracy you need?",
 )
-
-FAILED, USAGE = 1, 2
 
 Workloads = Annotated[
     str, typer.Option(help="Names, globs or sizes such as 5000x10:float64, with commas between.")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+#: Exit statuses: a row failed or is too slow, bad input, Ctrl-C.
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
 
 class UserError(Exception):
     """Bad input or surroundings; the message is one line and needs no traceback."""

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from backends.base import Data, Fit, GradientDescent
+from backends.base import Data, Fit, GradientDescent, Stability
 from benchmarks import bounds, reference, tutorial
-from benchmarks.bounds import Stability
 from benchmarks.problems import Problem
 from benchmarks.reference import Conditioning, Solution, Trajectory
 from benchmarks.workloads import WORKLOADS, Workload

@@ -13,7 +13,7 @@ from rich.console import Console
 from backends import registry
 from benchmarks import machine, plan, resume, runfile
 from benchmarks.against import changes
-from benchmarks.errors import UserError
+from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.plan import Plan
 from benchmarks.progress import Progress
 from benchmarks.results import rows
@@ -23,8 +23,6 @@ from benchmarks.runfile import Record
 from benchmarks.workers import Variant
 from benchmarks.workloads import select
 from reports import page, table
-
-FAILED, INTERRUPTED = 1, 130
 
 
 def make_plan(
@@ -114,15 +112,15 @@ def execute(
             run(wanted, options, out, progress, earlier)
         except (KeyboardInterrupt, UserError) as error:
             stopped = error
-    if (out / runfile.NAME).exists():
+    records = runfile.read(out) if (out / runfile.NAME).exists() else []
+    if records:
         # Whatever ended the run, what was measured by then is shown.
-        _show(runfile.read(out), out)
+        _show(records, out)
     if isinstance(stopped, UserError):
         raise stopped
     if stopped:
         print("interrupted: the report holds what was measured until then", file=sys.stderr)
         raise SystemExit(INTERRUPTED)
-    records = runfile.read(out)
     before = {e["entry"] for e in records[0]["entries"] if e["variant_of"]}
     failed = [
         row.entry

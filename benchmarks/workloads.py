@@ -83,7 +83,6 @@ _ALL = (
     ),
 )
 WORKLOADS = {workload.name: workload for workload in _ALL}
-DEFAULT = tuple(WORKLOADS)
 
 _SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
 SIZE_HELP = "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4], least squares"

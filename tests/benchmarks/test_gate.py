@@ -16,12 +16,12 @@ from benchmarks import gate
 from benchmarks.bounds import Stability
 from benchmarks.gate import Reference, Verdict
 from benchmarks.problems import Problem, Synthetic
-from benchmarks.workloads import DEFAULT, WORKLOADS, Workload, select
+from benchmarks.workloads import WORKLOADS, Workload, select
 
 STABILITIES: tuple[Stability, ...] = ("orthogonal", "normal equations")
-DESCENTS = [name for name in DEFAULT if isinstance(WORKLOADS[name].method, GradientDescent)]
-SOLVED = [name for name in DEFAULT if name not in DESCENTS]
-NOISY = [name for name in DEFAULT if WORKLOADS[name].make(0).sigma > 0]
+DESCENTS = [name for name in WORKLOADS if isinstance(WORKLOADS[name].method, GradientDescent)]
+SOLVED = [name for name in WORKLOADS if name not in DESCENTS]
+NOISY = [name for name in WORKLOADS if WORKLOADS[name].make(0).sigma > 0]
 
 
 @cache
@@ -95,7 +95,7 @@ def largest(fit: Fit) -> int:
 
 
 @pytest.mark.parametrize("stability", STABILITIES)
-@pytest.mark.parametrize("name", DEFAULT)
+@pytest.mark.parametrize("name", WORKLOADS)
 def test_right_fits_pass(name: str, stability: Stability) -> None:
     verdict = judged(name, right(name), stability)
     assert verdict.passed, verdict.reason
@@ -191,7 +191,7 @@ def test_no_test_samples() -> None:
 
 
 @pytest.mark.parametrize("stability", STABILITIES)
-@pytest.mark.parametrize("name", DEFAULT)
+@pytest.mark.parametrize("name", WORKLOADS)
 @pytest.mark.parametrize("factor", [-1.0, 1.001, 0.0], ids=["sign", "off by 1e-3", "zero"])
 def test_one_wrong_weight_fails(name: str, factor: float, stability: Stability) -> None:
     fit = right(name)
@@ -201,7 +201,7 @@ def test_one_wrong_weight_fails(name: str, factor: float, stability: Stability) 
 
 
 @pytest.mark.parametrize("stability", STABILITIES)
-@pytest.mark.parametrize("name", DEFAULT)
+@pytest.mark.parametrize("name", WORKLOADS)
 def test_wrong_bias_fails(name: str, stability: Stability) -> None:
     """By 1e-2: 1e-3 is within what normal equations may lose in float32 on 500 features."""
     fit = right(name)
@@ -220,7 +220,7 @@ def test_the_truth_without_fitting_fails(name: str, stability: Stability) -> Non
 
 
 @pytest.mark.parametrize("stability", STABILITIES)
-@pytest.mark.parametrize("name", DEFAULT)
+@pytest.mark.parametrize("name", WORKLOADS)
 def test_a_fit_of_the_test_split_fails(name: str, stability: Stability) -> None:
     ref = prepared(name)
     data = ref.problem.data
@@ -427,7 +427,7 @@ def test_absurdly_large_values_fail_quietly() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("name", DEFAULT)
+@pytest.mark.parametrize("name", WORKLOADS)
 def test_not_finite_fails(name: str, bad: float) -> None:
     fit = right(name)
     weight = np.array(fit.weight)

@@ -11,7 +11,7 @@ from backends.base import LeastSquares
 from backends.worker import ARRAYS, sha256
 from benchmarks.errors import UserError
 from benchmarks.problems import Problem, Synthetic, Tutorial
-from benchmarks.workloads import DEFAULT, WORKLOADS, Workload, select
+from benchmarks.workloads import WORKLOADS, Workload, select
 
 SMALL = Synthetic(n_samples=400, n_features=5, sigma=0.1, dtype="float64")
 
@@ -92,7 +92,7 @@ def test_arrays_have_the_announced_shapes_and_type_and_size(name: str) -> None:
 
 def test_names_and_globs_select_in_order_and_once() -> None:
     assert [w.name for w in select(["wide", "line*", "line"])] == ["wide", "line-descent", "line"]
-    assert [w.name for w in select(["*"])] == list(DEFAULT)
+    assert [w.name for w in select(["*"])] == list(WORKLOADS)
     assert select([]) == []
 
 
