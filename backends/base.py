@@ -30,6 +30,7 @@ import numpy as np
 
 Kind = Literal["gradient descent", "least squares"]
 Stability = Literal["orthogonal", "normal equations"]
+Style = Literal["idiomatic", "tuned"]
 
 
 class Unavailable(Exception):
@@ -94,6 +95,10 @@ class Backend(ABC):
     methods: ClassVar[tuple[Kind, ...]]
     devices: ClassVar[tuple[Literal["cpu", "cuda"], ...]] = ("cpu",)
     algorithm: ClassVar[str]  # one line: which algorithm, which driver
+    #: "idiomatic": as the framework's own documentation teaches; "tuned": as an expert would.
+    style: ClassVar[Style] = "idiomatic"
+    #: Left out unless asked for by name or with `--full`: the default run has two minutes.
+    optional: ClassVar[bool] = False
     #: Which error bound applies to its least squares: "orthogonal" for QR and SVD, "normal
     #: equations" for whatever forms X'X.
     stability: ClassVar[Stability] = "orthogonal"

@@ -110,7 +110,10 @@ def _add(found: dict[str, type[Backend]], classes: list[type[Backend]], source: 
         found[backend.name] = backend
 
 
-_ATTRIBUTES = ("name", "framework", "requires", "methods", "devices", "algorithm", "stability")
+_ATTRIBUTES = (
+    *("name", "framework", "requires", "methods", "devices"),
+    *("algorithm", "stability", "style", "optional"),
+)
 
 
 def _line(error: BaseException) -> str:

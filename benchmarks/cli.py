@@ -27,7 +27,11 @@ app = typer.Typer(
 )
 
 Workloads = Annotated[
-    str, typer.Option(help="Names, globs or sizes such as 5000x10:float64, with commas between.")
+    str | None,
+    typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, commas between."),
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")
 ]
 Backends = Annotated[
     list[str] | None, typer.Option(help="A name or a glob such as 'torch-*'; may be repeated.")
@@ -60,8 +64,9 @@ def list_(plugin: Plugin = None) -> None:
 
 @app.command()
 def run(
-    workloads: Workloads = "*",
+    workloads: Workloads = None,
     backends: Backends = None,
+    full: Full = False,
     devices: Devices = "all",
     threads: Threads = None,
     budget: Annotated[str, typer.Option(help="Time to measure for, all in all.")] = "45s",
@@ -101,15 +106,16 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         variants = [revisions.checkout(against, Path(folder))] if against else []
         plan = session.make_plan(
-            workloads, backends, devices, threads, plugin, replicates, variants
+            workloads, backends, devices, threads, plugin, replicates, variants, full
         )
         session.execute(plan, options, out, fail_if_slower=limit)
 
 
 @app.command()
 def check(
-    workloads: Workloads = "*",
+    workloads: Workloads = None,
     backends: Backends = None,
+    full: Full = False,
     devices: Devices = "all",
     threads: Threads = None,
     seed: Seed = 0,
@@ -121,7 +127,7 @@ def check(
     from benchmarks import session
 
     seconds = parse_seconds("--patience", patience)
-    plan = session.make_plan(workloads, backends, devices, threads, plugin, replicates=1)
+    plan = session.make_plan(workloads, backends, devices, threads, plugin, replicates=1, full=full)
     session.execute(plan, session.make_options(seed, plugin, seconds, budget=None), out)
 
 

@@ -55,6 +55,7 @@ class Entry:
             "threads": self.home.threads,
             "framework": self.backend.framework.partition(".")[0],
             "algorithm": self.backend.algorithm,
+            "style": self.backend.style,
             "known_failure": self.known_failure,
             "variant_of": self.original,
         }
@@ -90,9 +91,11 @@ class Plan:
 
 
 def choose_backends(
-    patterns: Sequence[str], known: Mapping[str, type[Backend]]
+    patterns: Sequence[str], known: Mapping[str, type[Backend]], full: bool = False
 ) -> list[type[Backend]]:
     """The backends that names and globs such as `torch-*` ask for, in the order of `known`.
+
+    Without patterns, all that are not optional, or all if `full`.
 
     Raises:
         UserError: a pattern matches none; the nearest name is suggested.
@@ -100,6 +103,8 @@ def choose_backends(
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in known):
             raise unknown("backend", pattern, known)
+    if not patterns:
+        return [b for b in known.values() if full or not b.optional]
     return [b for name, b in known.items() if any(fnmatchcase(name, p) for p in patterns)]
 
 

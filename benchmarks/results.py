@@ -50,6 +50,7 @@ class Row:
     entry: str
     framework: str
     algorithm: str
+    style: str  # "idiomatic" or "tuned"
     status: Status
     rank: str  # "1", "2=" where it cannot be told from its neighbour, "" if not ranked
     once_seconds: float | None  # import, device start, transfer and first fit together
@@ -109,6 +110,7 @@ def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
     return {
         **{key: entry[key] for key in ("workload", "backend", "device", "threads")},
         **{key: entry[key] for key in ("entry", "framework", "algorithm", "known_failure")},
+        "style": entry.get("style", "idiomatic"),
         "passed": passed,
         "reason": "" if passed else reason,
         "status": status,

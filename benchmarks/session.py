@@ -21,25 +21,26 @@ from benchmarks.resume import Earlier
 from benchmarks.run import Options, run
 from benchmarks.runfile import Record
 from benchmarks.workers import Variant
-from benchmarks.workloads import select
+from benchmarks.workloads import DEFAULT, FULL, select
 from reports import page, table
 
 
 def make_plan(
-    workloads: str,
+    workloads: str | None,
     backends: list[str] | None,
     devices: str,
     threads: int | None,
     plugin: list[Path] | None,
     replicates: int | None,
     variants: Sequence[Variant] = (),
+    full: bool = False,
 ) -> Plan:
     """The plan for what was asked for on the command line, on this machine."""
     n_gpus = len(machine.gpus())
     known = registry.load(tuple(plugin or ()))
     return plan.make(
-        select(_split(workloads)),
-        plan.choose_backends(backends or ["*"], known),
+        select(_split(workloads) if workloads else FULL if full else DEFAULT),
+        plan.choose_backends(backends or [], known, full),
         plan.choose_devices(_split(devices), n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,

@@ -25,6 +25,9 @@ class Workload:
     #: thousand numbers gains nothing from a second thread and can be timed far more sharply
     #: on one core.
     threads: int | None = None
+    #: Workloads that belong together can be asked for by one name. Only those of the group
+    #: "default" are run unasked.
+    group: str = "default"
 
     def make(self, seed: int) -> Problem:
         """The problem for a run's seed; each workload draws from a stream of its own."""
@@ -83,13 +86,15 @@ _ALL = (
     ),
 )
 WORKLOADS = {workload.name: workload for workload in _ALL}
+#: What is run if nothing is asked for, and with `--full`.
+DEFAULT, FULL = ("default",), ("*",)
 
 _SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
 SIZE_HELP = "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4], least squares"
 
 
 def select(patterns: Sequence[str]) -> list[Workload]:
-    """The workloads that names, globs or sizes such as `5000x10:float64` ask for, in order.
+    """The workloads that names, groups, globs or sizes such as `5000x10:float64` ask for, in order.
 
     Raises:
         UserError: a pattern names nothing; the nearest name is suggested.
@@ -99,9 +104,10 @@ def select(patterns: Sequence[str]) -> list[Workload]:
         if match := _SIZE.fullmatch(pattern):
             chosen[pattern] = _from_size(pattern, match)
             continue
-        names = [name for name in WORKLOADS if fnmatchcase(name, pattern)]
+        names = [n for n, w in WORKLOADS.items() if pattern == w.group or fnmatchcase(n, pattern)]
         if not names:
-            raise unknown("workload", pattern, WORKLOADS, f"or a size: {SIZE_HELP}")
+            groups = {workload.group for workload in WORKLOADS.values()}
+            raise unknown("workload", pattern, [*WORKLOADS, *groups], f"or a size: {SIZE_HELP}")
         chosen.update((name, WORKLOADS[name]) for name in names)
     return list(chosen.values())
 

@@ -199,6 +199,17 @@ def test_names_and_globs_choose_backends(patterns: list[str], names: list[str]) 
     assert [b.name for b in plan.choose_backends(patterns, KNOWN)] == names
 
 
+def test_an_optional_backend_is_left_out_unless_named_or_in_full() -> None:
+    class Rare(Direct):
+        name = "rare"
+        optional = True
+
+    known = {**KNOWN, "rare": Rare}
+    assert [b.name for b in plan.choose_backends([], known)] == [*KNOWN]
+    assert [b.name for b in plan.choose_backends([], known, full=True)] == [*KNOWN, "rare"]
+    assert plan.choose_backends(["r*"], known) == [Rare]
+
+
 def test_an_unknown_backend_is_named_with_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'a-direct'"):
         plan.choose_backends(["a-*", "a-driect"], KNOWN)

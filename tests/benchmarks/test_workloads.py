@@ -11,7 +11,7 @@ from backends.base import LeastSquares
 from backends.worker import ARRAYS, sha256
 from benchmarks.errors import UserError
 from benchmarks.problems import Problem, Synthetic, Tutorial
-from benchmarks.workloads import WORKLOADS, Workload, select
+from benchmarks.workloads import DEFAULT, FULL, WORKLOADS, Workload, select
 
 SMALL = Synthetic(n_samples=400, n_features=5, sigma=0.1, dtype="float64")
 
@@ -88,6 +88,12 @@ def test_arrays_have_the_announced_shapes_and_type_and_size(name: str) -> None:
     arrays = [getattr(data, array) for array in ARRAYS]
     assert all(array.dtype == recipe.dtype and array.flags.c_contiguous for array in arrays)
     assert workload.bytes == sum(array.nbytes for array in arrays)
+
+
+def test_a_group_selects_its_workloads() -> None:
+    default = [name for name, workload in WORKLOADS.items() if workload.group == "default"]
+    assert [workload.name for workload in select(DEFAULT)] == default
+    assert [workload.name for workload in select(FULL)] == [*WORKLOADS]
 
 
 def test_names_and_globs_select_in_order_and_once() -> None:
