@@ -141,9 +141,9 @@ def _show(records: list[Record], out: Path) -> None:
     draw(records, out)
 
 
-def draw(records: list[Record], out: Path) -> None:
-    """Draw the report and say where it is."""
+def draw(records: list[Record], out: Path, logs: Path | None = None) -> None:
+    """Draw the report and say where it is; `logs` is the run's folder, if that is not `out`."""
     try:
-        print(f"report: {page.write(records, out)}")
+        print(f"report: {page.write(records, out, logs)}")
     except OSError as error:
         raise UserError(f"cannot write the report to {out}: {error.strerror}") from error
