@@ -29,11 +29,13 @@
 
   if (filters && entries.length > 1) {
     filters.hidden = false;
+    const reset = () => {
+      for (const select of selects) select.value = "";
+      filter();
+    };
     filters.addEventListener("change", filter);
-    filters.addEventListener("reset", () => setTimeout(filter));
-    filters.addEventListener("submit", (event) => event.preventDefault());
-    selects.forEach((select) => (select.value = ""));
-    filter();
+    filters.querySelector("button").addEventListener("click", reset);
+    reset(); // a browser may remember what was chosen before
   }
 
   // Sorting: a button in each heading; the third click brings back the order of the report.
