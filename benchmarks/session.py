@@ -138,12 +138,4 @@ def execute(
 
 def _show(records: list[Record], out: Path) -> None:
     table.show(rows(records), Console())
-    draw(records, out)
-
-
-def draw(records: list[Record], out: Path, logs: Path | None = None) -> None:
-    """Draw the report and say where it is; `logs` is the run's folder, if that is not `out`."""
-    try:
-        print(f"report: {page.write(records, out, logs)}")
-    except OSError as error:
-        raise UserError(f"cannot write the report to {out}: {error.strerror}") from error
+    print(f"report: {page.write(records, out)}")

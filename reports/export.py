@@ -19,10 +19,7 @@ _TYPES = {field.name: str(field.type) for field in fields(Row)}
 _NUMBERS = frozenset(name for name, type_ in _TYPES.items() if "float" in type_)
 #: What a spreadsheet takes for the start of a formula, wide forms included:
 #: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = tuple("=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}") + (
-    "\N{FULLWIDTH HYPHEN-MINUS}",
-    "\N{FULLWIDTH COMMERCIAL AT}",
-)
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 def write(records: Sequence[Record], format: str) -> bytes:

@@ -1,16 +1,16 @@
-"""The JSON of pytest-benchmark: the rows of a run written so that `pytest-benchmark compare`
-takes them.
-"""
+"""The JSON of pytest-benchmark: rows written for `pytest-benchmark compare`, and files read."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import pytest_benchmark
 from pytest_benchmark.stats import Stats
 
+from benchmarks.errors import UserError
 from benchmarks.results import Row
 from benchmarks.runfile import Record
 from reports import text
@@ -42,9 +42,9 @@ def dump(records: Sequence[Record], rows: Sequence[Row]) -> str:
 
 
 def _benchmark(row: Row) -> dict[str, Any]:
-    stats = Stats()  # type: ignore[no-untyped-call]
+    stats = Stats()
     for number in sorted(row.times):
-        stats.update(row.times[number].seconds)  # type: ignore[no-untyped-call]
+        stats.update(row.times[number].seconds)
     name = f"{text.line(row.backend)}[{text.line(row.device)}-{row.threads}]"
     workload = text.line(row.workload)
     return {
@@ -62,6 +62,61 @@ def _benchmark(row: Row) -> dict[str, Any]:
             "baseline": row.baseline and text.line(row.baseline),
         },
         "options": {},
-        "stats": stats.as_dict()  # type: ignore[no-untyped-call]
-        | {"median": row.seconds_median, "iterations": 1},
+        "stats": stats.as_dict() | {"median": row.seconds_median, "iterations": 1},
     }
+
+
+def is_dump(found: Any) -> bool:
+    """Whether something parsed from JSON looks like a file of pytest-benchmark."""
+    return isinstance(found, dict) and isinstance(found.get("benchmarks"), list)
+
+
+def load(found: dict[str, Any]) -> list[Row]:
+    """The benchmarks of a file of pytest-benchmark as rows, group by group, the quickest first.
+
+    Times are medians with interquartile ranges.
+
+    They were timed one after the other and judged by nobody, so they have neither ratio nor rank,
+    and have not passed.
+
+    Raises:
+        UserError: a benchmark has no name or no median.
+    """
+    made = [_row(number, benchmark) for number, benchmark in enumerate(found["benchmarks"])]
+    groups = list(dict.fromkeys(row.workload for row in made))
+    return sorted(made, key=lambda row: (groups.index(row.workload), row.seconds_median))
+
+
+def _row(number: int, benchmark: Any) -> Row:
+    try:
+        stats, said = benchmark["stats"], benchmark.get("extra_info") or {}
+        name, group = str(benchmark["name"]), benchmark.get("group")
+        median, low, high = (float(stats[key]) for key in ("median", "q1", "q3"))
+        rounds, threads = int(stats["rounds"]), said.get("threads")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"benchmark {number + 1} has no {error}") from error
+    nothing: dict[str, Any] = {field.name: None for field in fields(Row)}
+    return Row(
+        **nothing
+        | {
+            "workload": str(group or "benchmarks"),
+            "backend": str(said.get("backend") or name.removeprefix("test_")),
+            "device": str(said.get("device") or ""),
+            "threads": threads if isinstance(threads, int) else 0,
+            "passed": False,
+            "reason": "",
+            "samples": rounds,
+            "seconds_median": median,
+            "seconds_low": low,
+            "seconds_high": high,
+            "entry": f"{number}",
+            "framework": str(said.get("framework") or ""),
+            "algorithm": str(benchmark.get("fullname") or name),
+            "style": "",
+            "status": "passed",
+            "rank": "",
+            "times": {},
+            "checks": [],
+            "known_failure": "",
+        }
+    )

@@ -52,6 +52,7 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
+    interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
     @property
     def pictures(self) -> list[Picture]:

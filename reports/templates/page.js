@@ -82,10 +82,10 @@
   // Rows: a click anywhere opens the evidence; the keyboard has the summary, as without a script.
   document.documentElement.classList.add("scripted");
   for (const entry of entries) {
+    const details = entry.querySelector("details");
+    if (!details) continue;
     entry.rows[0].addEventListener("click", () => {
-      if (getSelection().toString()) return;
-      const details = entry.querySelector("details");
-      details.open = !details.open;
+      if (!getSelection().toString()) details.open = !details.open;
     });
   }
 })();
