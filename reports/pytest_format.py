@@ -93,8 +93,10 @@ def _row(number: int, benchmark: Any) -> Row:
         name, group = str(benchmark["name"]), benchmark.get("group")
         median, low, high = (float(stats[key]) for key in ("median", "q1", "q3"))
         rounds, threads = int(stats["rounds"]), said.get("threads")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
         raise UserError(f"benchmark {number + 1} has no {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"benchmark {number + 1} is not one of pytest-benchmark's") from error
     nothing: dict[str, Any] = {field.name: None for field in fields(Row)}
     return Row(
         **nothing
