@@ -15,6 +15,7 @@ import typer
 
 from backends import registry
 from benchmarks.errors import FAILED, USAGE, UserError
+from benchmarks.printable import line
 from benchmarks.quantities import parse_seconds, parse_share
 
 app = typer.Typer(
@@ -50,6 +51,9 @@ Patience = Annotated[
 Out = Annotated[Path, typer.Option(help="Folder for the run file, the logs and the report.")]
 FailIfSlower = Annotated[
     str | None, typer.Option(help="Exit with 1 if an entry is slower by more, for certain.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show nothing but errors and where the report is.")
 ]
 RunPath = Annotated[Path, typer.Argument(help="A run file, or the folder that holds one.")]
 
@@ -89,6 +93,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit, judge and time; leave a run file and a report."""
     seconds = parse_seconds("--budget", budget)
@@ -101,14 +106,14 @@ def run(
     from benchmarks import session
 
     if resume:
-        session.resume_run(out, patience_seconds)
+        session.resume_run(out, patience_seconds, quiet)
     options = session.make_options(seed, plugin, patience_seconds, budget=seconds, precision=share)
     with tempfile.TemporaryDirectory() as folder:
         variants = [revisions.checkout(against, Path(folder))] if against else []
         plan = session.make_plan(
             workloads, backends, devices, threads, plugin, replicates, variants, full
         )
-        session.execute(plan, options, out, fail_if_slower=limit)
+        session.execute(plan, options, out, fail_if_slower=limit, quiet=quiet)
 
 
 @app.command()
@@ -122,13 +127,15 @@ def check(
     out: Out = Path("reports/latest"),
     plugin: Plugin = None,
     patience: Patience = "60s",
+    quiet: Quiet = False,
 ) -> None:
     """Fit and judge without timing; the exit status is 1 if anything fails."""
     from benchmarks import session
 
     seconds = parse_seconds("--patience", patience)
     plan = session.make_plan(workloads, backends, devices, threads, plugin, replicates=1, full=full)
-    session.execute(plan, session.make_options(seed, plugin, seconds, budget=None), out)
+    options = session.make_options(seed, plugin, seconds, budget=None)
+    session.execute(plan, options, out, quiet=quiet)
 
 
 @app.command()
@@ -148,7 +155,7 @@ def report(
         raise UserError("several runs have no folder of their own: say where with --out")
     else:
         written = side_by_side.write(found, out)
-    print(f"report: {written}")
+    print(line(f"report: {written}"))
 
 
 class Format(StrEnum):
@@ -204,7 +211,7 @@ def compare(
         more = f" (and {len(differ) - 1} more)" if len(differ) > 1 else ""
         if not anyway:
             raise UserError(f"not comparable: {differ[0]}{more}; --anyway compares nevertheless")
-        print(f"warning: the runs differ: {differ[0]}{more}", file=sys.stderr)
+        print(line(f"warning: the runs differ: {differ[0]}{more}"), file=sys.stderr)
     compared = comparing.compare(before, after)
     comparison.show(compared, Console(), limit)
     slower = limit is not None and compared.slower(limit)
@@ -245,7 +252,7 @@ def main() -> NoReturn:
     try:
         app()
     except (UserError, registry.PluginError) as error:
-        print(f"linreg-bench: {error}", file=sys.stderr)
+        print(f"linreg-bench: {line(error)}", file=sys.stderr)
         raise SystemExit(USAGE) from None
     raise SystemExit(0)
 

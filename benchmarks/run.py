@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import calibrate, estimates, machine, runfile, schedule
+from benchmarks import calibrate, machine, runfile, schedule, standings
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
 from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
+from benchmarks.results import BASELINES
 from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
 from benchmarks.schedule import Runner
@@ -313,12 +314,15 @@ class _Execution:
                 seconds=sample.seconds,
             )
 
+        usual = [e for e, _ in admitted if e.home.name == BASELINES[e.workload.method.kind]]
+        usual.sort(key=lambda entry: entry.home.device != "cpu")
+        baselines = [entry.id for entry in usual]
+
         def between_rounds(done: int) -> None:
-            left = max(0.0, deadline - time.perf_counter())
-            timed = [r for r in runners if r.rounds and not r.lost]
-            timed.sort(key=lambda r: estimates.middle(r.rounds))
-            best = " < ".join(r.entry.split("/")[-3] for r in timed[:4])
-            self.progress.status(f"{title}: round {done}, {left:.0f} s left; so far {best}")
+            if self.progress.due():
+                left = max(0.0, deadline - time.perf_counter())
+                now = standings.standings(runners, baselines)
+                self.progress.standings(f"{title}: round {done}, {left:.0f} s left", now)
 
         schedule.measure(
             runners,

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.estimates import Estimate
+from benchmarks.printable import line as line
 from benchmarks.results import Row
 
 MISSING = "–"
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-# Control characters and the marks that reverse or hide the text around them.
-_UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
-
-
-def line(value: Any) -> str:
-    """`value` as one printable line: run files may hold newlines, escape codes, half characters."""
-    whole = str(value).encode("utf-8", "replace").decode("utf-8")
-    return _UNPRINTABLE.sub(" ", whole).strip()
 
 
 def number(value: Any) -> float | None:
@@ -109,6 +101,11 @@ def against(row: Row) -> tuple[str, str]:
         return MISSING, ""
     if is_baseline(row):
         return "baseline", ""
+    return compared(fast)
+
+
+def compared(fast: Estimate) -> tuple[str, str]:
+    """A speed, of which above 1 is faster: a plain word with its factor, and the interval."""
     word = fast.against_one()
     if word == "cannot tell":
         return "cannot tell", f"{factor(fast)[1]}×"
