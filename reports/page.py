@@ -71,6 +71,7 @@ def html(seen: View) -> str:
         "page.html",
         view=seen,
         against=text.against,
+        changed=text.changed,
         phases=PHASES,
         fewest=estimates.FEWEST,
         drift=estimates.DRIFT,

@@ -117,6 +117,14 @@ def compared(fast: Estimate) -> tuple[str, str]:
     return f"{value} slower", interval
 
 
+def changed(ratio: Estimate | None) -> tuple[str, str]:
+    """A ratio of times as a change: `slower` and `+5.2% (+3.0% to +7.4%)`."""
+    if ratio is None:
+        return "not timed", ""
+    value, low, high = (f"{100 * (r - 1):+.1f}%" for r in (ratio.value, ratio.low, ratio.high))
+    return ratio.against_one(), f"{value} ({low} to {high})"
+
+
 def verdict(row: Row) -> str:
     """What the gate said of a row in a word: "right", or what happened instead."""
     if row.passed:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.against import Change, changes
 from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
 from reports import answer, descent, facts, figures, text
@@ -52,6 +53,7 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
+    changes: list[Change] = field(default_factory=list)  # against another revision, if asked for
     interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
     @property
@@ -84,6 +86,7 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
             _section(name, slugs[name], known.get(name), same, witness)
             for name, same in found.items()
         ],
+        changes=changes(records),
     )
 
 
