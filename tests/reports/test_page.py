@@ -244,27 +244,21 @@ def test_devices_are_compared_only_where_there_are_several(tmp_path: Path) -> No
     assert "numpy-gelsd" not in drawn
 
 
-HOSTILE = "<script>alert(1)</script>\"'|`x`\n](http://evil) $a$ &amp; {{ 7*7 }} \x1b[31m\ud800"
-
-
-def test_hostile_text_stays_text(tmp_path: Path) -> None:
-    records = runs.run(("tutorial",), only=("torch-eager", "numpy-loop", "torch-compile"))
-    records = runs.fail(records, "tutorial/torch-compile/cpu/1", HOSTILE)
-    head = records[0]
-    head["command"] = [HOSTILE]
-    head["absent"] = [{"backend": HOSTILE, "device": HOSTILE, "reason": HOSTILE}]
-    head["machine"] = {"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}}
-    for entry in head["entries"]:
-        entry |= {"backend": entry["backend"] + HOSTILE, "framework": HOSTILE, "device": HOSTILE}
-        entry |= {"algorithm": HOSTILE, "workload": HOSTILE}
+def _with_log(folder: Path, records: list[Record]) -> list[Record]:
+    """The same records, with logs that are as hostile as they."""
+    (folder / "logs").mkdir(parents=True)
     for record in records:
-        if record["record"] == "workload":
-            record |= {"name": HOSTILE, "description": HOSTILE}
-        if record["record"] == "fit":
-            record["description"] = {HOSTILE: HOSTILE}
-        if record["record"] == "verdict":
-            record["checks"][0] |= {"name": HOSTILE, "source": HOSTILE}
-    page.write([*records, {"record": "warning", "message": HOSTILE}], tmp_path)
+        if record["record"] == "worker":
+            path = folder / record["log"]
+            path.write_text(runs.HOSTILE + "</pre>", encoding="utf-8", errors="replace")
+    return records
+
+
+def test_hostile_text_stays_text(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    folder = tmp_path / "a folder with 'quotes' & <b>"
+    page.write(_with_log(folder, runs.hostile()), folder)
+    assert not recwarn.list
+    tmp_path = folder
     found = _read(tmp_path)
     assert found.tags["script"] == 1
     assert "<script>alert(1)</script>" in found.text
@@ -278,7 +272,9 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     tables = [line for line in summary.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {3}
     written = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")}
-    assert written == {"index.html", "summary.md", "figures"}
+    assert written == {"index.html", "summary.md", "figures", "logs"}
+    for text in (summary, (tmp_path / "index.html").read_text(encoding="utf-8")):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
 
 
 def test_dollar_signs_are_no_formulas(tmp_path: Path) -> None:
