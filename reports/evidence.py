@@ -16,7 +16,7 @@ from reports import figures, text, timeline
 from reports.facts import shown
 
 #: Of a log the end is shown, at most so many lines of so many characters.
-_LOG_LINES, _LOG_WIDTH = 30, 300
+_LOG_LINES, _LOG_WIDTH = 15, 200
 _LOG_BYTES = 65_536
 
 
