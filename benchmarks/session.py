@@ -9,10 +9,12 @@ from typing import NoReturn
 
 import psutil
 from rich.console import Console
+from rich.text import Text
 
 from backends import registry
 from benchmarks import machine, plan, resume, runfile
 from benchmarks.against import changes
+from benchmarks.environments import Environment
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.plan import Plan
 from benchmarks.progress import Progress
@@ -22,7 +24,7 @@ from benchmarks.run import Options, run
 from benchmarks.runfile import Record
 from benchmarks.workers import Variant
 from benchmarks.workloads import DEFAULT, FULL, select
-from reports import page, table
+from reports import page, pairs, table, view
 
 
 def make_plan(
@@ -34,6 +36,7 @@ def make_plan(
     replicates: int | None,
     variants: Sequence[Variant] = (),
     full: bool = False,
+    environments: Sequence[Environment] = (),
 ) -> Plan:
     """The plan for what was asked for on the command line, on this machine."""
     n_gpus = len(machine.gpus())
@@ -48,6 +51,7 @@ def make_plan(
         available_bytes=psutil.virtual_memory().available,
         replicates=replicates,
         variants=[None, *variants],
+        environments=environments,
     )
 
 
@@ -137,7 +141,11 @@ def execute(
 
 
 def _show(records: list[Record], out: Path) -> None:
-    table.show(rows(records), Console())
+    console = Console()
+    table.show(rows(records), console)
+    for what, why in view.absent(records[0]["absent"]):
+        console.print(Text(f"absent: {what}: {why}", style="dim"))
+    pairs.show(records, console)
     draw(records, out)
 
 
