@@ -81,6 +81,7 @@ class Plan:
 
     replicates: int = 1  # processes for each entry, which take turns
     environments: Sequence[Environment] = ()  # other interpreters that take part
+    tf32: bool = False  # whether it was asked for
 
     def processes(self, entry: Entry) -> list[Home]:
         """The worker processes of one entry."""
@@ -142,6 +143,7 @@ def make(
     replicates: int | None = None,
     variants: Sequence[Variant | None] = (None,),
     environments: Sequence[Environment] = (),
+    tf32: bool = False,
 ) -> Plan:
     """All combinations that make sense.
 
@@ -156,6 +158,7 @@ def make(
         replicates: processes for each entry; by default as many as `MOST_PROCESSES` allows.
         variants: of each backend; None is the backend as it is.
         environments: other interpreters under which each backend is to run as well.
+        tf32: whether products of float32 may be rounded to TF32 on CUDA.
 
     Raises:
         UserError: nothing is left to run, a workload does not fit into memory, or more threads
@@ -186,8 +189,13 @@ def make(
         present += [(backend, device, way) for device in on for way in ways]
     if n_gpus == 0:
         absent.append(Absence("every backend", "cuda", "no NVIDIA GPU on this machine"))
+
+    def home(backend: type[Backend], device: str, n: int, variant: Variant | None) -> Home:
+        # On the CPU it has no effect, and every switch stays off.
+        return Home(backend.name, device, n, variant, tf32=tf32 and device != "cpu")
+
     entries = [
-        Entry(w, backend, Home(backend.name, device, threads or w.threads or n_cores, variant))
+        Entry(w, backend, home(backend, device, threads or w.threads or n_cores, variant))
         for w in workloads
         for backend, device, variant in present
         if w.method.kind in backend.methods
@@ -201,4 +209,4 @@ def make(
     used = [w for w in workloads if any(e.workload is w for e in entries)]
     homes = len({entry.home for entry in entries})
     replicates = replicates or min(MOST_REPLICATES, max(1, MOST_PROCESSES // homes))
-    return Plan(used, entries, absent, replicates, environments)
+    return Plan(used, entries, absent, replicates, environments, tf32)

@@ -37,11 +37,12 @@ def make_plan(
     variants: Sequence[Variant] = (),
     full: bool = False,
     environments: Sequence[Environment] = (),
+    tf32: bool = False,
 ) -> Plan:
     """The plan for what was asked for on the command line, on this machine."""
     n_gpus = len(machine.gpus())
     known = registry.load(tuple(plugin or ()))
-    return plan.make(
+    made = plan.make(
         select(_split(workloads) if workloads else FULL if full else DEFAULT),
         plan.choose_backends(backends or [], known, full),
         plan.choose_devices(_split(devices), n_gpus),
@@ -52,7 +53,11 @@ def make_plan(
         replicates=replicates,
         variants=[None, *variants],
         environments=environments,
+        tf32=tf32,
     )
+    if tf32 and not any(entry.home.tf32 for entry in made.entries):
+        print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
+    return made
 
 
 def _split(text: str) -> list[str]:
