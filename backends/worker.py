@@ -94,13 +94,21 @@ def fit_to_json(fit: Fit) -> dict[str, Any]:
         kinds = (np.ndarray, np.generic, float, int) if name == "bias" else np.ndarray
         if not isinstance(values, kinds) or np.asarray(values).dtype.hasobject:
             what = f"{type(values).__module__}.{type(values).__name__}"
-            raise TypeError(f"fit() returned its {name} as {what}, not as numbers of NumPy's")
+            raise TypeError(f"fit() returned its {name} as {what}: not an array on the host")
         return np.asarray(values, dtype=float).tolist()
 
     return {name: numbers(name) for name in _FIT}
 
 
 _FIT = ("weight", "bias", "train_losses", "test_losses")
+
+
+class Unfinished(Exception):
+    """A backend was timed although its device was still at work."""
+
+
+#: Seconds in which a device finishes what it was given.
+_UNFINISHED = 0.5
 
 
 class Worker:
@@ -197,20 +205,21 @@ class Worker:
         self._keep(result)
         gc.enable()
         self.fits = fits
+        # What was overwritten is still there: it comes now, or never.
+        if _has_nan(self.fit) and self.changed(_UNFINISHED)["changed"]:
+            raise Unfinished("returned before its device had finished: the result came afterwards")
         return {"seconds": (ended - began) / fits / 1e9}
 
     def last(self) -> dict[str, Any]:
         """The last fit, so that timed fits can be judged as well; and the device's own time of one.
 
         Of several in a row the last may hold what those before it left in the same memory: then
-        it is made again on its own. Three times, since memory that is handed out again may hold
-        an older result.
+        it is made again on its own.
         """
-        for _ in range(3 if self.fits > 1 else 0):
+        if self.fits > 1:
             self._spoil()
             self._keep(self.backend.fit())
-        kept = self.fit
-        return {"fit": kept, "device_seconds": self.backend.device_seconds()}
+        return {"fit": self.fit, "device_seconds": self.backend.device_seconds()}
 
     def changed(self, seconds: float) -> dict[str, Any]:
         """Whether the last result changes although its fit has returned."""
@@ -235,6 +244,11 @@ class Worker:
                 values.fill(np.nan)
 
 
+def _has_nan(fit: dict[str, Any]) -> bool:
+    """Whether any number is NaN (or the numbers overflow); quick, since it follows every sample."""
+    return any(np.isnan(np.sum(fit[name])) for name in _FIT if fit[name] is not None)
+
+
 def _map(path: Path) -> np.ndarray:
     try:
         return np.asarray(np.load(path, mmap_mode="c"))
@@ -247,6 +261,8 @@ def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> d
         return {"ok": True, **handle(**request)}
     except Unavailable as reason:
         return {"ok": False, "kind": "unavailable", "reason": str(reason)}
+    except Unfinished as reason:
+        return {"ok": False, "kind": "error", "reason": str(reason)}
     except Exception as error:
         traceback.print_exc()
         name = type(error).__name__

@@ -163,13 +163,14 @@ def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[C
     eps = bounds.backward_error(len(data.y), ref.unit)
     eps += bounds.tf32_error(data.X.shape[1]) if ref.tf32 else 0.0
     allowed = bounds.least_squares(ref.conditioning, stability, eps)
+    source = allowed.source + (", with products in TF32" if ref.tf32 else "")
     off = b - ref.solution.coefficients
     size, fitted_size = np.linalg.norm(ref.solution.coefficients), ref.solution.fitted_norm
     error = _relative(np.linalg.norm(off), size)
     fitted_error = _relative(np.linalg.norm(ref.solution.triangle @ off), fitted_size)
     checks = [
-        _check("coefficients", error, allowed.coefficients, allowed.source),
-        _check("fitted values", fitted_error, allowed.fitted, allowed.source),
+        _check("coefficients", error, allowed.coefficients, source),
+        _check("fitted values", fitted_error, allowed.fitted, source),
     ]
     if ref.problem.sigma > 0:
         checks.append(_check_truth(b, ref, allowed.fitted * fitted_size))

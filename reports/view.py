@@ -42,6 +42,8 @@ class Section:
     ranking: Picture | None = None
     phases: Picture | None = None
     descent: list[tuple[Picture, str]] = field(default_factory=list)  # with captions
+    #: Further columns, where there is something to show: head, and cell by entry.
+    on_devices: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @property
     def pictures(self) -> list[Picture]:
@@ -149,6 +151,10 @@ def run_facts(records: Sequence[Record]) -> list[tuple[str, str]]:
         ("load", _from_to(before.get("load"), after.get("load"), "{:.2f}")),
         ("clock", _from_to(before.get("clock_mhz"), after.get("clock_mhz"), "{:.0f} MHz")),
         ("packages", _packages(packages)),
+        ("TF32", "on for float32 products on CUDA" if header.get("tf32") else ""),
+    ]
+    facts += [
+        (f"GPU {number}", _gpu(states)) for number, states in _by_gpu(of_kind(records, "gpu"))
     ]
     facts += [
         (
@@ -159,6 +165,23 @@ def run_facts(records: Sequence[Record]) -> list[tuple[str, str]]:
         for other in header.get("environments") or []
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _by_gpu(states: Sequence[Record]) -> list[tuple[int, list[Record]]]:
+    numbers = sorted({state["gpu"] for state in states})
+    return [(n, [state for state in states if state["gpu"] == n]) for n in numbers]
+
+
+def _gpu(states: Sequence[Record]) -> str:
+    """What a GPU's gauges showed before and after the samples of all workloads."""
+    gauges = {"clock_mhz": "MHz", "memory_clock_mhz": "MHz memory", "temperature": "°C"}
+    parts = []
+    for gauge, unit in (gauges | {"watts": "W"}).items():
+        if known := [state[gauge] for state in states if state.get(gauge) is not None]:
+            parts.append(f"{min(known):.0f} to {max(known):.0f} {unit}")
+    limits = dict.fromkeys(text.line(w) for s in states for w in s.get("limited_by") or [])
+    parts += [f"slowed down by {text.both(list(limits))}"] if limits else []
+    return ", ".join(parts)
 
 
 def _packages(versions: Record) -> str:
@@ -217,7 +240,26 @@ def _section(
         ranking=figures.ranking(slug, timed, labels) if timed else None,
         phases=figures.phases(slug, once, labels) if once else None,
         descent=_descent(slug, workload, passed, labels) if workload else [],
+        on_devices=_on_devices(once),
     )
+
+
+def _on_devices(shown_rows: list[Row]) -> list[tuple[str, dict[str, str]]]:
+    """What only makes sense where some entries ran on a device that is not the host."""
+    if all(row.device == "cpu" for row in shown_rows):
+        return []
+    columns = {
+        "... of data on the host": [text.seconds(r.with_transfer_seconds) for r in shown_rows],
+        "... by the device's own clock": [text.seconds(r.device_seconds) for r in shown_rows],
+        "... energy of the GPU": [
+            text.MISSING if r.joules is None else f"{r.joules:.3g} J" for r in shown_rows
+        ],
+    }
+    return [
+        (head, dict(zip([row.entry for row in shown_rows], cells, strict=True)))
+        for head, cells in columns.items()
+        if any(cell != text.MISSING for cell in cells)
+    ]
 
 
 def _facts(workload: Record) -> str:
