@@ -69,13 +69,9 @@ def find_all(asked: Sequence[str], plugins: Sequence[Path] = ()) -> list[Environ
 
     Raises:
         UserError: one has no proper name, is not there, does not start, or is no Python that can
-            run a worker; or two have the same name.
+            run a worker.
     """
-    found = [find(text, plugins) for text in asked]
-    names = [environment.name for environment in found]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UserError(f"--env {twice}: two environments of that name")
-    return found
+    return [find(text, plugins) for text in asked]
 
 
 def find(text: str, plugins: Sequence[Path] = ()) -> Environment:
