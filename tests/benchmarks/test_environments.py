@@ -258,7 +258,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             return really(command, **options)
         made.append(command)
         failed = "nonsense==1" in command
-        errors = "a\nERROR: no such\nversion\n" if failed else ""
+        errors = "a\nERROR: no such\nWARNING: old\nversion\n" if failed else ""
         return subprocess.CompletedProcess(command, int(failed), "", errors)
 
     monkeypatch.setattr(environments.subprocess, "run", run)
@@ -270,7 +270,7 @@ def test_an_environment_is_made_found_listed_and_removed(calls: list[list[str]])
     assert created.packages["numpy"] == distribution("numpy").version
     assert calls[0][1:3] == ["-m", "venv"]
     assert calls[1][0] == str(environments.FOLDER / "old" / "bin" / "python")
-    assert calls[1][-3:] == ["numpy", "threadpoolctl", "torch==2.12.*"]
+    assert calls[1][-4:] == ["install", "numpy", "threadpoolctl", "torch==2.12.*"]
     assert environments.find("old") == created
     assert list(environments.made()) == [created]
     with pytest.raises(UserError, match="there is an environment 'old' already"):
@@ -279,6 +279,11 @@ def test_an_environment_is_made_found_listed_and_removed(calls: list[list[str]])
     assert list(environments.made()) == []
     with pytest.raises(UserError, match="there is no environment 'old'"):
         environments.remove("old")
+
+
+def test_a_package_is_not_asked_for_twice(calls: list[list[str]]) -> None:
+    environments.create("old", ["numpy<2.4", "threadpoolctl-extras"])
+    assert calls[1][-3:] == ["threadpoolctl", "numpy<2.4", "threadpoolctl-extras"]
 
 
 def test_what_pip_says_last_is_the_message_and_nothing_is_left(calls: list[list[str]]) -> None:
