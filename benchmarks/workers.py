@@ -86,6 +86,7 @@ def environment(home: Home) -> dict[str, str]:
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         # float32 is float32: NVIDIA's libraries and oneDNN can be told otherwise from outside.
         "NVIDIA_TF32_OVERRIDE": "1" if home.tf32 else "0",
+        "CUPY_TF32": "1" if home.tf32 else "0",
         "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
         # Compiling in a pool of further processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
