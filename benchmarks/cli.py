@@ -81,6 +81,10 @@ def run(
         int | None,
         typer.Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
     ] = None,
+    cold: Annotated[
+        bool,
+        typer.Option("--cold", help="A fresh process for every entry: slower, exact first fits."),
+    ] = False,
     against: Annotated[
         str | None,
         typer.Option(help="A git revision whose backends are timed beside today's."),
@@ -106,7 +110,7 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         variants = [revisions.checkout(against, Path(folder))] if against else []
         plan = session.make_plan(
-            workloads, backends, devices, threads, plugin, replicates, variants, full
+            workloads, backends, devices, threads, plugin, replicates, variants, full, cold
         )
         session.execute(plan, options, out, fail_if_slower=limit)
 

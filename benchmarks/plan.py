@@ -79,15 +79,11 @@ class Plan:
     absent: list[Absence]
 
     replicates: int = 1  # processes for each entry, which take turns
+    cold: bool = False  # whether each entry has processes of its own
 
     def processes(self, entry: Entry) -> list[Home]:
         """The worker processes of one entry."""
         return [replace(entry.home, replicate=number) for number in range(self.replicates)]
-
-    @property
-    def homes(self) -> list[Home]:
-        """All worker processes, in the order they are needed."""
-        return list(dict.fromkeys(h for e in self.entries for h in self.processes(e)))
 
 
 def choose_backends(
@@ -139,6 +135,7 @@ def make(
     available_bytes: int,
     replicates: int | None = None,
     variants: Sequence[Variant | None] = (None,),
+    cold: bool = False,
 ) -> Plan:
     """All combinations that make sense.
 
@@ -152,6 +149,7 @@ def make(
         available_bytes: of memory.
         replicates: processes for each entry; by default as many as `MOST_PROCESSES` allows.
         variants: of each backend; None is the backend as it is.
+        cold: give every entry a process of its own, so that its first fit is the process's first.
 
     Raises:
         UserError: nothing is left to run, a workload does not fit into memory, or more threads
@@ -176,7 +174,17 @@ def make(
     if n_gpus == 0:
         absent.append(Absence("every backend", "cuda", "no NVIDIA GPU on this machine"))
     entries = [
-        Entry(w, backend, Home(backend.name, device, threads or w.threads or n_cores, variant))
+        Entry(
+            w,
+            backend,
+            Home(
+                backend.name,
+                device,
+                threads or w.threads or n_cores,
+                variant,
+                workload=w.name if cold else "",
+            ),
+        )
         for w in workloads
         for backend, device in present
         if w.method.kind in backend.methods
@@ -189,6 +197,6 @@ def make(
             + (reasons or "none of these backends solves these workloads on these devices")
         )
     used = [w for w in workloads if any(e.workload is w for e in entries)]
-    homes = len({entry.home for entry in entries})
+    homes = len({replace(entry.home, workload="") for entry in entries})
     replicates = replicates or min(MOST_REPLICATES, max(1, MOST_PROCESSES // homes))
-    return Plan(used, entries, absent, replicates)
+    return Plan(used, entries, absent, replicates, cold)

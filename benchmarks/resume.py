@@ -65,12 +65,13 @@ def plan(header: Record, known: Mapping[str, type[Backend]]) -> Plan:
         backend = known.get(fields["backend"])
         if backend is None:
             raise UserError(f"cannot resume: there is no backend {fields['backend']!r} here now")
-        home = Home(backend.name, fields["device"], fields["threads"])
+        alone = fields["workload"] if header["cold"] else ""
+        home = Home(backend.name, fields["device"], fields["threads"], workload=alone)
         return Entry(workloads[fields["workload"]], backend, home)
 
     entries = [entry(fields) for fields in header["entries"]]
     absent = [Absence(**absence) for absence in header["absent"]]
-    return Plan(list(workloads.values()), entries, absent, header["replicates"])
+    return Plan(list(workloads.values()), entries, absent, header["replicates"], header["cold"])
 
 
 def check_machine(header: Record, now: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ def make_plan(
     replicates: int | None,
     variants: Sequence[Variant] = (),
     full: bool = False,
+    cold: bool = False,
 ) -> Plan:
     """The plan for what was asked for on the command line, on this machine."""
     n_gpus = len(machine.gpus())
@@ -48,6 +49,7 @@ def make_plan(
         available_bytes=psutil.virtual_memory().available,
         replicates=replicates,
         variants=[None, *variants],
+        cold=cold,
     )
 
 

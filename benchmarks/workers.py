@@ -53,6 +53,7 @@ class Home:
     threads: int
     variant: Variant | None = None
     replicate: int = 0
+    workload: str = ""  # the only one that it serves; empty: one after another
 
     @property
     def name(self) -> str:
