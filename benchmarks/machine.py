@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
@@ -145,11 +145,16 @@ def describe(cores_used: list[int]) -> dict[str, Any]:
         "caches": _caches(),
         "os": _system(),
         "python": platform.python_version(),
-        "packages": {name: found[name] for name in _PACKAGES if name in found},
+        "packages": packages(found),
         "gpus": gpus(),
         "container": Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
         **state(),
     }
+
+
+def packages(installed: Mapping[str, str]) -> dict[str, str]:
+    """Those of the installed distributions, version by name, that a reader may need."""
+    return {name: installed[name] for name in _PACKAGES if name in installed}
 
 
 def _system() -> str:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from backends import registry
 from backends.base import Backend
+from benchmarks.environments import Environment
 from benchmarks.errors import UserError, unknown
 from benchmarks.workers import Home, Variant
 from benchmarks.workloads import Workload
@@ -80,6 +81,7 @@ class Plan:
 
     replicates: int = 1  # processes for each entry, which take turns
     cold: bool = False  # whether each entry has processes of its own
+    environments: Sequence[Environment] = ()  # other interpreters that take part
 
     def processes(self, entry: Entry) -> list[Home]:
         """The worker processes of one entry."""
@@ -136,6 +138,7 @@ def make(
     replicates: int | None = None,
     variants: Sequence[Variant | None] = (None,),
     cold: bool = False,
+    environments: Sequence[Environment] = (),
 ) -> Plan:
     """All combinations that make sense.
 
@@ -150,6 +153,7 @@ def make(
         replicates: processes for each entry; by default as many as `MOST_PROCESSES` allows.
         variants: of each backend; None is the backend as it is.
         cold: give every entry a process of its own, so that its first fit is the process's first.
+        environments: other interpreters under which each backend is to run as well.
 
     Raises:
         UserError: nothing is left to run, a workload does not fit into memory, or more threads
@@ -164,13 +168,20 @@ def make(
                 f" {available_bytes / 2**30:,.1f} GiB are free"
             )
     absent: list[Absence] = []
-    present: list[tuple[type[Backend], str]] = []
+    present: list[tuple[type[Backend], str, Variant | None]] = []
     for backend in backends:
+        ways: list[Variant | None] = []
         if reason := registry.missing(backend):
             absent.append(Absence(backend.name, "any", reason))
-            continue
+        else:
+            ways += variants
+        for environment in environments:
+            if reason := environment.lacks(backend):
+                absent.append(Absence(f"{backend.name}@{environment.name}", "any", reason))
+            else:
+                ways.append(environment.variant)
         on = [d for d in devices if d.partition(":")[0] in backend.devices]
-        present += [(backend, device) for device in on]
+        present += [(backend, device, way) for device in on for way in ways]
     if n_gpus == 0:
         absent.append(Absence("every backend", "cuda", "no NVIDIA GPU on this machine"))
     entries = [
@@ -186,9 +197,8 @@ def make(
             ),
         )
         for w in workloads
-        for backend, device in present
+        for backend, device, variant in present
         if w.method.kind in backend.methods
-        for variant in variants
     ]
     if not entries:
         reasons = "; ".join(a.reason for a in absent if a.device == "any")
@@ -199,4 +209,4 @@ def make(
     used = [w for w in workloads if any(e.workload is w for e in entries)]
     homes = len({replace(entry.home, workload="") for entry in entries})
     replicates = replicates or min(MOST_REPLICATES, max(1, MOST_PROCESSES // homes))
-    return Plan(used, entries, absent, replicates, cold)
+    return Plan(used, entries, absent, replicates, cold, environments)

@@ -57,7 +57,7 @@ def plan(header: Record, known: Mapping[str, type[Backend]]) -> Plan:
         UserError: it holds a backend that is not there any more, or a variant.
     """
     if any(entry["variant_of"] for entry in header["entries"]):
-        raise UserError("cannot resume a run with --against: start it again")
+        raise UserError("cannot resume a run with --against or --env: start it again")
     names = list(dict.fromkeys(entry["workload"] for entry in header["entries"]))
     workloads = {workload.name: workload for workload in select(names)}
 

@@ -159,6 +159,7 @@ class _Execution:
             suite={"version": version("linreg-bench"), **_commit()},
             machine=facts,
             calibration=calibration,
+            environments=[environment.to_json() for environment in self.plan.environments],
             entries=[entry.to_json() for entry in self.plan.entries],
             absent=[asdict(absence) for absence in self.plan.absent],
         )

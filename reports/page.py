@@ -10,7 +10,7 @@ import jinja2
 from benchmarks import estimates
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
-from reports import summary, text
+from reports import pairs, summary, text
 from reports.figures import PHASES
 from reports.view import View, view
 
@@ -57,6 +57,7 @@ def html(seen: View) -> str:
     }
     return environment.get_template("page.html").render(
         view=seen,
+        pairs=pairs,
         against=text.against,
         phases=PHASES,
         fewest=estimates.FEWEST,

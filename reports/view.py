@@ -13,6 +13,7 @@ from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
 from reports import answer, descent, figures, text
 from reports.drawing import Picture
+from reports.pairs import Pair, pairs
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
+    pairs: list[Pair]  # what stood side by side
 
 
 def view(records: Sequence[Record]) -> View:
@@ -80,6 +82,7 @@ def view(records: Sequence[Record]) -> View:
             _section(name, slugs[name], known.get(name), same, workers)
             for name, same in found.items()
         ],
+        pairs=pairs(records),
     )
 
 
@@ -145,9 +148,21 @@ def run_facts(records: Sequence[Record]) -> list[tuple[str, str]]:
         ("GPUs", "; ".join(shown(gpu) for gpu in before.get("gpus") or [])),
         ("load", _from_to(before.get("load"), after.get("load"), "{:.2f}")),
         ("clock", _from_to(before.get("clock_mhz"), after.get("clock_mhz"), "{:.0f} MHz")),
-        ("packages", ", ".join(f"{text.line(k)} {text.line(v)}" for k, v in packages.items() if v)),
+        ("packages", _packages(packages)),
+    ]
+    facts += [
+        (
+            f"environment {text.line(other['name'])}",
+            f"Python {text.line(other['python'])}, {_packages(other['packages'])}; "
+            f"{text.line(other['executable'])}",
+        )
+        for other in header.get("environments") or []
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _packages(versions: Record) -> str:
+    return ", ".join(f"{text.line(k)} {text.line(v)}" for k, v in versions.items() if v)
 
 
 def _caches(sizes: Record) -> str:
