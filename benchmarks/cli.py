@@ -164,8 +164,8 @@ def report(
     """Draw the report of a run again."""
     from benchmarks import runfile, session
 
-    records = runfile.read(run)
-    session.draw(records, out or (run if run.is_dir() else run.parent))
+    folder = run if run.is_dir() else run.parent
+    session.draw(runfile.read(run), out or folder, folder)
 
 
 class Format(StrEnum):

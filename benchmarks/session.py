@@ -1,0 +1,159 @@
+"""What the commands that run something share: plan, run, show, draw, and the exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import psutil
+from rich.console import Console
+from rich.text import Text
+
+from backends import registry
+from benchmarks import machine, plan, resume, runfile
+from benchmarks.against import changes
+from benchmarks.environments import Environment
+from benchmarks.errors import FAILED, INTERRUPTED, UserError
+from benchmarks.plan import Plan
+from benchmarks.progress import Progress
+from benchmarks.results import rows
+from benchmarks.resume import Earlier
+from benchmarks.run import Options, run
+from benchmarks.runfile import Record
+from benchmarks.workers import Variant
+from benchmarks.workloads import DEFAULT, FULL, select
+from reports import facts, page, pairs, table
+
+
+def make_plan(
+    workloads: str | None,
+    backends: list[str] | None,
+    devices: str,
+    threads: int | None,
+    plugin: list[Path] | None,
+    replicates: int | None,
+    variants: Sequence[Variant] = (),
+    full: bool = False,
+    cold: bool = False,
+    environments: Sequence[Environment] = (),
+) -> Plan:
+    """The plan for what was asked for on the command line, on this machine."""
+    n_gpus = len(machine.gpus())
+    known = registry.load(tuple(plugin or ()))
+    return plan.make(
+        select(_split(workloads) if workloads else FULL if full else DEFAULT),
+        plan.choose_backends(backends or [], known, full),
+        plan.choose_devices(_split(devices), n_gpus),
+        n_cores=len(machine.usable_cores()),
+        n_gpus=n_gpus,
+        threads=threads,
+        available_bytes=psutil.virtual_memory().available,
+        replicates=replicates,
+        variants=[None, *variants],
+        cold=cold,
+        environments=environments,
+    )
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def make_options(
+    seed: int,
+    plugin: list[Path] | None,
+    patience: float,
+    budget: float | None,
+    precision: float | None = None,
+) -> Options:
+    """How to run it, on the usable cores of this machine."""
+    return Options(
+        command=["linreg-bench", *sys.argv[1:]],
+        cores=machine.usable_cores(),
+        seed=seed,
+        patience=patience,
+        plugins=tuple(plugin or ()),
+        budget=budget,
+        precision=precision,
+    )
+
+
+def resume_run(out: Path, patience: float) -> NoReturn:
+    """Go on with the run in `out`."""
+    try:
+        records = runfile.read(out)
+    except UserError as error:
+        raise UserError(f"nothing to resume: {error}") from error
+    header = records[0]
+    ends = runfile.of_kind(records, "footer")
+    if ends and ends[-1]["outcome"] == "complete":
+        raise UserError(f"the run in {out} is complete; there is nothing to resume")
+    resume.check_machine(header, machine.describe(machine.usable_cores()))
+    plugins = resume.plugins(header)
+    again = resume.plan(header, registry.load(plugins))
+    options = make_options(
+        header["seed"],
+        list(plugins),
+        patience,
+        budget=header["budget_seconds"],
+        precision=header["precision"],
+    )
+    execute(again, options, out, resume.earlier(records))
+
+
+def execute(
+    wanted: Plan,
+    options: Options,
+    out: Path,
+    earlier: Earlier | None = None,
+    fail_if_slower: float | None = None,
+) -> NoReturn:
+    """Run, show and draw; leaves with the exit status that the outcome deserves."""
+    if earlier is None:
+        runfile.set_aside(out)
+    stopped: BaseException | None = None
+    with Progress() as progress:
+        try:
+            run(wanted, options, out, progress, earlier)
+        except (KeyboardInterrupt, UserError) as error:
+            stopped = error
+    records = runfile.read(out) if (out / runfile.NAME).exists() else []
+    if records:
+        # Whatever ended the run, what was measured by then is shown.
+        _show(records, out)
+    if isinstance(stopped, UserError):
+        raise stopped
+    if stopped:
+        print("interrupted: the report holds what was measured until then", file=sys.stderr)
+        raise SystemExit(INTERRUPTED)
+    before = {e["entry"] for e in records[0]["entries"] if e["variant_of"]}
+    failed = [
+        row.entry
+        for row in rows(records)
+        if row.status == "failed" and not row.known_failure and row.entry not in before
+    ]
+    slower = [c for c in changes(records) if fail_if_slower and c.certainly_slower(fail_if_slower)]
+    for change in slower:
+        assert change.ratio is not None
+        interval = f"{change.ratio.low:.3f} to {change.ratio.high:.3f}"
+        print(f"slower: {change.entry} takes {change.ratio.value:.3f} times as long ({interval})")
+    raise SystemExit(FAILED if failed or slower else 0)
+
+
+def _show(records: list[Record], out: Path) -> None:
+    console = Console()
+    table.show(rows(records), console)
+    for what, why in facts.absent(records[0]["absent"]):
+        console.print(Text(f"absent: {what}: {why}", style="dim"))
+    pairs.show(records, console)
+    draw(records, out)
+
+
+def draw(records: list[Record], out: Path, logs: Path | None = None) -> None:
+    """Draw the report and say where it is; `logs` is the run's folder, if that is not `out`."""
+    try:
+        print(f"report: {page.write(records, out, logs)}")
+    except OSError as error:
+        raise UserError(f"cannot write the report to {out}: {error.strerror}") from error
