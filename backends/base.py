@@ -16,6 +16,8 @@ Rules that make the comparison fair:
   in `fit`, so that it is paid for by everyone. `load` moves data and builds what does not
   depend on their values: a model, a compiled function.
 - `fit` may not keep anything from one call that makes the next one cheaper, compiled code apart.
+- The arrays that `fit` returns are complete when it returns, and are the caller's: it overwrites
+  them between fits, so that a result which is still on its way is found out.
 """
 
 from __future__ import annotations
@@ -105,6 +107,9 @@ class Backend(ABC):
     #: Workloads on which it is known to fail the gate, and why. Such a row is shown as failed and
     #: not ranked, like any other that fails, but does not make a check fail.
     known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    #: Whether products of float32 on CUDA may be rounded to TF32, 11 significant bits. Set before
+    #: `start`, which switches TF32 on or off accordingly; `describe` reads it back.
+    tf32: bool = False
 
     @abstractmethod
     def start(self, device: str, threads: int) -> None:
@@ -127,6 +132,14 @@ class Backend(ABC):
         """Report what is in force, read back from the framework after a fit.
 
         Keys: version (str), device ("cpu" or "cuda:0": where the result was), dtype (str: of the
-        result), threads (int, or None where the framework does not say), algorithm (str), and
-        anything else worth showing (BLAS, TF32, ...). Values must be JSON.
+        result), threads (int, or None where the framework does not say), algorithm (str), tf32
+        (bool: whether its switch is on; left out by a framework without one), and anything else
+        worth showing (BLAS, allocator, ...). Values must be JSON.
         """
+
+    def device_seconds(self) -> float | None:
+        """Fit once more; the seconds from its first operation to its last by the device's clock.
+
+        None, as here, where the device has no clock of its own.
+        """
+        return None

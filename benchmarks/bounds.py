@@ -17,6 +17,8 @@ from backends.base import Data, GradientDescent, Stability
 from benchmarks.reference import Conditioning, Trajectory, design, loss
 
 _LAMBDA = 2.0
+#: Unit round-off of TF32, the inputs of CUDA's fast float32 products: 11 significant bits.
+TF32 = 2.0**-11
 
 
 def unit(dtype: np.dtype) -> float:
@@ -36,6 +38,16 @@ def backward_error(n_samples: int, u: float) -> float:
     stops at max(10, min(100, u**(-1/8))) u (LAPACK, xBDSQR, TOL).
     """
     return rounding(n_samples, u) + max(10.0, min(100.0, u**-0.125)) * u
+
+
+def tf32_error(n_features: int) -> float:
+    """Relative change of the data that accounts for products of inputs rounded to TF32.
+
+    Both factors of each product are rounded once, whatever the length of the sum, which is kept
+    in float32 (Blanchard et al., SIAM J. Sci. Comput. 42, 2020); a factorisation does so again
+    in the update by each column.
+    """
+    return rounding(n_features + 1, TF32)
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,9 @@ class DescentBounds:
     circling: int | None
 
 
-def descent(data: Data, method: GradientDescent, trajectory: Trajectory, u: float) -> DescentBounds:
+def descent(
+    data: Data, method: GradientDescent, trajectory: Trajectory, u: float, products: float = 0.0
+) -> DescentBounds:
     """Follow the distance e between a rounded trajectory and the float64 one, step by step.
 
     *Squared loss*, H = (2/n) A'A: the error goes through the same step as the coefficients, hence
@@ -104,11 +118,13 @@ def descent(data: Data, method: GradientDescent, trajectory: Trajectory, u: floa
     take from dg'd. A constant step ends up circling the optimum, and rounding decides where on
     that circle: from where e would exceed the largest possible step, lr ||mean |A| ||, that step
     is the bound.
+
+    `products` is the relative error of each product in A'r and A b, besides u.
     """
     # Both trajectories are rounded, the reference to float64.
     u += unit(np.dtype(np.float64))
-    train = _Side(design(data.X), data.y.astype(np.float64), method, u)
-    test = _Side(design(data.X_test), data.y_test.astype(np.float64), method, u)
+    train = _Side(design(data.X), data.y.astype(np.float64), method, u, products)
+    test = _Side(design(data.X_test), data.y_test.astype(np.float64), method, u, products)
     lr = method.learning_rate
     largest_step = lr * float(np.linalg.norm(train.absolute.mean(axis=0)))
     e = u * float(np.linalg.norm(trajectory.iterates[0]))
@@ -128,18 +144,22 @@ def descent(data: Data, method: GradientDescent, trajectory: Trajectory, u: floa
     return DescentBounds(e, np.array(train_bounds), np.array(test_bounds), circling)
 
 
-def loss_rounding(X: np.ndarray, y: np.ndarray, method: GradientDescent, b: np.ndarray) -> float:
+def loss_rounding(
+    X: np.ndarray, y: np.ndarray, method: GradientDescent, b: np.ndarray, products: float = 0.0
+) -> float:
     """Error of the loss at coefficients `b` that are exact, or rounded once."""
     u = unit(X.dtype) + unit(np.dtype(np.float64))
-    side = _Side(design(X), y.astype(np.float64), method, u)
+    side = _Side(design(X), y.astype(np.float64), method, u, products)
     return side.loss_bound(b, u * float(np.linalg.norm(b)))
 
 
 class _Side:
     """Samples, and what rounding can do to their loss and its gradient."""
 
-    def __init__(self, A: np.ndarray, y: np.ndarray, method: GradientDescent, u: float) -> None:
-        self.A, self.y, self.method, self.u = A, y, method, u
+    def __init__(
+        self, A: np.ndarray, y: np.ndarray, method: GradientDescent, u: float, products: float
+    ) -> None:
+        self.A, self.y, self.method, self.u, self.products = A, y, method, u, products
         self.absolute = np.abs(A)
         self.lengths = np.linalg.norm(A, axis=1)
         curvatures = np.linalg.eigvalsh(A.T @ A) / max(len(y), 1)
@@ -157,11 +177,12 @@ class _Side:
 
     def slope_rounding(self, b: np.ndarray) -> float:
         """Rounding of the gradient, in the 2-norm; the rounding of lr is small change of it."""
-        sums = rounding(len(self.y), self.u) + 2 * self.u
+        sums = rounding(len(self.y), self.u) + 2 * self.u + self.products
         if self.method.loss == "l1":
             return sums * float(np.linalg.norm(self.absolute.mean(axis=0)))
         terms = 2 * self.absolute.T @ self._sizes(b) / len(self.y)
-        return (sums + rounding(len(b) + 1, self.u)) * float(np.linalg.norm(terms))
+        residuals = rounding(len(b) + 1, self.u) + self.products
+        return (sums + residuals) * float(np.linalg.norm(terms))
 
     def loss_bound(self, b: np.ndarray, e: float) -> float:
         """How far the loss at a distance of at most `e` from `b`, rounded, is from that at b."""
@@ -185,7 +206,7 @@ class _Side:
         return np.abs(r) <= self.lengths * e + self._residual_rounding(b)
 
     def _residual_rounding(self, b: np.ndarray) -> np.ndarray:
-        return rounding(len(b) + 1, self.u) * self._sizes(b)
+        return (rounding(len(b) + 1, self.u) + self.products) * self._sizes(b)
 
     def _sizes(self, b: np.ndarray) -> np.ndarray:
         """|A| |b| + |y|: what a residual is the difference of."""

@@ -58,6 +58,9 @@ Env = Annotated[
         help="Another interpreter, whose packages are timed beside today's; may be repeated.",
     ),
 ]
+TF32 = Annotated[
+    bool, typer.Option("--tf32", help="Let CUDA round float32 products to 11 bits: all of them.")
+]
 FailIfSlower = Annotated[
     str | None, typer.Option(help="Exit with 1 if an entry is slower by more, for certain.")
 ]
@@ -100,6 +103,7 @@ def run(
         typer.Option(help="A git revision whose backends are timed beside today's."),
     ] = None,
     env: Env = None,
+    tf32: TF32 = False,
     fail_if_slower: FailIfSlower = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
@@ -127,11 +131,12 @@ def run(
             devices,
             threads,
             plugin,
-            replicates,
-            variants,
             full,
-            cold,
-            others,
+            replicates=replicates,
+            variants=[None, *variants],
+            cold=cold,
+            environments=others,
+            tf32=tf32,
         )
         session.execute(plan, options, out, fail_if_slower=limit)
 
@@ -147,12 +152,15 @@ def check(
     out: Out = Path("reports/latest"),
     plugin: Plugin = None,
     patience: Patience = "60s",
+    tf32: TF32 = False,
 ) -> None:
     """Fit and judge without timing; the exit status is 1 if anything fails."""
     from benchmarks import session
 
     seconds = parse_seconds("--patience", patience)
-    plan = session.make_plan(workloads, backends, devices, threads, plugin, replicates=1, full=full)
+    plan = session.make_plan(
+        workloads, backends, devices, threads, plugin, full, replicates=1, tf32=tf32
+    )
     session.execute(plan, session.make_options(seed, plugin, seconds, budget=None), out)
 
 

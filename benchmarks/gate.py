@@ -7,13 +7,13 @@ higher precision, and *statistical*, against the truth that the data were made f
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from backends.base import Data, Fit, GradientDescent, Stability
+from backends.base import Fit, GradientDescent, Stability
 from benchmarks import bounds, reference, tutorial
 from benchmarks.problems import Problem
 from benchmarks.reference import Conditioning, Solution, Trajectory
@@ -68,6 +68,7 @@ class Reference:
     solution: Solution
     conditioning: Conditioning
     descent: Descent | None  # None for least squares
+    tf32: bool = False  # whether products of float32 may be rounded to TF32
 
     @property
     def truth(self) -> np.ndarray:
@@ -78,6 +79,11 @@ class Reference:
     def unit(self) -> float:
         """Unit round-off of the data's dtype."""
         return bounds.unit(self.problem.data.X.dtype)
+
+    @property
+    def products(self) -> float:
+        """Relative error of a product, besides the unit round-off."""
+        return 2 * bounds.TF32 if self.tf32 else 0.0
 
 
 class _Malformed(Exception):
@@ -101,6 +107,20 @@ def prepare(workload: Workload, problem: Problem) -> Reference:
         printed = tutorial.PRINTED if is_tutorial else {}
         descent = Descent(workload.method, trajectory, allowed, printed)
     return Reference(problem, solution, reference.conditioning(solution), descent)
+
+
+def with_tf32(ref: Reference) -> Reference:
+    """The reference for fits on CUDA with TF32 on: the bounds of float32 become wider."""
+    data = ref.problem.data
+    if data.X.dtype != np.float32:
+        return ref
+    wider = replace(ref, tf32=True)
+    if ref.descent is None:
+        return wider
+    path, method = ref.descent.trajectory, ref.descent.method
+    allowed = bounds.descent(data, method, path, ref.unit, wider.products)
+    # A printed table is of full precision.
+    return replace(wider, descent=replace(ref.descent, bounds=allowed, printed={}))
 
 
 def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
@@ -141,14 +161,16 @@ def _reason(check: Check) -> str:
 def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[Check]:
     data = ref.problem.data
     eps = bounds.backward_error(len(data.y), ref.unit)
+    eps += bounds.tf32_error(data.X.shape[1]) if ref.tf32 else 0.0
     allowed = bounds.least_squares(ref.conditioning, stability, eps)
+    source = allowed.source + (", with products in TF32" if ref.tf32 else "")
     off = b - ref.solution.coefficients
     size, fitted_size = np.linalg.norm(ref.solution.coefficients), ref.solution.fitted_norm
     error = _relative(np.linalg.norm(off), size)
     fitted_error = _relative(np.linalg.norm(ref.solution.triangle @ off), fitted_size)
     checks = [
-        _check("coefficients", error, allowed.coefficients, allowed.source),
-        _check("fitted values", fitted_error, allowed.fitted, allowed.source),
+        _check("coefficients", error, allowed.coefficients, source),
+        _check("fitted values", fitted_error, allowed.fitted, source),
     ]
     if ref.problem.sigma > 0:
         checks.append(_check_truth(b, ref, allowed.fitted * fitted_size))
@@ -185,7 +207,7 @@ def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) ->
         test = _numbers("test_losses", fit.test_losses, (method.epochs,))
         checks += [
             _check_losses("test losses", test, path.test_losses, allowed.test_losses),
-            _check_last_loss(b, float(test[-1]), data, method),
+            _check_last_loss(b, float(test[-1]), ref, method),
         ]
         if descent.printed:
             checks.append(_check_printed(train, test, descent.printed))
@@ -207,11 +229,12 @@ def _check_losses(name: str, found: np.ndarray, expected: np.ndarray, allowed: n
     return _check(name, errors[worst], allowed[worst], source)
 
 
-def _check_last_loss(b: np.ndarray, found: float, data: Data, method: GradientDescent) -> Check:
+def _check_last_loss(b: np.ndarray, found: float, ref: Reference, method: GradientDescent) -> Check:
     """Whether losses and coefficients belong together: the last test loss is that of the fit."""
+    data = ref.problem.data
     r = reference.design(data.X_test) @ b - data.y_test
     error = abs(found - reference.loss(method, r))
-    allowed = bounds.loss_rounding(data.X_test, data.y_test, method, b)
+    allowed = bounds.loss_rounding(data.X_test, data.y_test, method, b, ref.products)
     name = "coefficients against the last test loss"
     return _check(name, error, allowed, "rounding of one loss at these coefficients")
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psutil
 from rich.console import Console
@@ -14,7 +13,6 @@ from rich.text import Text
 from backends import registry
 from benchmarks import machine, plan, resume, runfile
 from benchmarks.against import changes
-from benchmarks.environments import Environment
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.plan import Plan
 from benchmarks.progress import Progress
@@ -22,7 +20,6 @@ from benchmarks.results import rows
 from benchmarks.resume import Earlier
 from benchmarks.run import Options, run
 from benchmarks.runfile import Record
-from benchmarks.workers import Variant
 from benchmarks.workloads import DEFAULT, FULL, select
 from reports import facts, page, pairs, table
 
@@ -33,16 +30,16 @@ def make_plan(
     devices: str,
     threads: int | None,
     plugin: list[Path] | None,
-    replicates: int | None,
-    variants: Sequence[Variant] = (),
-    full: bool = False,
-    cold: bool = False,
-    environments: Sequence[Environment] = (),
+    full: bool,
+    **how: Any,
 ) -> Plan:
-    """The plan for what was asked for on the command line, on this machine."""
+    """The plan for what was asked for on the command line, on this machine.
+
+    `how` is handed on to `plan.make`.
+    """
     n_gpus = len(machine.gpus())
     known = registry.load(tuple(plugin or ()))
-    return plan.make(
+    made = plan.make(
         select(_split(workloads) if workloads else FULL if full else DEFAULT),
         plan.choose_backends(backends or [], known, full),
         plan.choose_devices(_split(devices), n_gpus),
@@ -50,11 +47,11 @@ def make_plan(
         n_gpus=n_gpus,
         threads=threads,
         available_bytes=psutil.virtual_memory().available,
-        replicates=replicates,
-        variants=[None, *variants],
-        cold=cold,
-        environments=environments,
+        **how,
     )
+    if how.get("tf32") and not any(entry.home.tf32 for entry in made.entries):
+        print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
+    return made
 
 
 def _split(text: str) -> list[str]:

@@ -72,7 +72,7 @@ REASONS = {
     "line/wrong-truth": "coefficients are off by",
     "line/wrong-dtype": "dtype is 'float64', not 'float32'",
     "line/wrong-threads": "threads is 64, not 1",
-    "line/wrong-words": "ValueError: could not convert string to float",
+    "line/wrong-words": "TypeError: fit() returned its weight as builtins.str",
     "line/wrong-later": "coefficients are off by",
     "line-descent/wrong-epochs": "train_losses has shape (0,) and not (100,)",
     "line/hostile-hang": "did not answer within 6 s",
