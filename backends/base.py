@@ -21,7 +21,7 @@ Rules that make the comparison fair:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -86,6 +86,19 @@ class Fit:
     test_losses: np.ndarray | None = None  # (epochs,), after each step; gradient descent only
 
 
+@dataclass(frozen=True)
+class Probes:
+    """Calls that show what a framework can do at best; each returns when its device has finished.
+
+    What they take are limits: a fit cannot be told fast or slow without them.
+    """
+
+    call: Callable[[], object]  # the cheapest useful call
+    words: str = "adding 1 to a tensor of one element"  # what `call` does
+    product: Callable[[], object] | None = None  # of two square matrices
+    read: Callable[[], object] | None = None  # a buffer in the memory of a device, once
+
+
 class Backend(ABC):
     """One implementation of one or both methods in one framework, named framework-algorithm."""
 
@@ -130,3 +143,13 @@ class Backend(ABC):
         result), threads (int, or None where the framework does not say), algorithm (str), and
         anything else worth showing (BLAS, TF32, ...). Values must be JSON.
         """
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes | None:
+        """What to time for the limits of the machine; optional. Called after a fit.
+
+        Args:
+            side: rows and columns of the matrices in `product`.
+            n_bytes: size of the buffer in `read`. On the CPU the worker reads by itself.
+            dtype: of matrices and buffer.
+        """
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from backends.base import Backend, Data, Fit, Method
+from backends.base import Backend, Data, Fit, Method, Probes
 from backends.numpy_backends import blas
 
 
@@ -48,3 +48,10 @@ class SklearnLinear(Backend):
             "rank": int(self.model.rank_),
             **blas("scipy"),
         }
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import numpy as np
+        from sklearn.linear_model import LinearRegression
+
+        X, y = np.array([[0], [1]], dtype), np.array([0, 1], dtype)
+        return Probes(lambda: LinearRegression().fit(X, y), "fitting a line through two points")

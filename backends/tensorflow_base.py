@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Backend, Data, Method, Unavailable
+from backends.base import Backend, Data, Method, Probes, Unavailable
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -59,3 +59,13 @@ class TensorFlowBackend(Backend):
             "algorithm": self.algorithm,
             "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
         }
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import tensorflow as tf
+
+        with tf.device(self.device):
+            one, A = tf.ones(1, dtype), tf.ones((side, side), dtype)
+        # The device has finished when a number of the result is on the host.
+        return Probes(
+            lambda: (one + one).numpy(), product=lambda: tf.linalg.matmul(A, A)[0, 0].numpy()
+        )

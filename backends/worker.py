@@ -4,16 +4,18 @@ Run as `python -m backends.worker REQUESTS ANSWERS` (two file descriptors). Stan
 error belong to the framework, which may print what it likes. It needs NumPy, this package and the
 framework of its backend, and nothing else.
 
-| request `do` | fields                                | answer |
-| ------------ | ------------------------------------- | ------ |
+| request `do` | fields                       | answer |
+| ------------ | ---------------------------- | ------ |
 | start        | backend, plugins, device, threads, (extra_work) | import_seconds, start_seconds |
-| load         | folder, method                        | sha256, transfer_seconds |
-| pin          | cores                                 | cores (in force, or null) |
-| first        |                                       | seconds, fit, description |
-| sample       | fits                                  | seconds (per fit) |
-| last         |                                       | fit (of the last sample) |
-| stop         |                                       | - |
+| load         | folder, method               | sha256, transfer_seconds |
+| pin          | cores                        | cores (in force, or null) |
+| first        |                              | seconds, peak_bytes, fit, description |
+| sample       | fits                         | seconds (per fit) |
+| last         |                              | fit (of the last sample) |
+| limits       | side, n_bytes, dtype, read   | words, call_seconds, product_rate, read_rate |
+| stop         |                              | - |
 
+What cannot be measured is null.
 Every answer has `ok`; where it is false, `kind` ("unavailable", "memory" or "error") and `reason`.
 """
 
@@ -40,7 +42,7 @@ from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from backends import registry  # noqa: E402
+from backends import limits, registry  # noqa: E402
 from backends.base import (  # noqa: E402
     Backend,
     Data,
@@ -50,6 +52,7 @@ from backends.base import (  # noqa: E402
     Method,
     Unavailable,
 )
+from backends.memory import Peak  # noqa: E402
 
 ARRAYS = ("X", "y", "X_test", "y_test")
 
@@ -95,6 +98,8 @@ class Worker:
     """Carries out requests on one backend; each method answers one kind of request."""
 
     backend: Backend
+    device: str
+    threads: int
     fit: Fit
 
     extra_work = 0.0
@@ -108,7 +113,7 @@ class Worker:
         extra_work: float = 0.0,
     ) -> dict[str, Any]:
         """Import the framework, then make the device ready."""
-        self.extra_work = extra_work
+        self.device, self.threads, self.extra_work = device, threads, extra_work
         known = registry.load(tuple(Path(path) for path in plugins))
         if backend not in known:
             raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
@@ -148,9 +153,11 @@ class Worker:
 
     def first(self) -> dict[str, Any]:
         """The first fit since `load`: compiles, traces, fills caches."""
+        peak = Peak()
         began = time.perf_counter()
         self.fit = self.backend.fit()
         seconds = time.perf_counter() - began
+        peak_bytes = peak.bytes() if self.device == "cpu" else None
         if self.extra_work:
             self.backend.fit = _slowed(self.backend.fit, self.extra_work)  # type: ignore[method-assign]
         # What is alive now stays: the collector need not look at a framework again and again.
@@ -158,6 +165,7 @@ class Worker:
         gc.freeze()
         return {
             "seconds": seconds,
+            "peak_bytes": peak_bytes,
             "fit": fit_to_json(self.fit),
             "description": self.backend.describe(),
         }
@@ -182,6 +190,22 @@ class Worker:
     def last(self) -> dict[str, Any]:
         """The last fit that was made, so that timed fits can be judged as well."""
         return {"fit": fit_to_json(self.fit)}
+
+    def limits(self, side: int, n_bytes: int, dtype: str, read: bool) -> dict[str, Any]:
+        """What the framework can do at best and, if asked for, how fast memory is read."""
+        probes = self.backend.probes(side, n_bytes, dtype)
+        found: dict[str, Any] = dict.fromkeys(
+            ("words", "call_seconds", "product_rate", "read_rate")
+        )
+        if probes:
+            found |= {"words": probes.words, "call_seconds": limits.seconds(probes.call)}
+            if probes.product:
+                found["product_rate"] = 2 * side**3 / limits.seconds(probes.product)
+            if probes.read:
+                found["read_rate"] = n_bytes / limits.seconds(probes.read)
+        if read and self.device == "cpu":
+            found["read_rate"] = limits.read_rate(n_bytes, dtype, self.threads)
+        return found
 
 
 def _map(path: Path) -> np.ndarray:

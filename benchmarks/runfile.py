@@ -7,11 +7,12 @@ Python's `float` reads. `entry` is the id `workload/backend/device/threads`.
 | record    | written                      | fields |
 | --------- | ---------------------------- | ------ |
 | header    | first                        | format (1), started (ISO 8601, UTC), command (list), seed, budget_seconds, precision, replicates, plugins [path], suite {version, commit, dirty}, calibration {line, ...} or null, machine {see `machine.py`}, entries [{entry, workload, backend, device, threads, framework, algorithm, style, known_failure, variant_of (entry or null)}], absent [{backend, device, reason}] |
-| workload  | when its data are made       | name, description, method {kind, ...}, dtype, n_samples, n_features, n_test, sigma, seed, sha256, condition, tangent, weight, bias, and points {X, y, X_test, y_test} if it has one feature and few samples |
+| workload  | when its data are made       | name, description, method {kind, ...}, dtype, n_samples, n_features, n_test, sigma, seed, sha256, condition, tangent, weight, bias, solution (least squares, bias last), descent_errors (gradient descent: of each iterate of the reference, from its start, against `solution`), and points {X, y, X_test, y_test} if it has one feature and few samples |
 | worker    | when a process is ready      | worker (number), backend, device, threads, replicate, cores, import_seconds, start_seconds, log (file name) |
-| fit       | after an entry's first fit   | entry, replicate, worker, sha256, transfer_seconds, compile_seconds, weight, bias, train_losses, test_losses, description {see `Backend.describe`} |
+| fit       | after an entry's first fit   | entry, replicate, worker, sha256, transfer_seconds, compile_seconds, peak_bytes (of memory, over what was resident before; or null), weight, bias, train_losses, test_losses, description {see `Backend.describe`} |
 | verdict   | when the gate has judged     | entry, replicate, passed, reason, weight_error, bound, checks [{name, error, bound, passed, source}] |
 | sample    | after every timed sample     | entry, replicate, round, fits (in a row), seconds (per fit) |
+| limit     | before and after a workload's samples | workload, framework, device, threads, dtype, words (what the call does), call_seconds, product_rate (operations a second), read_rate (bytes a second), took_seconds; what was not measured is null |
 | done      | when a workload is finished  | workload |
 | failure   | when an entry drops out      | entry, phase, reason |
 | warning   | when the machine misbehaved  | message |

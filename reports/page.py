@@ -10,7 +10,7 @@ import jinja2
 from benchmarks import estimates
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
-from reports import summary, text
+from reports import scaling, summary, text
 from reports.figures import PHASES
 from reports.view import View, view
 
@@ -29,10 +29,9 @@ def write(records: Sequence[Record], folder: Path) -> Path:
     page, drawn = folder / "index.html", folder / "figures"
     try:
         drawn.mkdir(parents=True, exist_ok=True)
-        for section in seen.sections:
-            for picture in section.pictures:
-                (drawn / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
-                (drawn / f"{picture.name}.png").write_bytes(picture.png)
+        for picture in seen.pictures:
+            (drawn / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
+            (drawn / f"{picture.name}.png").write_bytes(picture.png)
         (folder / "summary.md").write_text(summary.markdown(seen), encoding="utf-8")
         page.write_text(html(seen), encoding="utf-8")
     except OSError as error:
@@ -54,11 +53,14 @@ def html(seen: View) -> str:
         "seconds": text.seconds,
         "between": text.between,
         "error": text.error,
+        "amount": text.amount,
+        "times": text.times,
     }
     return environment.get_template("page.html").render(
         view=seen,
         against=text.against,
         phases=PHASES,
+        scaling_heads=scaling.HEADS,
         fewest=estimates.FEWEST,
         drift=estimates.DRIFT,
         confidence=estimates.CONFIDENCE,

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
-from reports import answer, descent, figures, text
+from reports import accuracy, answer, descent, figures, limits, scaling, text
 from reports.drawing import Picture
 
 
@@ -59,13 +59,24 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
+    limits: limits.Limits | None = None
+    races: list[accuracy.Shown] = field(default_factory=list)
+    series: list[scaling.Shown] = field(default_factory=list)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All that can be drawn of it."""
+        found = [picture for section in self.sections for picture in section.pictures]
+        found += [race.picture for race in self.races]
+        return found + [series.picture for series in self.series]
 
 
 def view(records: Sequence[Record]) -> View:
     """Everything that a page shows, drawn and in words."""
     header = records[0]
+    every = rows(records)
     found: dict[str, list[Row]] = {}
-    for row in rows(records):
+    for row in every:
         found.setdefault(row.workload, []).append(row)
     slugs = _slugs(found)
     known = workloads(records)
@@ -80,6 +91,9 @@ def view(records: Sequence[Record]) -> View:
             _section(name, slugs[name], known.get(name), same, workers)
             for name, same in found.items()
         ],
+        limits=limits.limits(records),
+        races=accuracy.races(records, every),
+        series=scaling.series(records, every),
     )
 
 
