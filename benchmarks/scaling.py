@@ -155,7 +155,7 @@ def _straight(points: Sequence[tuple[int, float, float]]) -> Exponent | None:
 
 
 def _line(x: np.ndarray, y: np.ndarray, variance: np.ndarray) -> tuple[float, np.ndarray, float]:
-    """Slope of the weighted least-squares line, what is off it, and the slope's inverse variance."""
+    """Slope of the weighted least-squares line, what is off it, the slope's inverse variance."""
     weight = 1 / variance
     middle = np.average(x, weights=weight)
     spread = float(np.sum(weight * (x - middle) ** 2))
