@@ -29,6 +29,7 @@ import numpy as np  # noqa: E402 - timed: every framework here needs it
 _numpy_seconds = time.perf_counter() - _began
 
 import ctypes  # noqa: E402
+import functools  # noqa: E402
 import gc  # noqa: E402
 import hashlib  # noqa: E402
 import importlib  # noqa: E402
@@ -55,6 +56,8 @@ from backends.base import (  # noqa: E402
 from backends.memory import Peak  # noqa: E402
 
 ARRAYS = ("X", "y", "X_test", "y_test")
+_BATCH_SECONDS = 5e-3  # of fits, and of extra work, when the latter is measured
+_STEP_SECONDS = 4e-8  # of extra work, roughly
 
 
 def method_to_json(method: Method) -> dict[str, Any]:
@@ -230,37 +233,37 @@ def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> d
 
 
 def _slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:
-    """`fit`, and after it arithmetic that takes `extra_work` times as long.
+    """`fit`, and after it a loop that takes `extra_work` times as long.
 
-    The arithmetic is a number of steps, fixed here once, and not a span of time: it is slowed
-    down by whatever slows down the machine, as a real regression is.
+    The loop has a number of steps, fixed here once, and not a span of time: it is slowed down by
+    whatever slows down the machine, as a real regression is. Its steps are the interpreter's, whose
+    code every fit keeps warm: those of a library would cost the first few of them far more.
     """
-    numbers = np.linspace(0, 1, 256)
 
-    def work(steps: int) -> None:
-        for _ in range(steps):
-            np.dot(numbers, numbers)
-
-    def seconds(call: Callable[[], object]) -> float:
-        began = time.perf_counter()
-        call()
-        return time.perf_counter() - began
-
-    # In turns, and long enough for both to meet the machine as it is.
-    fit()
-    pairs: list[tuple[float, float]] = []
-    ends = time.perf_counter() + 0.3
-    while len(pairs) < 20 or time.perf_counter() < ends:
-        pairs.append((seconds(fit), seconds(lambda: work(100))))
-    one_fit, hundred_steps = (sorted(times)[len(times) // 4] for times in zip(*pairs, strict=True))
-    steps = round(100 * extra_work * one_fit / hundred_steps)
-
-    def slowed() -> Fit:
+    def slowed(steps: int) -> Fit:
         result = fit()
-        work(steps)
+        total = 0
+        for step in range(steps):
+            total += step
         return result
 
-    return slowed
+    def seconds(steps: int, fits: int) -> float:
+        began = time.perf_counter()
+        for _ in range(fits):
+            slowed(steps)
+        return time.perf_counter() - began
+
+    # In turns, so that both meet the machine as it is, and with so many steps that they are felt.
+    seconds(0, 1)
+    fits = max(1, round(_BATCH_SECONDS / seconds(0, 1)))
+    steps = round(_BATCH_SECONDS / fits / _STEP_SECONDS)
+    pairs: list[tuple[float, float]] = []
+    ends = time.perf_counter() + 0.5
+    while len(pairs) < 20 or time.perf_counter() < ends:
+        pairs.append((seconds(0, fits), seconds(steps, fits)))
+    ratios = sorted(slow / plain for plain, slow in pairs)
+    of_a_step = max(ratios[len(ratios) // 2] - 1, 1e-9) / steps
+    return functools.partial(slowed, round(extra_work / of_a_step))
 
 
 def _die_with_parent() -> None:

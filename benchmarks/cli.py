@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from backends import registry
+from benchmarks import env_cli
 from benchmarks.errors import FAILED, USAGE, UserError
 from benchmarks.quantities import parse_seconds, parse_share
 
@@ -25,6 +26,8 @@ app = typer.Typer(
     help="Which linear-regression implementation is fastest on your machine, "
     "at the accuracy you need?",
 )
+
+app.add_typer(env_cli.app, name="env")
 
 Workloads = Annotated[
     str | None,
@@ -48,6 +51,13 @@ Patience = Annotated[
     str, typer.Option(help="A worker that has not answered after this long is killed.")
 ]
 Out = Annotated[Path, typer.Option(help="Folder for the run file, the logs and the report.")]
+Env = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[=PYTHON]",
+        help="Another interpreter, whose packages are timed beside today's; may be repeated.",
+    ),
+]
 FailIfSlower = Annotated[
     str | None, typer.Option(help="Exit with 1 if an entry is slower by more, for certain.")
 ]
@@ -81,10 +91,15 @@ def run(
         int | None,
         typer.Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
     ] = None,
+    cold: Annotated[
+        bool,
+        typer.Option("--cold", help="A fresh process for every entry: slower, exact first fits."),
+    ] = False,
     against: Annotated[
         str | None,
         typer.Option(help="A git revision whose backends are timed beside today's."),
     ] = None,
+    env: Env = None,
     fail_if_slower: FailIfSlower = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
@@ -95,18 +110,28 @@ def run(
     share = None if precision in ("0", "0%") else parse_share("--precision", precision)
     patience_seconds = parse_seconds("--patience", patience)
     limit = None if fail_if_slower is None else parse_share("--fail-if-slower", fail_if_slower)
-    if limit is not None and against is None:
-        raise UserError("--fail-if-slower needs --against, or the command `compare`")
+    if limit is not None and against is None and not env:
+        raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
     from benchmarks import against as revisions
-    from benchmarks import session
+    from benchmarks import environments, session
 
     if resume:
         session.resume_run(out, patience_seconds)
     options = session.make_options(seed, plugin, patience_seconds, budget=seconds, precision=share)
     with tempfile.TemporaryDirectory() as folder:
         variants = [revisions.checkout(against, Path(folder))] if against else []
+        others = environments.find_all(env or [], plugin or ())
         plan = session.make_plan(
-            workloads, backends, devices, threads, plugin, replicates, variants, full
+            workloads,
+            backends,
+            devices,
+            threads,
+            plugin,
+            replicates,
+            variants,
+            full,
+            cold,
+            others,
         )
         session.execute(plan, options, out, fail_if_slower=limit)
 
@@ -139,8 +164,8 @@ def report(
     """Draw the report of a run again."""
     from benchmarks import runfile, session
 
-    records = runfile.read(run)
-    session.draw(records, out or (run if run.is_dir() else run.parent))
+    folder = run if run.is_dir() else run.parent
+    session.draw(runfile.read(run), out or folder, folder)
 
 
 class Format(StrEnum):

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from backends.base import Fit
 from backends.worker import ARRAYS, method_to_json, sha256
-from benchmarks import gate
+from benchmarks import gate, machine
 from benchmarks.errors import UserError
 from benchmarks.gate import Reference, Verdict
 from benchmarks.parity import mismatch
@@ -89,6 +89,7 @@ class Pool:
         self.stop_idle = stop_idle
         self.workers: dict[Home, Worker] = {}
         self._prepared: Prepared | None = None
+        self._quietest: list[int] = []  # the cores, those that others use least first
         try:
             (folder / "logs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -110,9 +111,15 @@ class Pool:
         for home in homes:
             self.workers[home].close()
 
-    def start(self, homes: Sequence[Home]) -> Iterator[tuple[Home, dict[str, Any] | WorkerFailed]]:
-        """Start workers, several at once, and yield each home as its worker is ready or lost."""
-        for worker, answer in start_all(homes, self._spawn, len(self.cores)):
+    def start(
+        self, homes: Sequence[Home], at_once: int | None = None
+    ) -> Iterator[tuple[Home, dict[str, Any] | WorkerFailed]]:
+        """Start workers, by default as many at once as there are cores.
+
+        Yields:
+            Each home as its worker is ready or lost.
+        """
+        for worker, answer in start_all(homes, self._spawn, at_once or len(self.cores)):
             yield worker.home, answer
 
     def _spawn(self, home: Home) -> Worker:
@@ -130,8 +137,12 @@ class Pool:
         return worker
 
     def cores_for(self, threads: int) -> list[int]:
-        """The last cores: the first ones tend to serve interrupts, and this process."""
-        return self.cores[-threads:]
+        """The cores that others use least just now; the same ones for a whole workload."""
+        if threads >= len(self.cores):
+            return self.cores
+        if not self._quietest:
+            self._quietest = machine.quietest(self.cores)
+        return sorted(self._quietest[:threads])
 
     def prepare(self, workload: Workload) -> Prepared:
         """Make the data of a workload, for workers to map, and its reference solution.
@@ -156,6 +167,7 @@ class Pool:
             reference = gate.prepare(workload, problem)
         digest = sha256(problem.data)
         self._prepared = Prepared(workload, problem, folder.resolve(), digest, reference)
+        self._quietest = []
         return self._prepared
 
     def first_fit(self, entry: Entry, home: Home | None = None) -> FirstFit:

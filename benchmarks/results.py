@@ -58,6 +58,7 @@ class Row:
     status: Status
     rank: str  # "1", "2=" where it cannot be told from its neighbour, "" if not ranked
     once_seconds: float | None  # import, device start, transfer and first fit together
+    fresh: bool  # whether its first fit was the first thing that its process did
     times: dict[int, Sample]  # by round
     fit: Record | None  # the `fit` record
     checks: list[dict[str, Any]]  # of the verdict
@@ -131,6 +132,7 @@ def _row(
         "transfer_seconds": phases[2],
         "compile_seconds": phases[3],
         "once_seconds": sum(known) if len(known) == len(phases) else None,
+        "fresh": bool(fit and fit.get("fresh", True)),
         "weight_error": _number(verdict["weight_error"] if verdict else None),
         "bound": _number(verdict["bound"] if verdict else None),
         "floor_seconds": floor and floor.seconds,

@@ -57,7 +57,7 @@ def plan(header: Record, known: Mapping[str, type[Backend]]) -> Plan:
         UserError: it holds a backend that is not there any more, or a variant.
     """
     if any(entry["variant_of"] for entry in header["entries"]):
-        raise UserError("cannot resume a run with --against: start it again")
+        raise UserError("cannot resume a run with --against or --env: start it again")
     names = list(dict.fromkeys(entry["workload"] for entry in header["entries"]))
     workloads = {workload.name: workload for workload in select(names)}
 
@@ -65,12 +65,13 @@ def plan(header: Record, known: Mapping[str, type[Backend]]) -> Plan:
         backend = known.get(fields["backend"])
         if backend is None:
             raise UserError(f"cannot resume: there is no backend {fields['backend']!r} here now")
-        home = Home(backend.name, fields["device"], fields["threads"])
+        alone = fields["workload"] if header["cold"] else ""
+        home = Home(backend.name, fields["device"], fields["threads"], workload=alone)
         return Entry(workloads[fields["workload"]], backend, home)
 
     entries = [entry(fields) for fields in header["entries"]]
     absent = [Absence(**absence) for absence in header["absent"]]
-    return Plan(list(workloads.values()), entries, absent, header["replicates"])
+    return Plan(list(workloads.values()), entries, absent, header["replicates"], header["cold"])
 
 
 def check_machine(header: Record, now: Mapping[str, Any]) -> None:

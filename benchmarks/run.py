@@ -118,11 +118,11 @@ class _Execution:
 
     def go(self) -> None:
         """All workloads that are not done yet."""
-        self._start_workers()
         left = max(0.0, (self.options.budget or 0.0) - self.earlier.spent)
         workloads = [w for w in self.plan.workloads if w.name not in self.earlier.done]
         for position, workload in enumerate(workloads):
             title = f"{workload.name} ({position + 1} of {len(workloads)})"
+            self._start_workers(workload)
             admitted = self._admit(workload, title)
             if self.options.budget is not None:
                 self._limits(workload, admitted)
@@ -156,10 +156,12 @@ class _Execution:
             budget_seconds=options.budget,
             precision=options.precision,
             replicates=self.plan.replicates,
+            cold=self.plan.cold,
             plugins=[str(path.resolve()) for path in options.plugins],
             suite={"version": version("linreg-bench"), **_commit()},
             machine=facts,
             calibration=calibration,
+            environments=[environment.to_json() for environment in self.plan.environments],
             entries=[entry.to_json() for entry in self.plan.entries],
             absent=[asdict(absence) for absence in self.plan.absent],
         )
@@ -168,10 +170,17 @@ class _Execution:
         """The number under which the samples of a process are recorded."""
         return self.earlier.replicates + home.replicate
 
-    def _start_workers(self) -> None:
-        count = len(self.homes)
-        self.progress.say(f"starting {count} workers")
-        for ready, (home, answer) in enumerate(self.pool.start(self.homes), start=1):
+    def _start_workers(self, workload: Workload) -> None:
+        """Those that this workload needs and no earlier one did."""
+        entries = [entry for entry in self.entries if entry.workload is workload]
+        needed = dict.fromkeys(home for entry in entries for home in self.plan.processes(entry))
+        missing = [home for home in needed if home not in self.pool.workers]
+        count = len(missing)
+        if count:
+            self.progress.say(f"starting {count} workers for {workload.name}")
+        # Cold ones one by one: the time that they take is wanted.
+        at_once = 1 if self.plan.cold else len(self.options.cores)
+        for ready, (home, answer) in enumerate(self.pool.start(missing, at_once), start=1):
             self.progress.status(f"started {ready} of {count} workers: {home.name}")
             if isinstance(answer, WorkerFailed):
                 phase = "absent" if answer.kind == "unavailable" else "start"
@@ -278,6 +287,7 @@ class _Execution:
             entry=entry.id,
             replicate=self._replicate(home),
             worker=self.numbers[home],
+            fresh=self._entries_of(home)[0] is entry,
             cores=first.cores,
             sha256=first.sha256,
             transfer_seconds=first.transfer_seconds,

@@ -9,10 +9,12 @@ from typing import NoReturn
 
 import psutil
 from rich.console import Console
+from rich.text import Text
 
 from backends import registry
 from benchmarks import machine, plan, resume, runfile
 from benchmarks.against import changes
+from benchmarks.environments import Environment
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.plan import Plan
 from benchmarks.progress import Progress
@@ -22,7 +24,7 @@ from benchmarks.run import Options, run
 from benchmarks.runfile import Record
 from benchmarks.workers import Variant
 from benchmarks.workloads import DEFAULT, FULL, select
-from reports import page, table
+from reports import facts, page, pairs, table
 
 
 def make_plan(
@@ -34,6 +36,8 @@ def make_plan(
     replicates: int | None,
     variants: Sequence[Variant] = (),
     full: bool = False,
+    cold: bool = False,
+    environments: Sequence[Environment] = (),
 ) -> Plan:
     """The plan for what was asked for on the command line, on this machine."""
     n_gpus = len(machine.gpus())
@@ -48,6 +52,8 @@ def make_plan(
         available_bytes=psutil.virtual_memory().available,
         replicates=replicates,
         variants=[None, *variants],
+        cold=cold,
+        environments=environments,
     )
 
 
@@ -137,13 +143,17 @@ def execute(
 
 
 def _show(records: list[Record], out: Path) -> None:
-    table.show(rows(records), Console())
+    console = Console()
+    table.show(rows(records), console)
+    for what, why in facts.absent(records[0]["absent"]):
+        console.print(Text(f"absent: {what}: {why}", style="dim"))
+    pairs.show(records, console)
     draw(records, out)
 
 
-def draw(records: list[Record], out: Path) -> None:
-    """Draw the report and say where it is."""
+def draw(records: list[Record], out: Path, logs: Path | None = None) -> None:
+    """Draw the report and say where it is; `logs` is the run's folder, if that is not `out`."""
     try:
-        print(f"report: {page.write(records, out)}")
+        print(f"report: {page.write(records, out, logs)}")
     except OSError as error:
         raise UserError(f"cannot write the report to {out}: {error.strerror}") from error

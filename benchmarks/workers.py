@@ -37,10 +37,11 @@ class WorkerFailed(Exception):
 
 @dataclass(frozen=True)
 class Variant:
-    """Another way to run a backend: from another checkout of the suite, or slowed on purpose."""
+    """Another way to run a backend: under another interpreter, from another checkout, or slowed."""
 
     name: str
     tree: Path = ROOT  # the checkout whose `backends` package the worker runs
+    python: Path | None = None  # the interpreter; None: this one
     extra_work: float = 0.0  # 0.05: after each fit, work that takes 5 % of its time
 
 
@@ -53,6 +54,7 @@ class Home:
     threads: int
     variant: Variant | None = None
     replicate: int = 0
+    workload: str = ""  # the only one that it serves; empty: one after another
 
     @property
     def name(self) -> str:
@@ -60,11 +62,18 @@ class Home:
         return f"{self.backend}@{self.variant.name}" if self.variant else self.backend
 
 
+def interpreter_environment() -> dict[str, str]:
+    """What another interpreter inherits: not the paths that are meant for this one."""
+    own = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+    return {key: value for key, value in os.environ.items() if key not in own}
+
+
 def environment(home: Home) -> dict[str, str]:
     """The environment that fixes a worker's threads and devices before anything is imported."""
     kind, _, number = home.device.partition(":")
     threads = str(home.threads)
-    return os.environ | {
+    inherited = interpreter_environment() if home.variant and home.variant.python else os.environ
+    return inherited | {
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
@@ -115,9 +124,10 @@ class Worker:
         self._buffer = b""
         child_in, requests = os.pipe()
         answers, child_out = os.pipe()
+        python = str((home.variant and home.variant.python) or sys.executable)
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "backends.worker", str(child_in), str(child_out)],
+                [python, "-m", "backends.worker", str(child_in), str(child_out)],
                 cwd=home.variant.tree if home.variant else ROOT,
                 env=environment(home),
                 stdin=subprocess.DEVNULL,

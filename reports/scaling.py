@@ -18,7 +18,7 @@ from reports.drawing import INK, MARKERS, Picture, framework_colours, picture, s
 
 _WORDS = {"n_samples": "samples", "n_features": "features"}
 _WIDTH, _HEIGHT = 7.2, 4.2
-HEADS = ("exponent", "over", "smallest", "largest", "memory", "memory / X")
+_HEADS = ("exponent", "over", "smallest", "largest", "memory", "memory / X")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Shown:
 
     title: str
     sentences: list[str]  # one for each change of the lead
+    heads: tuple[str, ...]
     lines: list[list[str]]  # the table, a line for each backend
     crossovers: list[str]  # all of them, pair by pair
     failed: list[str]  # what is not drawn, since it is not right
@@ -49,6 +50,7 @@ def _shown(number: int, one: Series) -> Shown:
         title=f"Time over {varied}, at {one.fixed:,} {kept}, {text.line(one.dtype)}",
         sentences=[_sentence(found, varied, labels) for found in lead]
         or [_no_change(one, varied, labels)],
+        heads=_HEADS,
         lines=[_line(one, key, labels) for key in one.rows],
         crossovers=[_sentence(found, varied, labels) for found in scaling.crossovers(one)],
         failed=[

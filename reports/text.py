@@ -137,6 +137,13 @@ def against(row: Row) -> tuple[str, str]:
     return f"{value} slower", interval
 
 
+def verdict(row: Row) -> str:
+    """What the gate said of a row in a word: "right", or what happened instead."""
+    if row.passed:
+        return "right"
+    return "not checked" if row.status == "passed" else row.status
+
+
 def labels(rows: Iterable[Row]) -> dict[str, str]:
     """Entry -> backend, with device and threads only where they tell entries apart."""
     of_backend: dict[str, list[Row]] = {}
@@ -155,9 +162,9 @@ def labels(rows: Iterable[Row]) -> dict[str, str]:
     return result
 
 
-def count(number: int, noun: str) -> str:
-    """`1 thread`, `4 threads`, `1,000 samples`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 thread`, `4 threads`, `1,000 samples`, `2 processes`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def both(names: Sequence[str]) -> str:

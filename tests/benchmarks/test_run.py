@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from backends import registry
-from benchmarks import machine, plan, results, runfile
+from benchmarks import machine, plan, results, resume, runfile
 from benchmarks.plan import Plan
 from benchmarks.progress import Progress
 from benchmarks.results import Row
@@ -19,7 +19,9 @@ from benchmarks.workloads import select
 PLUGINS = tuple((Path(__file__).parents[1] / "plugins").glob("*.py"))
 
 
-def make_plan(workloads: str, backends: Sequence[str], plugins: Sequence[Path] = ()) -> Plan:
+def make_plan(
+    workloads: str, backends: Sequence[str], plugins: Sequence[Path] = (), cold: bool = False
+) -> Plan:
     return plan.make(
         select(workloads.split(",")),
         plan.choose_backends(backends, registry.load(tuple(plugins))),
@@ -28,6 +30,7 @@ def make_plan(workloads: str, backends: Sequence[str], plugins: Sequence[Path] =
         n_gpus=0,
         threads=1,
         available_bytes=psutil.virtual_memory().available,
+        cold=cold,
     )
 
 
@@ -147,6 +150,19 @@ def test_every_entry_gets_the_same_bytes(three_families: Path) -> None:
     fits = runfile.of_kind(records, "fit")
     assert fits
     assert all(fit["sha256"] == sent[fit["entry"].rsplit("/", 3)[0]] for fit in fits)
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_a_cold_first_fit_is_the_first_of_its_process(cold: bool, tmp_path: Path) -> None:
+    made = make_plan("line,500x3:float64", ["numpy-gelsd"], cold=cold)
+    rows_of(made, tmp_path, budget=None)
+    records = runfile.read(tmp_path)
+    fits = runfile.of_kind(records, "fit")
+    workers = {fit["worker"] for fit in fits if fit["replicate"] == 0}
+    assert len(workers) == (2 if cold else 1)
+    assert [fit["fresh"] for fit in fits if fit["replicate"] == 0] == [True, cold]
+    resumed = resume.plan(records[0], registry.load())
+    assert [e.home for e in resumed.entries] == [e.home for e in made.entries]
 
 
 def test_check_judges_and_does_not_time(tmp_path: Path) -> None:
