@@ -86,6 +86,10 @@ class Fit:
     test_losses: np.ndarray | None = None  # (epochs,), after each step; gradient descent only
 
 
+#: The cheapest useful call of a framework that does nothing but fit, in words.
+TWO_POINTS = "fitting a line through two points"
+
+
 @dataclass(frozen=True)
 class Probes:
     """Calls that show what a framework can do at best; each returns when its device has finished.

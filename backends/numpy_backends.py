@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backends.base import Backend, Data, Fit, GradientDescent, Method, Probes
+from backends.rank import shortest
 
 
 def blas(folder: str) -> dict[str, Any]:
@@ -100,6 +101,9 @@ class NumpyGelsd(NumpyBackend):
 
     def fit(self) -> Fit:
         X, y = self.data.X, self.data.y
-        solution = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)[0]
-        self.result_dtype = str(solution.dtype)
-        return Fit(solution[:-1], float(solution[-1]))
+        solution, _, rank, _ = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)
+        weight, bias = solution[:-1], solution[-1]
+        if rank < len(solution):
+            weight, bias = shortest(lambda A, b: np.linalg.lstsq(A, b)[0], X, y)
+        self.result_dtype = str(weight.dtype)
+        return Fit(weight, float(bias))

@@ -36,7 +36,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def _backends(method: Kind, backends: Mapping[str, type[Backend]]) -> Table:
     title = f"Backends for {method}"
-    table = _table(title, "name", "devices", "available", "algorithm")
+    table = _table(title, "name", "devices", "style", "run", "available", "algorithm")
     for name, backend in backends.items():
         if method not in backend.methods:
             continue
@@ -44,7 +44,8 @@ def _backends(method: Kind, backends: Mapping[str, type[Backend]]) -> Table:
         version = registry.installed_version(backend)
         about = missing or backend.algorithm
         # Text, not markup: a plug-in may call itself what it likes.
-        cells = (name, ", ".join(backend.devices), version or "no", about)
+        run = "--full" if backend.optional else "default"
+        cells = (name, ", ".join(backend.devices), backend.style, run, version or "no", about)
         table.add_row(*(Text(cell) for cell in cells), style="dim" if missing else None)
     return table
 

@@ -80,8 +80,11 @@ def environment(home: Home) -> dict[str, str]:
         "VECLIB_MAXIMUM_THREADS": threads,
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": "1",
+        "PJRT_NPROC": threads,  # the thread pool of JAX
         "TF_CPP_MIN_LOG_LEVEL": "1",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "CUPY_TF32": "0",
         # Compiling in a pool of further processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
