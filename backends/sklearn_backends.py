@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from backends.base import Backend, Data, Fit, Method
+from backends.base import TWO_POINTS, Backend, Data, Fit, Method, Probes
 from backends.numpy_backends import blas
 
 
@@ -41,6 +41,12 @@ class SklearnBackend(Backend):
             "algorithm": self.algorithm,
             **blas("scipy"),
         }
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import numpy as np
+
+        X, y = np.array([[0], [1]], dtype), np.array([0, 1], dtype)
+        return Probes(lambda: self.estimator().fit(X, y), TWO_POINTS)
 
 
 class SklearnLinear(SklearnBackend):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Backend, Data, Method, Unavailable
+from backends.base import Backend, Data, Method, Probes, Unavailable
 
 if TYPE_CHECKING:
     import torch
@@ -82,6 +82,23 @@ class TorchBackend(Backend):
         last.record()
         last.synchronize()
         return 1e-3 * float(first.elapsed_time(last))
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import torch
+
+        kind = getattr(torch, dtype)
+        one = torch.ones(1, dtype=kind, device=self.device)
+        A = torch.ones(side, side, dtype=kind, device=self.device)
+        result = torch.empty_like(A)
+        if self.device.type == "cpu":
+            return Probes(lambda: one + one, product=lambda: torch.mm(A, A, out=result))
+        buffer = torch.ones(n_bytes // kind.itemsize, dtype=kind, device=self.device)
+
+        def product() -> None:
+            torch.mm(A, A, out=result)
+            self.synchronize()
+
+        return Probes(lambda: (one + one).item(), product=product, read=lambda: buffer.sum().item())
 
 
 def _blas(configuration: str) -> str:

@@ -9,12 +9,14 @@ framework of its backend, and nothing else.
 | start        | backend, plugins, device, threads, (tf32, extra_work) | import_, start_seconds |
 | load         | folder, method                        | sha256, transfer_seconds |
 | pin          | cores                                 | cores (in force, or null) |
-| first        |                                       | seconds, fit, description |
+| first        |                                       | seconds, peak_bytes, fit, description |
 | sample       | fits                                  | seconds (per fit) |
-| last         |                                       | fit, device_seconds (or null) |
+| last         |                                       | fit, device_seconds |
 | changed      | seconds (to wait at most)             | changed (since its fit returned) |
+| limits       | side, n_bytes, dtype, read            | words, call_seconds, (two rates) |
 | stop         |                                       | - |
 
+What cannot be measured is null.
 Every answer has `ok`; where it is false, `kind` ("unavailable", "memory" or "error") and `reason`.
 """
 
@@ -43,7 +45,7 @@ from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from backends import registry  # noqa: E402
+from backends import limits, registry  # noqa: E402
 from backends.base import (  # noqa: E402
     Backend,
     Data,
@@ -53,6 +55,7 @@ from backends.base import (  # noqa: E402
     Method,
     Unavailable,
 )
+from backends.memory import Peak  # noqa: E402
 
 ARRAYS = ("X", "y", "X_test", "y_test")
 _BATCH_SECONDS = 5e-3  # of fits, and of extra work, when the latter is measured
@@ -118,6 +121,8 @@ class Worker:
     """Carries out requests on one backend; each method answers one kind of request."""
 
     backend: Backend
+    device: str
+    threads: int
     returned: Fit  # what the backend returned last, in its own arrays
     fit: dict[str, Any]  # the same as it was at that moment
     fits = 1  # in the last sample
@@ -134,7 +139,7 @@ class Worker:
         extra_work: float = 0.0,
     ) -> dict[str, Any]:
         """Import the framework, then make the device ready."""
-        self.extra_work = extra_work
+        self.device, self.threads, self.extra_work = device, threads, extra_work
         known = registry.load(tuple(Path(path) for path in plugins))
         if backend not in known:
             raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
@@ -160,6 +165,7 @@ class Worker:
         arrays = {name: _map(Path(folder) / f"{name}.npy") for name in ARRAYS}
         data = Data(**arrays)
         digest = sha256(data)
+        vars(self.backend).pop("fit", None)  # slowed for the data before
         began = time.perf_counter()
         self.backend.load(data, method_from_json(method))
         return {"sha256": digest, "transfer_seconds": time.perf_counter() - began}
@@ -175,9 +181,11 @@ class Worker:
 
     def first(self) -> dict[str, Any]:
         """The first fit since `load`: compiles, traces, fills caches."""
+        peak = Peak()
         began = time.perf_counter()
         fit = self.backend.fit()
         seconds = time.perf_counter() - began
+        peak_bytes = peak.bytes() if self.device == "cpu" else None
         self._keep(fit)
         if self.extra_work:
             self.backend.fit = _slowed(self.backend.fit, self.extra_work)  # type: ignore[method-assign]
@@ -186,6 +194,7 @@ class Worker:
         gc.freeze()
         return {
             "seconds": seconds,
+            "peak_bytes": peak_bytes,
             "fit": self.fit,
             "description": self.backend.describe()
             | {"python": platform.python_version(), "numpy": np.__version__},
@@ -233,6 +242,22 @@ class Worker:
                 break
             time.sleep(0.01)
         return {"changed": found}
+
+    def limits(self, side: int, n_bytes: int, dtype: str, read: bool) -> dict[str, Any]:
+        """What the framework can do at best and, if asked for, how fast memory is read."""
+        probes = self.backend.probes(side, n_bytes, dtype)
+        found: dict[str, Any] = dict.fromkeys(
+            ("words", "call_seconds", "product_rate", "read_rate")
+        )
+        if probes:
+            found |= {"words": probes.words, "call_seconds": limits.seconds(probes.call)}
+            if probes.product:
+                found["product_rate"] = 2 * side**3 / limits.seconds(probes.product)
+            if probes.read:
+                found["read_rate"] = n_bytes / limits.seconds(probes.read)
+        if read and self.device == "cpu":
+            found["read_rate"] = limits.read_rate(n_bytes, dtype, self.threads)
+        return found
 
     def _keep(self, fit: Fit) -> None:
         """Take down a result as it is at this moment: whoever is not finished is caught."""

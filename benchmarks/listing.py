@@ -12,7 +12,7 @@ from rich.text import Text
 from backends import registry
 from backends.base import Backend, Kind
 from benchmarks import machine
-from benchmarks.workloads import SIZE_HELP, WORKLOADS
+from benchmarks.workloads import SIZE_HELP, SIZES, WORKLOADS
 
 
 def show(backends: Mapping[str, type[Backend]], console: Console | None = None) -> None:
@@ -67,4 +67,7 @@ def _workloads() -> Table:
         recipe = workload.recipe
         size = f"{recipe.n_samples:,} x {recipe.n_features:,}"
         table.add_row(workload.name, size, recipe.dtype, workload.description)
+    for name, sizes in SIZES.items():
+        what = f"{sizes[0]} to {sizes[-1]}: how time grows, least squares"
+        table.add_row(name, f"{len(sizes)} sizes", "float32", what)
     return table

@@ -52,6 +52,7 @@ class FirstFit:
     cores: list[int]
     transfer_seconds: float
     seconds: float
+    peak_bytes: int | None  # of memory, over what was resident before
     fit: dict[str, Any]  # the fields of `Fit`, as lists
     description: dict[str, Any]
     mismatch: str  # why it is not the work that was asked for; empty if it is
@@ -210,6 +211,7 @@ class Pool:
             cores=cores,
             transfer_seconds=loaded["transfer_seconds"],
             seconds=first["seconds"],
+            peak_bytes=first.get("peak_bytes"),  # an older checkout does not say
             fit=first["fit"],
             description=description,
             mismatch=mismatch(entry, description, received, prepared.sha256),

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import calibrate, estimates, gpu, machine, runfile, schedule
+from benchmarks import accuracy, calibrate, estimates, gpu, limits, machine, runfile, schedule
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
@@ -126,6 +126,7 @@ class _Execution:
             self._start_workers(workload)
             admitted = self._admit(workload, title)
             if self.options.budget is not None:
+                self._limits(workload, admitted)
                 self._write_gpus(workload)
                 gpus = gpu.Watch(self.gpus.values())
                 watch, began = machine.Watch(), time.perf_counter()
@@ -133,6 +134,7 @@ class _Execution:
                 self._measure(admitted, share, began + left, title, gpus)
                 left -= time.perf_counter() - began
                 self._write_gpus(workload)
+                self._limits(workload, admitted)
                 for trouble in watch.troubles() + gpus.troubles():
                     self.progress.say(f"{workload.name}: {trouble}")
                     self.writer.write("warning", message=f"{workload.name}: {trouble}")
@@ -256,10 +258,14 @@ class _Execution:
         return first.seconds
 
     def _write_workload(self, prepared: Prepared) -> None:
-        workload, problem = prepared.workload, prepared.problem
-        recipe, points = workload.recipe, {}
+        workload, problem, reference = prepared.workload, prepared.problem, prepared.reference
+        recipe = workload.recipe
+        extra: dict[str, Any] = {}
+        if reference.descent:
+            iterates = reference.descent.trajectory.iterates
+            extra["descent_errors"] = accuracy.errors(iterates, reference.solution.coefficients)
         if recipe.n_features == 1 and recipe.n_samples <= _POINTS:
-            points = {name: np.ravel(getattr(problem.data, name)) for name in ARRAYS}
+            extra["points"] = {name: np.ravel(getattr(problem.data, name)) for name in ARRAYS}
         self.writer.write(
             "workload",
             name=workload.name,
@@ -272,11 +278,12 @@ class _Execution:
             sigma=problem.sigma,
             seed=self.options.seed,
             sha256=prepared.sha256,
-            condition=prepared.reference.conditioning.condition,
-            tangent=prepared.reference.conditioning.tangent,
+            condition=reference.conditioning.condition,
+            tangent=reference.conditioning.tangent,
             weight=problem.weight,
             bias=problem.bias,
-            **({"points": points} if points else {}),
+            solution=reference.solution.coefficients,
+            **extra,
         )
 
     def _write_fit(self, entry: Entry, home: Home, first: FirstFit) -> None:
@@ -290,6 +297,7 @@ class _Execution:
             sha256=first.sha256,
             transfer_seconds=first.transfer_seconds,
             compile_seconds=first.seconds,
+            peak_bytes=first.peak_bytes,
             **first.fit,
             description=first.description,
         )
@@ -365,6 +373,21 @@ class _Execution:
             if not runner.rounds and not runner.lost:
                 took = f"its first fit took {runner.fit_seconds:.2g} s"
                 self.progress.say(f"{runner.entry}: not timed: {took}, the budget is too small")
+
+    def _limits(self, workload: Workload, admitted: Sequence[tuple[Entry, float]]) -> None:
+        """Measure what the machine can do at best; on top of the budget, but bounded."""
+
+        def lost(entry: Entry, home: Home, failure: WorkerFailed) -> None:
+            self._failed(entry, home, "limits", failure)
+
+        limits.measure(
+            workload,
+            [entry for entry, _ in admitted if entry.id not in self.dropped],
+            self.pool,
+            random.Random(self.options.seed),
+            lambda **fields: self.writer.write("limit", **fields),
+            lost,
+        )
 
     def _runner(self, entry: Entry, first_seconds: float) -> Runner:
         processes = {self._replicate(home): home for home in self.plan.processes(entry)}

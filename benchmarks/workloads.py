@@ -28,10 +28,12 @@ class Workload:
     #: Workloads that belong together can be asked for by one name. Only those of the group
     #: "default" are run unasked.
     group: str = "default"
+    #: Workloads that name the same stream, and have the same recipe, have the same data.
+    stream: str | None = None
 
     def make(self, seed: int) -> Problem:
-        """The problem for a run's seed; each workload draws from a stream of its own."""
-        stream = stream_seed(seed, self.name)
+        """The problem for a run's seed; by default, a workload draws from a stream of its own."""
+        stream = stream_seed(seed, self.stream or self.name)
         return self.recipe.make(stream)
 
     @property
@@ -47,6 +49,7 @@ def stream_seed(seed: int, name: str) -> int:
 
 
 _LINE = Synthetic(n_samples=1_000, n_features=1, sigma=0.5)
+_MODERATE = Synthetic(n_samples=5_000, n_features=20, sigma=1.0, condition=7.0, dtype="float64")
 
 _ALL = (
     Workload(
@@ -64,6 +67,7 @@ _ALL = (
         _LINE,
         GradientDescent("squared", 0.1, 100, (0.0,), 0.0),
         threads=1,
+        stream="line",
     ),
     Workload("line", "a noisy line, least squares", _LINE, LeastSquares(), threads=1),
     Workload(
@@ -84,12 +88,40 @@ _ALL = (
         Synthetic(n_samples=5_000, n_features=20, sigma=1e-3, condition=1e6, dtype="float64"),
         LeastSquares(),
     ),
+    Workload(
+        "moderate-descent",
+        "20 features of condition number 7, squared loss, 500 steps of gradient descent",
+        _MODERATE,
+        # The largest eigenvalue of the Hessian is 2, the smallest 2/49: the error shrinks by
+        # 1 - 1.8/49 in each step at last, and is below 1e-6 after some 370 of them.
+        GradientDescent("squared", 0.9, 500, (0.0,) * 20, 0.0),
+        threads=1,
+        group="accuracy",
+        stream="moderate",
+    ),
+    Workload(
+        "moderate",
+        "20 features of condition number 7, least squares on the data of moderate-descent",
+        _MODERATE,
+        LeastSquares(),
+        threads=1,
+        group="accuracy",
+    ),
 )
 WORKLOADS = {workload.name: workload for workload in _ALL}
 #: What is run if nothing is asked for, and with `--full`.
 DEFAULT, FULL = ("default",), ("*",)
 
 _SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
+#: Groups of sizes: time over samples at 10 features, and over features at 10,000 samples.
+SIZES = {
+    "scaling": (
+        *("100x10", "300x10", "1000x10", "3000x10", "10000x10"),
+        *("30000x10", "100000x10", "300000x10", "1000000x10"),
+        *("10000x2", "10000x5", "10000x20", "10000x50"),
+        *("10000x100", "10000x200", "10000x500", "10000x1000"),
+    ),
+}
 SIZE_HELP = "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4], least squares"
 
 
@@ -100,13 +132,13 @@ def select(patterns: Sequence[str]) -> list[Workload]:
         UserError: a pattern names nothing; the nearest name is suggested.
     """
     chosen: dict[str, Workload] = {}
-    for pattern in patterns:
+    for pattern in (size for asked in patterns for size in SIZES.get(asked, (asked,))):
         if match := _SIZE.fullmatch(pattern):
             chosen[pattern] = _from_size(pattern, match)
             continue
         names = [n for n, w in WORKLOADS.items() if pattern == w.group or fnmatchcase(n, pattern)]
         if not names:
-            groups = {workload.group for workload in WORKLOADS.values()}
+            groups = {workload.group for workload in WORKLOADS.values()} | set(SIZES)
             raise unknown("workload", pattern, [*WORKLOADS, *groups], f"or a size: {SIZE_HELP}")
         chosen.update((name, WORKLOADS[name]) for name in names)
     return list(chosen.values())

@@ -93,6 +93,8 @@ def render(template: str, **values: object) -> str:
         "seconds": text.seconds,
         "between": text.between,
         "error": text.error,
+        "amount": text.amount,
+        "times": text.times,
         "verdict": text.verdict,
     }
     script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
-from reports import answer, descent, facts, figures, text
+from reports import accuracy, answer, descent, facts, figures, limits, scaling, text
 from reports.drawing import Picture
 from reports.evidence import Evidence, Witness
 from reports.pairs import Pair, pairs
@@ -56,11 +56,16 @@ class View:
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
     pairs: list[Pair]  # what stood side by side
+    limits: limits.Limits | None = None  # None: not measured
+    races: list[accuracy.Shown] = field(default_factory=list)
+    series: list[scaling.Shown] = field(default_factory=list)
 
     @property
     def pictures(self) -> list[Picture]:
         """All that goes into `figures/`."""
-        return [picture for section in self.sections for picture in section.pictures]
+        found = [picture for section in self.sections for picture in section.pictures]
+        found += [race.picture for race in self.races]
+        return found + [series.picture for series in self.series]
 
 
 def view(records: Sequence[Record], folder: Path | None = None) -> View:
@@ -71,8 +76,9 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
         folder: the run's own, in which its logs are; None: there are none.
     """
     header = records[0]
+    every = rows(records)
     found: dict[str, list[Row]] = {}
-    for row in rows(records):
+    for row in every:
         found.setdefault(row.workload, []).append(row)
     slugs = unique_slugs(found)
     known = workloads(records)
@@ -88,6 +94,9 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
             for name, same in found.items()
         ],
         pairs=pairs(records),
+        limits=limits.limits(records),
+        races=accuracy.races(records, every),
+        series=scaling.series(records, every),
     )
 
 

@@ -99,7 +99,7 @@ def entry(workload: str, backend: str, device: str = "cpu", threads: int = 1) ->
 
 
 def run(
-    workloads: tuple[str, ...] = tuple(WORKLOADS),
+    workloads: tuple[str, ...] = tuple(TIMES),
     rounds: int = 12,
     only: tuple[str, ...] = (),
     threads: tuple[int, ...] = (1,),
