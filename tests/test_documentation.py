@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from backends import registry
 from backends.base import Backend
 from benchmarks import machine
@@ -16,8 +19,22 @@ from benchmarks.workloads import WORKLOADS
 ROOT = Path(__file__).parents[1]
 
 
+def _examples() -> list[str]:
+    """The Python in the README of the backends."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "backends/README.md").read_text(), re.S)
+
+
+def test_the_example_of_scikit_learn_prints_what_it_says(capsys: pytest.CaptureFixture) -> None:
+    [source] = [code for code in _examples() if "LinearRegression" in code]
+    with np.printoptions(precision=2, suppress=True):
+        exec(source)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == re.findall(r"# (\[.*\])", source)
+    assert printed == ["[0.35 1.21 0.97 1.   1.  ]", "[1. 1. 1. 1. 1.]"]
+
+
 def test_the_example_of_a_backend_is_complete_short_and_right(tmp_path: Path) -> None:
-    source, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "backends/README.md").read_text(), re.S)
+    [source] = [code for code in _examples() if "class " in code]
     assert source.count("\n") < 40
     plugin = tmp_path / "numpy_qr.py"
     plugin.write_text(source)
