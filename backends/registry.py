@@ -16,11 +16,13 @@ from backends import (
     tensorflow_least_squares,
     torch_descent,
     torch_least_squares,
+    torch_loops,
 )
 from backends.base import Backend
 
 MODULES = (
     torch_descent,
+    torch_loops,
     tensorflow_descent,
     numpy_backends,
     sklearn_backends,
