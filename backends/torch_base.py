@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.base import Backend, Data, Method, Probes, Unavailable
 
 if TYPE_CHECKING:
     import torch
+
+
+def need_compiler() -> None:
+    """Whether `torch.compile` can make C++ code here; it would say so in a page of text.
+
+    Raises:
+        Unavailable: there is no C++ compiler, or Python came without its headers.
+    """
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(compiler) is None:
+        raise Unavailable(f"torch.compile needs a C++ compiler and finds no {compiler}: install it")
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.exists():
+        raise Unavailable(f"torch.compile needs Python's headers and finds no {header}")
 
 
 class TorchBackend(Backend):
