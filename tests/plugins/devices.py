@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,11 +47,9 @@ class Device:
             operation = self._operations.get()
             began = time.perf_counter()
             time.sleep(self.delay)
-            try:
-                operation()
-            finally:
-                self.busy += time.perf_counter() - began
-                self._operations.task_done()
+            operation()
+            self.busy += time.perf_counter() - began
+            self._operations.task_done()
 
 
 def to_tf32(array: np.ndarray) -> np.ndarray:
@@ -88,9 +87,9 @@ class Honest(Backend):
         """The numbers that go into products."""
         return to_tf32(array) if self.switched and array.dtype == np.float32 else array
 
-    def solve(self, solution: np.ndarray) -> None:
+    def solve(self, X: np.ndarray, y: np.ndarray, solution: np.ndarray) -> None:
         """What the device does."""
-        X, y = self.products(self.X), self.products(self.y)
+        X, y = self.products(X), self.products(y)
         solution[:] = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)[0]
 
     def bring_home(self, solution: np.ndarray) -> np.ndarray:
@@ -103,7 +102,7 @@ class Honest(Backend):
     def fit(self) -> Fit:
         self.fits += 1
         solution = np.empty(self.X.shape[1] + 1, self.X.dtype)
-        self.device.submit(lambda: self.solve(solution))
+        self.device.submit(partial(self.solve, self.X, self.y, solution))
         self.home = self.bring_home(solution)
         return Fit(self.home[:-1], self.home[-1])
 
