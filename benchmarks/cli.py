@@ -30,6 +30,13 @@ Workloads = Annotated[
     str | None,
     typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, commas between."),
 ]
+OwnData = Annotated[
+    Path | None,
+    typer.Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
+]
+Target = Annotated[
+    str | None, typer.Option(help="The column of --data to fit by all others that hold numbers.")
+]
 Full = Annotated[
     bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")
 ]
@@ -65,6 +72,8 @@ def list_(plugin: Plugin = None) -> None:
 @app.command()
 def run(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -106,7 +115,7 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         variants = [revisions.checkout(against, Path(folder))] if against else []
         plan = session.make_plan(
-            workloads, backends, devices, threads, plugin, replicates, variants, full
+            workloads, backends, devices, threads, plugin, replicates, variants, full, data, target
         )
         session.execute(plan, options, out, fail_if_slower=limit)
 
@@ -114,6 +123,8 @@ def run(
 @app.command()
 def check(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -127,7 +138,9 @@ def check(
     from benchmarks import session
 
     seconds = parse_seconds("--patience", patience)
-    plan = session.make_plan(workloads, backends, devices, threads, plugin, replicates=1, full=full)
+    plan = session.make_plan(
+        workloads, backends, devices, threads, plugin, 1, full=full, data=data, target=target
+    )
     session.execute(plan, session.make_options(seed, plugin, seconds, budget=None), out)
 
 

@@ -58,6 +58,7 @@ class Row:
     fit: Record | None  # the `fit` record
     checks: list[dict[str, Any]]  # of the verdict
     known_failure: str  # why it is known to fail; empty if it is not
+    digits: Record | None  # of the verdict: correct digits, where certified
 
 
 #: The columns of `export`, in order.
@@ -128,6 +129,7 @@ def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
         "times": times,
         "fit": fit,
         "checks": verdict["checks"] if verdict else [],
+        "digits": verdict.get("digits") if verdict else None,
     }
 
 

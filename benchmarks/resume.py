@@ -13,7 +13,7 @@ from benchmarks.estimates import Sample
 from benchmarks.plan import Absence, Entry, Plan
 from benchmarks.runfile import Record, of_kind
 from benchmarks.workers import Home
-from benchmarks.workloads import select
+from benchmarks.workloads import Workload, select
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def plan(header: Record, known: Mapping[str, type[Backend]]) -> Plan:
     if any(entry["variant_of"] for entry in header["entries"]):
         raise UserError("cannot resume a run with --against: start it again")
     names = list(dict.fromkeys(entry["workload"] for entry in header["entries"]))
-    workloads = {workload.name: workload for workload in select(names)}
+    files = {file["name"]: file for file in header.get("files", [])}
+    workloads = {name: _workload(name, files.get(name)) for name in names}
 
     def entry(fields: Mapping[str, Any]) -> Entry:
         backend = known.get(fields["backend"])
@@ -71,6 +72,14 @@ def plan(header: Record, known: Mapping[str, type[Backend]]) -> Plan:
     entries = [entry(fields) for fields in header["entries"]]
     absent = [Absence(**absence) for absence in header["absent"]]
     return Plan(list(workloads.values()), entries, absent, header["replicates"])
+
+
+def _workload(name: str, file: Mapping[str, Any] | None) -> Workload:
+    if file is None:
+        return select([name])[0]
+    from benchmarks import data  # pyarrow is imported for nothing else
+
+    return data.again(file)
 
 
 def check_machine(header: Record, now: Mapping[str, Any]) -> None:

@@ -26,6 +26,7 @@ from benchmarks.gate import Verdict
 from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
+from benchmarks.reference import Unsolvable
 from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
 from benchmarks.schedule import Runner
@@ -160,6 +161,7 @@ class _Execution:
             calibration=calibration,
             entries=[entry.to_json() for entry in self.plan.entries],
             absent=[asdict(absence) for absence in self.plan.absent],
+            files=[asdict(w.file) for w in self.plan.workloads if w.file],
         )
 
     def _replicate(self, home: Home) -> int:
@@ -210,7 +212,13 @@ class _Execution:
     def _admit(self, workload: Workload, title: str) -> list[tuple[Entry, float]]:
         """The entries whose first fits the gate lets through, with the longest one's seconds."""
         self.progress.status(f"{title}: making the data and the reference solution")
-        prepared = self.pool.prepare(workload)
+        try:
+            prepared = self.pool.prepare(workload)
+        except Unsolvable as error:
+            for entry in self.entries:
+                if entry.workload is workload:
+                    self._drop(entry, "reference", str(error))
+            return []
         if workload.name not in self.earlier.data:
             self._write_workload(prepared)
         elif self.earlier.data[workload.name] != prepared.sha256:
@@ -243,7 +251,7 @@ class _Execution:
 
     def _write_workload(self, prepared: Prepared) -> None:
         workload, problem = prepared.workload, prepared.problem
-        recipe, points = workload.recipe, {}
+        recipe, points, reference = workload.recipe, {}, prepared.reference
         if recipe.n_features == 1 and recipe.n_samples <= _POINTS:
             points = {name: np.ravel(getattr(problem.data, name)) for name in ARRAYS}
         self.writer.write(
@@ -258,10 +266,13 @@ class _Execution:
             sigma=problem.sigma,
             seed=self.options.seed,
             sha256=prepared.sha256,
-            condition=prepared.reference.conditioning.condition,
-            tangent=prepared.reference.conditioning.tangent,
+            condition=reference.conditioning.condition,
+            tangent=reference.conditioning.tangent,
+            rank=reference.solution.rank,
+            note=reference.note,
             weight=problem.weight,
             bias=problem.bias,
+            certified=problem.certified,
             **({"points": points} if points else {}),
         )
 

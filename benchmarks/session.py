@@ -21,7 +21,7 @@ from benchmarks.resume import Earlier
 from benchmarks.run import Options, run
 from benchmarks.runfile import Record
 from benchmarks.workers import Variant
-from benchmarks.workloads import DEFAULT, FULL, select
+from benchmarks.workloads import DEFAULT, FULL, Workload, select
 from reports import page, table
 
 
@@ -34,12 +34,18 @@ def make_plan(
     replicates: int | None,
     variants: Sequence[Variant] = (),
     full: bool = False,
+    data: Path | None = None,
+    target: str | None = None,
 ) -> Plan:
     """The plan for what was asked for on the command line, on this machine."""
     n_gpus = len(machine.gpus())
     known = registry.load(tuple(plugin or ()))
+    own = [_own(data, target)] if data else []
+    if target and not data:
+        raise UserError("--target needs --data, the table that has this column")
+    wanted = select(_split(workloads) if workloads else FULL if full else DEFAULT)
     return plan.make(
-        select(_split(workloads) if workloads else FULL if full else DEFAULT),
+        [*own, *(wanted if workloads or full or not own else [])],
         plan.choose_backends(backends or [], known, full),
         plan.choose_devices(_split(devices), n_gpus),
         n_cores=len(machine.usable_cores()),
@@ -49,6 +55,13 @@ def make_plan(
         replicates=replicates,
         variants=[None, *variants],
     )
+
+
+def _own(data: Path, target: str | None) -> Workload:
+    """The user's data; pyarrow is imported for nothing else."""
+    from benchmarks import data as own
+
+    return own.workload(data, target)
 
 
 def _split(text: str) -> list[str]:
@@ -78,6 +91,7 @@ def resume_run(out: Path, patience: float) -> NoReturn:
     """Go on with the run in `out`."""
     try:
         records = runfile.read(out)
+        runfile.require(out, records[0], runfile.RESUMED)
     except UserError as error:
         raise UserError(f"nothing to resume: {error}") from error
     header = records[0]
