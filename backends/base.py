@@ -54,7 +54,13 @@ class Data:
 
 @dataclass(frozen=True)
 class LeastSquares:
-    """Minimise ||X weight + bias - y||_2 by any algorithm; of several minimisers, the shortest."""
+    """Minimise ||X weight + bias - y||_2 by any algorithm.
+
+    Where several (weight, bias) minimise, because the features depend on each other or are more
+    than the samples: the one whose *weight* is the shortest in the 2-norm, with the bias that
+    belongs to it. That is the shortest solution for centred features and targets, and does not
+    change when a feature is shifted; the shortest (weight, bias) of [X, 1] is another.
+    """
 
     kind: ClassVar[Kind] = "least squares"
 
@@ -121,8 +127,8 @@ class Backend(ABC):
     #: Which error bound applies to its least squares: "orthogonal" for QR and SVD, "normal
     #: equations" for whatever forms X'X.
     stability: ClassVar[Stability] = "orthogonal"
-    #: Workloads on which it is known to fail the gate, and why. Such a row is shown as failed and
-    #: not ranked, like any other that fails, but does not make a check fail.
+    #: Workloads (names or globs) on which it is known to fail the gate, and why. Such a row is
+    #: shown as failed and not ranked, like any other that fails, but does not make a check fail.
     known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: Whether products of float32 on CUDA may be rounded to TF32, 11 significant bits. Set before
     #: `start`, which switches TF32 on or off accordingly; `describe` reads it back.

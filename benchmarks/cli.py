@@ -33,6 +33,13 @@ Workloads = Annotated[
     str | None,
     typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, commas between."),
 ]
+OwnData = Annotated[
+    Path | None,
+    typer.Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
+]
+Target = Annotated[
+    str | None, typer.Option(help="The column of --data to fit by all others that hold numbers.")
+]
 Full = Annotated[
     bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")
 ]
@@ -78,6 +85,8 @@ def list_(plugin: Plugin = None) -> None:
 @app.command()
 def run(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -132,6 +141,7 @@ def run(
             threads,
             plugin,
             full,
+            (data, target),
             replicates=replicates,
             variants=[None, *variants],
             cold=cold,
@@ -144,6 +154,8 @@ def run(
 @app.command()
 def check(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -159,7 +171,15 @@ def check(
 
     seconds = parse_seconds("--patience", patience)
     plan = session.make_plan(
-        workloads, backends, devices, threads, plugin, full, replicates=1, tf32=tf32
+        workloads,
+        backends,
+        devices,
+        threads,
+        plugin,
+        full,
+        (data, target),
+        replicates=1,
+        tf32=tf32,
     )
     session.execute(plan, session.make_options(seed, plugin, seconds, budget=None), out)
 

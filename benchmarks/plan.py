@@ -44,7 +44,9 @@ class Entry:
     @property
     def known_failure(self) -> str:
         """Why it is known to fail the gate; empty if it is not."""
-        return self.backend.known_failures.get(self.workload.name, "")
+        own = self.backend.known_failures.items()
+        matching = (reason for pattern, reason in own if fnmatchcase(self.workload.name, pattern))
+        return next(matching, self.workload.known_failures.get(self.backend.stability, ""))
 
     def to_json(self) -> dict[str, object]:
         """As it stands in the header of a run file."""

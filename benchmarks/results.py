@@ -64,6 +64,7 @@ class Row:
     fit: Record | None  # the `fit` record
     checks: list[dict[str, Any]]  # of the verdict
     known_failure: str  # why it is known to fail; empty if it is not
+    digits: Record | None  # of the verdict: correct digits, where certified
     device_seconds: float | None = None  # of one fit, by the device's own clock
     joules: float | None = None  # of one fit, drawn by its GPU
 
@@ -153,6 +154,7 @@ def _row(
         "times": times,
         "fit": fit,
         "checks": verdict["checks"] if verdict else [],
+        "digits": verdict.get("digits") if verdict else None,
     }
 
 

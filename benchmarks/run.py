@@ -26,6 +26,7 @@ from benchmarks.gate import Verdict
 from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
+from benchmarks.reference import Unsolvable
 from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
 from benchmarks.schedule import Runner
@@ -169,6 +170,7 @@ class _Execution:
             environments=[environment.to_json() for environment in self.plan.environments],
             entries=[entry.to_json() for entry in self.plan.entries],
             absent=[asdict(absence) for absence in self.plan.absent],
+            files=[asdict(w.file) for w in self.plan.workloads if w.file],
         )
 
     def _replicate(self, home: Home) -> int:
@@ -226,7 +228,13 @@ class _Execution:
     def _admit(self, workload: Workload, title: str) -> list[tuple[Entry, float]]:
         """The entries whose first fits the gate lets through, with the longest one's seconds."""
         self.progress.status(f"{title}: making the data and the reference solution")
-        prepared = self.pool.prepare(workload)
+        try:
+            prepared = self.pool.prepare(workload)
+        except Unsolvable as error:
+            for entry in self.entries:
+                if entry.workload is workload:
+                    self._drop(entry, "reference", str(error))
+            return []
         if workload.name not in self.earlier.data:
             self._write_workload(prepared)
         elif self.earlier.data[workload.name] != prepared.sha256:
@@ -280,8 +288,11 @@ class _Execution:
             sha256=prepared.sha256,
             condition=reference.conditioning.condition,
             tangent=reference.conditioning.tangent,
+            rank=reference.solution.rank,
+            note=reference.note,
             weight=problem.weight,
             bias=problem.bias,
+            certified=problem.certified,
             solution=reference.solution.coefficients,
             **extra,
         )

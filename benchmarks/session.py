@@ -20,7 +20,7 @@ from benchmarks.results import rows
 from benchmarks.resume import Earlier
 from benchmarks.run import Options, run
 from benchmarks.runfile import Record
-from benchmarks.workloads import DEFAULT, FULL, select
+from benchmarks.workloads import DEFAULT, FULL, Workload, select
 from reports import facts, page, pairs, table
 
 
@@ -31,16 +31,28 @@ def make_plan(
     threads: int | None,
     plugin: list[Path] | None,
     full: bool,
+    own: tuple[Path | None, str | None] = (None, None),
     **how: Any,
 ) -> Plan:
     """The plan for what was asked for on the command line, on this machine.
 
-    `how` is handed on to `plan.make`.
+    Args:
+        workloads: names, groups, globs or sizes, with commas between.
+        backends: names or globs.
+        devices: names, with commas between.
+        threads: for all entries, instead of each workload's own number.
+        plugin: files with further backends.
+        full: whether all workloads and backends are wanted.
+        own: the user's own data: a file, and which column is the target.
+        how: handed on to `plan.make`.
     """
     n_gpus = len(machine.gpus())
     known = registry.load(tuple(plugin or ()))
+    wanted = select(_split(workloads) if workloads else FULL if full else DEFAULT)
+    if any(own):
+        wanted = [_own(*own), *(wanted if workloads or full else [])]
     made = plan.make(
-        select(_split(workloads) if workloads else FULL if full else DEFAULT),
+        wanted,
         plan.choose_backends(backends or [], known, full),
         plan.choose_devices(_split(devices), n_gpus),
         n_cores=len(machine.usable_cores()),
@@ -52,6 +64,15 @@ def make_plan(
     if how.get("tf32") and not any(entry.home.tf32 for entry in made.entries):
         print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
     return made
+
+
+def _own(data: Path | None, target: str | None) -> Workload:
+    """The user's data; pyarrow is imported for nothing else."""
+    if data is None:
+        raise UserError("--target needs --data, the table that has this column")
+    from benchmarks import data as own
+
+    return own.workload(data, target)
 
 
 def _split(text: str) -> list[str]:
@@ -81,6 +102,7 @@ def resume_run(out: Path, patience: float) -> NoReturn:
     """Go on with the run in `out`."""
     try:
         records = runfile.read(out)
+        runfile.require(out, records[0], runfile.RESUMED)
     except UserError as error:
         raise UserError(f"nothing to resume: {error}") from error
     header = records[0]

@@ -149,7 +149,7 @@ def workload(what: Workload, problem: Problem) -> Record:
         "sha256": "ab" * 32,
         "condition": 12.5,
         "tangent": 0.1,
-        "weight": problem.weight.tolist(),
+        "weight": None if problem.weight is None else problem.weight.tolist(),
         "bias": problem.bias,
     }
     if recipe.n_features == 1:
