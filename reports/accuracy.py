@@ -17,7 +17,8 @@ from reports import text
 from reports.drawing import INK, MARKERS, Picture, framework_colours, picture, short
 
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1, 2)))
-_WIDTH, _HEIGHT = 7.2, 4.2
+#: Inches, on a page and on a phone.
+_WIDTH, _NARROW, _HEIGHT = 7.2, 4.0, 3.4
 #: Errors below this are drawn at it: further decades would say nothing, and take the room.
 _LEAST = 1e-16
 NOT_REACHED = "not reached"
@@ -143,19 +144,23 @@ def _picture(name: str, race: Race, labels: dict[str, str]) -> Picture:
                 textcoords="offset points",
                 va="top",
             )
+        narrow = figure.get_figwidth() <= _NARROW
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.xaxis.set_major_locator(LogLocator(numticks=5 if narrow else 9))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
         axes.yaxis.set_major_locator(LogLocator(numticks=9))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
         axes.set(xlabel="time, log scale", ylabel="error against least squares, log scale")
-        figure.legend(loc="outside lower center", ncols=3)
+        figure.legend(loc="outside lower center", ncols=2 if narrow else 4)
 
     alt = "Error against the least-squares solution over time. " + "; ".join(
         f"{labels[path.row.entry]}: {text.error(path.error)} after "
         + text.seconds(path.row.seconds_median)
         for path in race.paths
     )
-    return picture(name, alt, (_WIDTH, _HEIGHT + 0.06 * len(race.paths)), draw)
+    lines = len(race.paths)
+    wide, narrow = (_WIDTH, _HEIGHT + 0.05 * lines), (_NARROW, _HEIGHT + 0.1 * lines)
+    return picture(name, alt, wide, draw, narrow)

@@ -17,7 +17,8 @@ from reports import text
 from reports.drawing import INK, MARKERS, Picture, framework_colours, picture, short
 
 _WORDS = {"n_samples": "samples", "n_features": "features"}
-_WIDTH, _HEIGHT = 7.2, 4.2
+#: Inches, on a page and on a phone.
+_WIDTH, _NARROW, _HEIGHT = 7.2, 4.0, 3.4
 _HEADS = ("exponent", "over", "smallest", "largest", "memory", "memory / X")
 
 
@@ -148,18 +149,22 @@ def _picture(name: str, one: Series, labels: Mapping[Key, str]) -> Picture:
         if floors:
             sizes = sorted(floors)
             axes.plot(sizes, [floors[size] for size in sizes], color=INK, lw=0.9, label="floor")
+        narrow = figure.get_figwidth() <= _NARROW
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.xaxis.set_major_locator(LogLocator(numticks=4 if narrow else 9))
+        axes.yaxis.set_major_locator(LogLocator(numticks=9))
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(numticks=12))
             axis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
         axes.set(xlabel=f"{_WORDS[one.dimension]}, log scale", ylabel="time of one fit, log scale")
-        figure.legend(loc="outside lower center", ncols=3)
+        figure.legend(loc="outside lower center", ncols=2 if narrow else 4)
 
     alt = f"Time of one fit over {_WORDS[one.dimension]}. " + "; ".join(
         f"{labels[key]}: {_at(curve, min(curve))}, {_at(curve, max(curve))}"
         for key, curve in one.rows.items()
     )
-    return picture(name, alt, (_WIDTH, _HEIGHT + 0.08 * len(curves)), draw)
+    lines = len(curves) + 1
+    wide, narrow = (_WIDTH, _HEIGHT + 0.05 * lines), (_NARROW, _HEIGHT + 0.1 * lines)
+    return picture(name, alt, wide, draw, narrow)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -163,6 +164,34 @@ def test_a_cold_first_fit_is_the_first_of_its_process(cold: bool, tmp_path: Path
     assert [fit["fresh"] for fit in fits if fit["replicate"] == 0] == [True, cold]
     resumed = resume.plan(records[0], registry.load())
     assert [e.home for e in resumed.entries] == [e.home for e in made.entries]
+
+
+def test_the_limits_are_measured_beside_the_fits_and_make_a_floor(three_families: Path) -> None:
+    records = runfile.read(three_families)
+    kinds = [record["record"] for record in records]
+    limits = runfile.of_kind(records, "limit")
+    for name in results.workloads(records):
+        mine = [limit for limit in limits if limit["workload"] == name]
+        assert {"torch", "tensorflow", "numpy"} <= {limit["framework"] for limit in mine}
+        assert all(limit["call_seconds"] > 0 for limit in mine)
+        assert sum(limit["read_rate"] is not None for limit in mine) >= 2
+    # Before the samples of the first workload, and after those of the last one.
+    assert kinds.index("limit") < kinds.index("sample")
+    assert kinds[::-1].index("limit") < kinds[::-1].index("sample")
+    for row in results.rows(records):
+        assert row.floor_seconds is not None
+        assert row.times_floor == pytest.approx(row.seconds_median / row.floor_seconds)
+        assert row.times_floor > 1
+
+
+def test_the_memory_of_a_fit_is_recorded(tmp_path: Path) -> None:
+    """X in float64, which NumPy works in, is twice as large as X."""
+    made = make_plan("20000x50", ["numpy-gelsd"])
+    [row] = rows_of(made, tmp_path, budget=None).values()
+    if sys.platform == "linux":
+        assert row.peak_bytes > 2 * 20_000 * 50 * 4
+    else:
+        assert row.peak_bytes is None
 
 
 def test_check_judges_and_does_not_time(tmp_path: Path) -> None:
