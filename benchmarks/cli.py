@@ -186,14 +186,22 @@ def check(
 
 @app.command()
 def report(
-    run: RunPath,
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run files, their folders, or JSON of pytest-benchmark.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder; by default the run's own.")] = None,
 ) -> None:
-    """Draw the report of a run again."""
-    from benchmarks import runfile, session
+    """Draw the report of a run again, or set several runs side by side."""
+    from reports import page, side_by_side, sources
 
-    folder = run if run.is_dir() else run.parent
-    session.draw(runfile.read(run), out or folder, folder)
+    found = [sources.read(run) for run in runs]
+    if len(found) == 1:
+        written = page.write_view(found[0].view(), out or found[0].folder)
+    elif out is None:
+        raise UserError("several runs have no folder of their own: say where with --out")
+    else:
+        written = side_by_side.write(found, out)
+    print(f"report: {written}")
 
 
 class Format(StrEnum):
@@ -201,18 +209,30 @@ class Format(StrEnum):
 
     JSON = "json"
     CSV = "csv"
+    PARQUET = "parquet"
+    PYTEST_BENCHMARK = "pytest-benchmark"
 
 
 @app.command()
 def export(
     run: RunPath,
     format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.JSON,
+    out: Annotated[Path | None, typer.Option(help="A file instead of standard output.")] = None,
 ) -> None:
-    """Write the rows of a run to standard output."""
+    """Write the rows of a run, to standard output or to a file."""
     from benchmarks import runfile
     from reports import export as exporter
 
-    sys.stdout.write(exporter.write(runfile.read(run), format.value))
+    if out is None and format.value in exporter.BINARY and sys.stdout.isatty():
+        raise UserError(f"{format.value} is binary and this is a terminal: say where with --out")
+    content = exporter.write(runfile.read(run), format.value)
+    if out is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror}") from error
 
 
 @app.command()

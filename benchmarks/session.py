@@ -167,12 +167,4 @@ def _show(records: list[Record], out: Path) -> None:
     for what, why in facts.absent(records[0]["absent"]):
         console.print(Text(f"absent: {what}: {why}", style="dim"))
     pairs.show(records, console)
-    draw(records, out)
-
-
-def draw(records: list[Record], out: Path, logs: Path | None = None) -> None:
-    """Draw the report and say where it is; `logs` is the run's folder, if that is not `out`."""
-    try:
-        print(f"report: {page.write(records, out, logs)}")
-    except OSError as error:
-        raise UserError(f"cannot write the report to {out}: {error.strerror}") from error
+    print(f"report: {page.write(records, out)}")

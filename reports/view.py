@@ -55,10 +55,11 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
-    pairs: list[Pair]  # what stood side by side
+    pairs: list[Pair] = field(default_factory=list)  # what stood side by side
     limits: limits.Limits | None = None  # None: not measured
     races: list[accuracy.Shown] = field(default_factory=list)
     series: list[scaling.Shown] = field(default_factory=list)
+    interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
     @property
     def pictures(self) -> list[Picture]:
