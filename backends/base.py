@@ -23,7 +23,7 @@ Rules that make the comparison fair:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -54,7 +54,13 @@ class Data:
 
 @dataclass(frozen=True)
 class LeastSquares:
-    """Minimise ||X weight + bias - y||_2 by any algorithm; of several minimisers, the shortest."""
+    """Minimise ||X weight + bias - y||_2 by any algorithm.
+
+    Where several (weight, bias) minimise, because the features depend on each other or are more
+    than the samples: the one whose *weight* is the shortest in the 2-norm, with the bias that
+    belongs to it. That is the shortest solution for centred features and targets, and does not
+    change when a feature is shifted; the shortest (weight, bias) of [X, 1] is another.
+    """
 
     kind: ClassVar[Kind] = "least squares"
 
@@ -88,6 +94,23 @@ class Fit:
     test_losses: np.ndarray | None = None  # (epochs,), after each step; gradient descent only
 
 
+#: The cheapest useful call of a framework that does nothing but fit, in words.
+TWO_POINTS = "fitting a line through two points"
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Calls that show what a framework can do at best; each returns when its device has finished.
+
+    What they take are limits: a fit cannot be told fast or slow without them.
+    """
+
+    call: Callable[[], object]  # the cheapest useful call
+    words: str = "adding 1 to a tensor of one element"  # what `call` does
+    product: Callable[[], object] | None = None  # of two square matrices
+    read: Callable[[], object] | None = None  # a buffer in the memory of a device, once
+
+
 class Backend(ABC):
     """One implementation of one or both methods in one framework, named framework-algorithm."""
 
@@ -104,8 +127,8 @@ class Backend(ABC):
     #: Which error bound applies to its least squares: "orthogonal" for QR and SVD, "normal
     #: equations" for whatever forms X'X.
     stability: ClassVar[Stability] = "orthogonal"
-    #: Workloads on which it is known to fail the gate, and why. Such a row is shown as failed and
-    #: not ranked, like any other that fails, but does not make a check fail.
+    #: Workloads (names or globs) on which it is known to fail the gate, and why. Such a row is
+    #: shown as failed and not ranked, like any other that fails, but does not make a check fail.
     known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: Whether products of float32 on CUDA may be rounded to TF32, 11 significant bits. Set before
     #: `start`, which switches TF32 on or off accordingly; `describe` reads it back.
@@ -141,5 +164,15 @@ class Backend(ABC):
         """Fit once more; the seconds from its first operation to its last by the device's clock.
 
         None, as here, where the device has no clock of its own.
+        """
+        return None
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes | None:
+        """What to time for the limits of the machine; optional. Called after a fit.
+
+        Args:
+            side: rows and columns of the matrices in `product`.
+            n_bytes: size of the buffer in `read`. On the CPU the worker reads by itself.
+            dtype: of matrices and buffer.
         """
         return None

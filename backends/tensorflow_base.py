@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Backend, Data, Method, Unavailable
+from backends.base import Backend, Data, Method, Probes, Unavailable
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -61,6 +61,16 @@ class TensorFlowBackend(Backend):
             "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
             **({} if where.device_type == "CPU" else {"allocator": _allocator()}),
         }
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import tensorflow as tf
+
+        with tf.device(self.device):
+            one, A = tf.ones(1, dtype), tf.ones((side, side), dtype)
+        # The device has finished when a number of the result is on the host.
+        return Probes(
+            lambda: (one + one).numpy(), product=lambda: tf.linalg.matmul(A, A)[0, 0].numpy()
+        )
 
 
 def _allocator() -> str:

@@ -1,11 +1,14 @@
-"""Least squares in TensorFlow: `tf.linalg.lstsq`, fast and not."""
+"""Least squares in TensorFlow: `tf.linalg.lstsq`, and the normal equations by hand."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.base import Fit
+from backends.base import Data, Fit, Method
 from backends.tensorflow_base import TensorFlowBackend
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class _TensorFlowLstsq(TensorFlowBackend):
@@ -37,3 +40,40 @@ class TensorFlowQR(_TensorFlowLstsq):
     name = "tensorflow-qr"
     algorithm = "tf.linalg.lstsq(fast=False): complete orthogonal decomposition (QR) of [X 1]"
     fast = False
+
+
+class TensorFlowGram(TensorFlowBackend):
+    """The normal equations as one graph, without a copy of X that has a column of ones."""
+
+    name = "tensorflow-gram"
+    methods = ("least squares",)
+    algorithm = "tf.function: Cholesky of [X 1]'[X 1] (normal equations), made in blocks"
+    stability = "normal equations"
+    style = "tuned"
+    optional = True
+
+    def load(self, data: Data, method: Method) -> None:
+        import tensorflow as tf
+
+        super().load(data, method)
+
+        # Not compiled by XLA, whose products are slower than TensorFlow's own on the CPU.
+        @tf.function
+        def solve(X: Any, y: Any) -> tf.Tensor:
+            gram = tf.matmul(X, X, transpose_a=True)
+            sums = tf.matmul(X, tf.ones_like(y), transpose_a=True)
+            n = tf.fill([1, 1], tf.cast(len(data.y), X.dtype))
+            gram = tf.concat([tf.concat([gram, sums], 1), tf.concat([tf.transpose(sums), n], 1)], 0)
+            moment = tf.matmul(X, y, transpose_a=True)
+            moment = tf.concat([moment, tf.reduce_sum(y, 0, keepdims=True)], 0)
+            return tf.linalg.cholesky_solve(tf.linalg.cholesky(gram), moment)
+
+        self.solve = solve
+
+    def fit(self) -> Fit:
+        import tensorflow as tf
+
+        with tf.device(self.device):
+            self.result = self.solve(self.X, self.y)
+        solution = self.result.numpy()[:, 0]
+        return Fit(solution[:-1], float(solution[-1]))

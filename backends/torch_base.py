@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Backend, Data, Method, Unavailable
+from backends.base import Backend, Data, Method, Probes, Unavailable
 
 if TYPE_CHECKING:
     import torch
+
+
+def need_compiler() -> None:
+    """Whether `torch.compile` can make C++ code here; it would say so in a page of text.
+
+    Raises:
+        Unavailable: there is no C++ compiler, or Python came without its headers.
+    """
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(compiler) is None:
+        raise Unavailable(f"torch.compile needs a C++ compiler and finds no {compiler}: install it")
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.exists():
+        raise Unavailable(f"torch.compile needs Python's headers and finds no {header}")
 
 
 class TorchBackend(Backend):
@@ -82,6 +101,23 @@ class TorchBackend(Backend):
         last.record()
         last.synchronize()
         return 1e-3 * float(first.elapsed_time(last))
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import torch
+
+        kind = getattr(torch, dtype)
+        one = torch.ones(1, dtype=kind, device=self.device)
+        A = torch.ones(side, side, dtype=kind, device=self.device)
+        result = torch.empty_like(A)
+        if self.device.type == "cpu":
+            return Probes(lambda: one + one, product=lambda: torch.mm(A, A, out=result))
+        buffer = torch.ones(n_bytes // kind.itemsize, dtype=kind, device=self.device)
+
+        def product() -> None:
+            torch.mm(A, A, out=result)
+            self.synchronize()
+
+        return Probes(lambda: (one + one).item(), product=product, read=lambda: buffer.sum().item())
 
 
 def _blas(configuration: str) -> str:

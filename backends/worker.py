@@ -9,12 +9,14 @@ framework of its backend, and nothing else.
 | start        | backend, plugins, device, threads, (tf32, extra_work) | import_, start_seconds |
 | load         | folder, method                        | sha256, transfer_seconds |
 | pin          | cores                                 | cores (in force, or null) |
-| first        |                                       | seconds, fit, description |
+| first        |                                       | seconds, peak_bytes, fit, description |
 | sample       | fits                                  | seconds (per fit) |
-| last         |                                       | fit, device_seconds (or null) |
+| last         |                                       | fit, device_seconds |
 | changed      | seconds (to wait at most)             | changed (since its fit returned) |
+| limits       | side, n_bytes, dtype, read            | words, call_seconds, (two rates) |
 | stop         |                                       | - |
 
+What cannot be measured is null.
 Every answer has `ok`; where it is false, `kind` ("unavailable", "memory" or "error") and `reason`.
 """
 
@@ -28,6 +30,7 @@ import numpy as np  # noqa: E402 - timed: every framework here needs it
 _numpy_seconds = time.perf_counter() - _began
 
 import ctypes  # noqa: E402
+import functools  # noqa: E402
 import gc  # noqa: E402
 import hashlib  # noqa: E402
 import importlib  # noqa: E402
@@ -42,7 +45,7 @@ from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from backends import registry  # noqa: E402
+from backends import limits, registry  # noqa: E402
 from backends.base import (  # noqa: E402
     Backend,
     Data,
@@ -52,8 +55,11 @@ from backends.base import (  # noqa: E402
     Method,
     Unavailable,
 )
+from backends.memory import Peak  # noqa: E402
 
 ARRAYS = ("X", "y", "X_test", "y_test")
+_BATCH_SECONDS = 5e-3  # of fits, and of extra work, when the latter is measured
+_STEP_SECONDS = 4e-8  # of extra work, roughly
 
 
 def method_to_json(method: Method) -> dict[str, Any]:
@@ -115,6 +121,8 @@ class Worker:
     """Carries out requests on one backend; each method answers one kind of request."""
 
     backend: Backend
+    device: str
+    threads: int
     returned: Fit  # what the backend returned last, in its own arrays
     fit: dict[str, Any]  # the same as it was at that moment
 
@@ -130,7 +138,7 @@ class Worker:
         extra_work: float = 0.0,
     ) -> dict[str, Any]:
         """Import the framework, then make the device ready."""
-        self.extra_work = extra_work
+        self.device, self.threads, self.extra_work = device, threads, extra_work
         known = registry.load(tuple(Path(path) for path in plugins))
         if backend not in known:
             raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
@@ -156,6 +164,7 @@ class Worker:
         arrays = {name: _map(Path(folder) / f"{name}.npy") for name in ARRAYS}
         data = Data(**arrays)
         digest = sha256(data)
+        vars(self.backend).pop("fit", None)  # slowed for the data before
         began = time.perf_counter()
         self.backend.load(data, method_from_json(method))
         return {"sha256": digest, "transfer_seconds": time.perf_counter() - began}
@@ -171,9 +180,11 @@ class Worker:
 
     def first(self) -> dict[str, Any]:
         """The first fit since `load`: compiles, traces, fills caches."""
+        peak = Peak()
         began = time.perf_counter()
         fit = self.backend.fit()
         seconds = time.perf_counter() - began
+        peak_bytes = peak.bytes() if self.device == "cpu" else None
         self._keep(fit)
         if self.extra_work:
             self.backend.fit = _slowed(self.backend.fit, self.extra_work)  # type: ignore[method-assign]
@@ -182,6 +193,7 @@ class Worker:
         gc.freeze()
         return {
             "seconds": seconds,
+            "peak_bytes": peak_bytes,
             "fit": self.fit,
             "description": self.backend.describe()
             | {"python": platform.python_version(), "numpy": np.__version__},
@@ -221,6 +233,22 @@ class Worker:
                 break
             time.sleep(0.01)
         return {"changed": found}
+
+    def limits(self, side: int, n_bytes: int, dtype: str, read: bool) -> dict[str, Any]:
+        """What the framework can do at best and, if asked for, how fast memory is read."""
+        probes = self.backend.probes(side, n_bytes, dtype)
+        found: dict[str, Any] = dict.fromkeys(
+            ("words", "call_seconds", "product_rate", "read_rate")
+        )
+        if probes:
+            found |= {"words": probes.words, "call_seconds": limits.seconds(probes.call)}
+            if probes.product:
+                found["product_rate"] = 2 * side**3 / limits.seconds(probes.product)
+            if probes.read:
+                found["read_rate"] = n_bytes / limits.seconds(probes.read)
+        if read and self.device == "cpu":
+            found["read_rate"] = limits.read_rate(n_bytes, dtype, self.threads)
+        return found
 
     def _keep(self, fit: Fit) -> None:
         """Take down a result as it is at this moment: whoever is not finished is caught."""
@@ -268,37 +296,37 @@ _OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "RESOURCE_EXHAUSTED")
 
 
 def _slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:
-    """`fit`, and after it arithmetic that takes `extra_work` times as long.
+    """`fit`, and after it a loop that takes `extra_work` times as long.
 
-    The arithmetic is a number of steps, fixed here once, and not a span of time: it is slowed
-    down by whatever slows down the machine, as a real regression is.
+    The loop has a number of steps, fixed here once, and not a span of time: it is slowed down by
+    whatever slows down the machine, as a real regression is. Its steps are the interpreter's, whose
+    code every fit keeps warm: those of a library would cost the first few of them far more.
     """
-    numbers = np.linspace(0, 1, 256)
 
-    def work(steps: int) -> None:
-        for _ in range(steps):
-            np.dot(numbers, numbers)
-
-    def seconds(call: Callable[[], object]) -> float:
-        began = time.perf_counter()
-        call()
-        return time.perf_counter() - began
-
-    # In turns, and long enough for both to meet the machine as it is.
-    fit()
-    pairs: list[tuple[float, float]] = []
-    ends = time.perf_counter() + 0.3
-    while len(pairs) < 20 or time.perf_counter() < ends:
-        pairs.append((seconds(fit), seconds(lambda: work(100))))
-    one_fit, hundred_steps = (sorted(times)[len(times) // 4] for times in zip(*pairs, strict=True))
-    steps = round(100 * extra_work * one_fit / hundred_steps)
-
-    def slowed() -> Fit:
+    def slowed(steps: int) -> Fit:
         result = fit()
-        work(steps)
+        total = 0
+        for step in range(steps):
+            total += step
         return result
 
-    return slowed
+    def seconds(steps: int, fits: int) -> float:
+        began = time.perf_counter()
+        for _ in range(fits):
+            slowed(steps)
+        return time.perf_counter() - began
+
+    # In turns, so that both meet the machine as it is, and with so many steps that they are felt.
+    seconds(0, 1)
+    fits = max(1, round(_BATCH_SECONDS / seconds(0, 1)))
+    steps = round(_BATCH_SECONDS / fits / _STEP_SECONDS)
+    pairs: list[tuple[float, float]] = []
+    ends = time.perf_counter() + 0.5
+    while len(pairs) < 20 or time.perf_counter() < ends:
+        pairs.append((seconds(0, fits), seconds(steps, fits)))
+    ratios = sorted(slow / plain for plain, slow in pairs)
+    of_a_step = max(ratios[len(ratios) // 2] - 1, 1e-9) / steps
+    return functools.partial(slowed, round(extra_work / of_a_step))
 
 
 def _die_with_parent() -> None:

@@ -1,9 +1,6 @@
 """How far rounding can take a correct fit from the exact answer: bounds from theory.
 
-u is the unit round-off of the workload's dtype. Deterministic bounds on sums of n terms grow like
-n u and are far too loose to be of use. Rounding errors that behave like independent random numbers
-give lambda sqrt(n) u (Higham & Mary, SIAM J. Sci. Comput. 41, 2019); that is what is used here,
-with lambda = 2. Inner products over the samples are what limits every algorithm in the suite.
+u is the unit round-off of the workload's dtype, and eps a solver's backward error: see `roundoff`.
 """
 
 from __future__ import annotations
@@ -14,30 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from backends.base import Data, GradientDescent, Stability
-from benchmarks.reference import Conditioning, Trajectory, design, loss
+from benchmarks.reference import Conditioning, Solution, Trajectory, design, loss
+from benchmarks.roundoff import backward_error, rounding, unit
 
-_LAMBDA = 2.0
+__all__ = ["backward_error", "rounding", "unit"]  # used as `bounds.unit` and so on
+
 #: Unit round-off of TF32, the inputs of CUDA's fast float32 products: 11 significant bits.
 TF32 = 2.0**-11
-
-
-def unit(dtype: np.dtype) -> float:
-    """Unit round-off: 2**-24 for float32, 2**-53 for float64."""
-    return float(np.finfo(dtype).eps / 2)
-
-
-def rounding(n: int, u: float) -> float:
-    """Relative error of a sum or inner product of n terms: lambda sqrt(n) u."""
-    return _LAMBDA * math.sqrt(n) * u
-
-
-def backward_error(n_samples: int, u: float) -> float:
-    """Relative change of the data that accounts for a stable solver's rounding errors.
-
-    The inner products, and what LAPACK allows itself in the iteration for singular values: it
-    stops at max(10, min(100, u**(-1/8))) u (LAPACK, xBDSQR, TOL).
-    """
-    return rounding(n_samples, u) + max(10.0, min(100.0, u**-0.125)) * u
 
 
 def tf32_error(n_features: int) -> float:
@@ -54,9 +34,11 @@ def tf32_error(n_features: int) -> float:
 class SolverBounds:
     """Relative 2-norm errors of least squares; 1 where rounding leaves no digit."""
 
-    coefficients: float  # ||b_hat - b|| / ||b||
-    fitted: float  # ||A (b_hat - b)|| / ||A b||
+    coefficients: float  # ||b_hat - b|| / ||b||; if `vanishing`, / (||y|| / ||A||)
+    fitted: float  # ||A (b_hat - b)|| / ||A b||; if `vanishing`, / ||y||
     source: str
+    #: Whether the fitted values are 0 but for rounding, so that nothing can be relative to them.
+    vanishing: bool = False
 
 
 def least_squares(c: Conditioning, stability: Stability, eps: float) -> SolverBounds:
@@ -67,29 +49,69 @@ def least_squares(c: Conditioning, stability: Stability, eps: float) -> SolverBo
     Higham, *Accuracy and Stability of Numerical Algorithms*, ch. 20). Multiplying the same
     perturbation, P (dy - dA b) + A (A'A)^-1 dA' r, by A once more bounds the fitted values.
 
+    Where the features are dependent, kappa is that of their row space, and the rounding errors tilt
+    that space as well: eps kappa more (Wedin, BIT 13, 1973; Björck, *Numerical Methods
+    for Least Squares Problems*, 1.4), and for normal equations eps kappa**2.
+
     *Normal equations*: A'A is formed with error eps ||A||**2 and A'y with eps ||A|| ||y||, so that
     db = (A'A)^-1 (dc - dG b) is at most eps kappa**2 (1 + 1/cos) relatively (Higham, 20.4).
     """
     kappa, tan, cos = c.condition, c.tangent, c.cosine
     if stability == "orthogonal":
         used = eps * kappa  # of the distance to a singular matrix
-        growth = 2 * kappa / cos + kappa**2 * tan if cos else math.inf
+        tilt = kappa if c.deficient else 0.0
+        zero, zero_fitted = kappa + kappa**2, 1 + kappa
+        growth = 2 * kappa / cos + kappa**2 * tan + tilt if cos else math.inf
         growth_fitted = c.stretch + 1 / cos + kappa * tan if cos else math.inf
         formula = "2 kappa/cos + kappa^2 tan, QR and SVD: LAPACK Users' Guide 4.5"
     else:
         used = eps * kappa**2
-        growth = kappa**2 * (1 + 1 / cos) if cos else math.inf
+        tilt = kappa**2 if c.deficient else 0.0
+        zero, zero_fitted = kappa**2, kappa
+        growth = kappa**2 * (1 + 1 / cos) + tilt if cos else math.inf
         growth_fitted = kappa * (c.stretch + 1 / cos) if cos else math.inf
         formula = "kappa^2 (1 + 1/cos), normal equations: Higham, Accuracy and Stability, 20.4"
     if used >= 1:
         source = f"kappa = {kappa:.1e}: this dtype leaves no digit to such a solver"
         return SolverBounds(1.0, 1.0, source)
     scale = eps / (1 - used)
+    if cos <= eps:
+        # The same perturbations with b = 0 and r = y.
+        source = (
+            f"y orthogonal to the features, at kappa = {kappa:.1e} and backward error {eps:.1e}"
+        )
+        return SolverBounds(min(1.0, scale * zero), min(1.0, scale * zero_fitted), source, True)
     return SolverBounds(
         coefficients=min(1.0, scale * growth),
         fitted=min(1.0, scale * growth_fitted),
         source=f"{formula}, at kappa = {kappa:.1e} and backward error {eps:.1e}",
     )
+
+
+def each_coefficient(
+    solution: Solution, c: Conditioning, stability: Stability, eps: float
+) -> np.ndarray:
+    """Bounds of the absolute error of every coefficient, bias last, for independent features.
+
+    The perturbations of `least_squares`, row by row: with a the row of A+ = (A'A)^-1 A' that
+    belongs to a coefficient, and g that of (A'A)^-1, an orthogonal solver is off by at most
+    eps (||a|| (||A|| ||b|| + ||y||) + ||g|| ||A|| ||r||), and normal equations by at most
+    eps ||g|| ||A|| (||A|| ||b|| + ||y||). ||a|| times the residual standard deviation is the
+    coefficient's standard error: what the data determine badly, rounding disturbs most.
+    """
+    power = 1 if stability == "orthogonal" else 2
+    used = eps * c.condition**power
+    if used >= 1:
+        return np.full(len(solution.coefficients), math.inf)
+    inverse = np.linalg.inv(solution.triangle)
+    a = np.linalg.norm(inverse, axis=1)
+    g = np.linalg.norm(inverse @ inverse.T, axis=1)
+    both = c.norm * float(np.linalg.norm(solution.coefficients)) + solution.target_norm
+    if stability == "orthogonal":
+        moved = a * both + g * c.norm * solution.residual_norm
+    else:
+        moved = g * c.norm * both
+    return np.asarray(eps / (1 - used) * moved)
 
 
 @dataclass(frozen=True)

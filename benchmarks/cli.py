@@ -33,6 +33,13 @@ Workloads = Annotated[
     str | None,
     typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, commas between."),
 ]
+OwnData = Annotated[
+    Path | None,
+    typer.Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
+]
+Target = Annotated[
+    str | None, typer.Option(help="The column of --data to fit by all others that hold numbers.")
+]
 Full = Annotated[
     bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")
 ]
@@ -78,6 +85,8 @@ def list_(plugin: Plugin = None) -> None:
 @app.command()
 def run(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -94,6 +103,10 @@ def run(
         int | None,
         typer.Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
     ] = None,
+    cold: Annotated[
+        bool,
+        typer.Option("--cold", help="A fresh process for every entry: slower, exact first fits."),
+    ] = False,
     against: Annotated[
         str | None,
         typer.Option(help="A git revision whose backends are timed beside today's."),
@@ -122,7 +135,18 @@ def run(
         variants = [revisions.checkout(against, Path(folder))] if against else []
         others = environments.find_all(env or [], plugin or ())
         plan = session.make_plan(
-            workloads, backends, devices, threads, plugin, replicates, variants, full, others, tf32
+            workloads,
+            backends,
+            devices,
+            threads,
+            plugin,
+            full,
+            (data, target),
+            replicates=replicates,
+            variants=[None, *variants],
+            cold=cold,
+            environments=others,
+            tf32=tf32,
         )
         session.execute(plan, options, out, fail_if_slower=limit)
 
@@ -130,6 +154,8 @@ def run(
 @app.command()
 def check(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -145,21 +171,37 @@ def check(
 
     seconds = parse_seconds("--patience", patience)
     plan = session.make_plan(
-        workloads, backends, devices, threads, plugin, replicates=1, full=full, tf32=tf32
+        workloads,
+        backends,
+        devices,
+        threads,
+        plugin,
+        full,
+        (data, target),
+        replicates=1,
+        tf32=tf32,
     )
     session.execute(plan, session.make_options(seed, plugin, seconds, budget=None), out)
 
 
 @app.command()
 def report(
-    run: RunPath,
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run files, their folders, or JSON of pytest-benchmark.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder; by default the run's own.")] = None,
 ) -> None:
-    """Draw the report of a run again."""
-    from benchmarks import runfile, session
+    """Draw the report of a run again, or set several runs side by side."""
+    from reports import page, side_by_side, sources
 
-    records = runfile.read(run)
-    session.draw(records, out or (run if run.is_dir() else run.parent))
+    found = [sources.read(run) for run in runs]
+    if len(found) == 1:
+        written = page.write_view(found[0].view(), out or found[0].folder)
+    elif out is None:
+        raise UserError("several runs have no folder of their own: say where with --out")
+    else:
+        written = side_by_side.write(found, out)
+    print(f"report: {written}")
 
 
 class Format(StrEnum):
@@ -167,18 +209,30 @@ class Format(StrEnum):
 
     JSON = "json"
     CSV = "csv"
+    PARQUET = "parquet"
+    PYTEST_BENCHMARK = "pytest-benchmark"
 
 
 @app.command()
 def export(
     run: RunPath,
     format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.JSON,
+    out: Annotated[Path | None, typer.Option(help="A file instead of standard output.")] = None,
 ) -> None:
-    """Write the rows of a run to standard output."""
+    """Write the rows of a run, to standard output or to a file."""
     from benchmarks import runfile
     from reports import export as exporter
 
-    sys.stdout.write(exporter.write(runfile.read(run), format.value))
+    if out is None and format.value in exporter.BINARY and sys.stdout.isatty():
+        raise UserError(f"{format.value} is binary and this is a terminal: say where with --out")
+    content = exporter.write(runfile.read(run), format.value)
+    if out is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror}") from error
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
@@ -107,6 +107,18 @@ class Watch:
         if before and after and abs(after / before - 1) > self.CLOCK:
             found.append(f"the processor's clock went from {before} to {after} MHz")
         return found
+
+
+def quietest(cores: Sequence[int], seconds: float = 0.3) -> list[int]:
+    """The cores in the order of how much is going on there while this process sleeps.
+
+    Of equally quiet ones the last comes first: the first cores tend to serve interrupts.
+    """
+    busy = psutil.cpu_percent(interval=seconds, percpu=True)
+    if max(cores) >= len(busy):  # the system numbers them otherwise
+        return list(reversed(cores))
+    # The counters tick in hundredths of a second: finer differences mean nothing.
+    return sorted(cores, key=lambda core: (round(busy[core], -1), -core))
 
 
 def _own_seconds() -> float:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from backends.base import Fit
 from backends.worker import ARRAYS, method_to_json, sha256
-from benchmarks import gate
+from benchmarks import gate, machine
 from benchmarks.errors import UserError
 from benchmarks.gate import Reference, Verdict
 from benchmarks.parity import mismatch
@@ -52,6 +52,7 @@ class FirstFit:
     cores: list[int]
     transfer_seconds: float
     seconds: float
+    peak_bytes: int | None  # of memory, over what was resident before
     fit: dict[str, Any]  # the fields of `Fit`, as lists
     description: dict[str, Any]
     mismatch: str  # why it is not the work that was asked for; empty if it is
@@ -105,6 +106,7 @@ class Pool:
         self.stop_idle = stop_idle
         self.workers: dict[Home, Worker] = {}
         self._prepared: Prepared | None = None
+        self._quietest: list[int] = []  # the cores, those that others use least first
         try:
             (folder / "logs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -126,9 +128,15 @@ class Pool:
         for home in homes:
             self.workers[home].close()
 
-    def start(self, homes: Sequence[Home]) -> Iterator[tuple[Home, dict[str, Any] | WorkerFailed]]:
-        """Start workers, several at once, and yield each home as its worker is ready or lost."""
-        for worker, answer in start_all(homes, self._spawn, len(self.cores)):
+    def start(
+        self, homes: Sequence[Home], at_once: int | None = None
+    ) -> Iterator[tuple[Home, dict[str, Any] | WorkerFailed]]:
+        """Start workers, by default as many at once as there are cores.
+
+        Yields:
+            Each home as its worker is ready or lost.
+        """
+        for worker, answer in start_all(homes, self._spawn, at_once or len(self.cores)):
             yield worker.home, answer
 
     def _spawn(self, home: Home) -> Worker:
@@ -146,8 +154,12 @@ class Pool:
         return worker
 
     def cores_for(self, threads: int) -> list[int]:
-        """The last cores: the first ones tend to serve interrupts, and this process."""
-        return self.cores[-threads:]
+        """The cores that others use least just now; the same ones for a whole workload."""
+        if threads >= len(self.cores):
+            return self.cores
+        if not self._quietest:
+            self._quietest = machine.quietest(self.cores)
+        return sorted(self._quietest[:threads])
 
     def prepare(self, workload: Workload) -> Prepared:
         """Make the data of a workload, for workers to map, and its reference solution.
@@ -172,6 +184,7 @@ class Pool:
             reference = gate.prepare(workload, problem)
         digest = sha256(problem.data)
         self._prepared = Prepared(workload, problem, folder.resolve(), digest, reference)
+        self._quietest = []
         return self._prepared
 
     def first_fit(self, entry: Entry, home: Home | None = None) -> FirstFit:
@@ -198,6 +211,7 @@ class Pool:
             cores=cores,
             transfer_seconds=loaded["transfer_seconds"],
             seconds=first["seconds"],
+            peak_bytes=first.get("peak_bytes"),  # an older checkout does not say
             fit=first["fit"],
             description=description,
             mismatch=mismatch(entry, description, received, prepared.sha256),

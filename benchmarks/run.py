@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import calibrate, estimates, gpu, machine, runfile, schedule
+from benchmarks import accuracy, calibrate, estimates, gpu, limits, machine, runfile, schedule
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
 from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
+from benchmarks.reference import Unsolvable
 from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
 from benchmarks.schedule import Runner
@@ -119,13 +120,14 @@ class _Execution:
 
     def go(self) -> None:
         """All workloads that are not done yet."""
-        self._start_workers()
         left = max(0.0, (self.options.budget or 0.0) - self.earlier.spent)
         workloads = [w for w in self.plan.workloads if w.name not in self.earlier.done]
         for position, workload in enumerate(workloads):
             title = f"{workload.name} ({position + 1} of {len(workloads)})"
+            self._start_workers(workload)
             admitted = self._admit(workload, title)
             if self.options.budget is not None:
+                self._limits(workload, admitted)
                 self._write_gpus(workload)
                 gpus = gpu.Watch(self.gpus.values())
                 watch, began = machine.Watch(), time.perf_counter()
@@ -133,6 +135,7 @@ class _Execution:
                 self._measure(admitted, share, began + left, title, gpus)
                 left -= time.perf_counter() - began
                 self._write_gpus(workload)
+                self._limits(workload, admitted)
                 for trouble in watch.troubles() + gpus.troubles():
                     self.progress.say(f"{workload.name}: {trouble}")
                     self.writer.write("warning", message=f"{workload.name}: {trouble}")
@@ -158,6 +161,7 @@ class _Execution:
             budget_seconds=options.budget,
             precision=options.precision,
             replicates=self.plan.replicates,
+            cold=self.plan.cold,
             plugins=[str(path.resolve()) for path in options.plugins],
             suite={"version": version("linreg-bench"), **_commit()},
             machine=facts,
@@ -166,16 +170,24 @@ class _Execution:
             environments=[environment.to_json() for environment in self.plan.environments],
             entries=[entry.to_json() for entry in self.plan.entries],
             absent=[asdict(absence) for absence in self.plan.absent],
+            files=[asdict(w.file) for w in self.plan.workloads if w.file],
         )
 
     def _replicate(self, home: Home) -> int:
         """The number under which the samples of a process are recorded."""
         return self.earlier.replicates + home.replicate
 
-    def _start_workers(self) -> None:
-        count = len(self.homes)
-        self.progress.say(f"starting {count} workers")
-        for ready, (home, answer) in enumerate(self.pool.start(self.homes), start=1):
+    def _start_workers(self, workload: Workload) -> None:
+        """Those that this workload needs and no earlier one did."""
+        entries = [entry for entry in self.entries if entry.workload is workload]
+        needed = dict.fromkeys(home for entry in entries for home in self.plan.processes(entry))
+        missing = [home for home in needed if home not in self.pool.workers]
+        count = len(missing)
+        if count:
+            self.progress.say(f"starting {count} workers for {workload.name}")
+        # Cold ones one by one: the time that they take is wanted.
+        at_once = 1 if self.plan.cold else len(self.options.cores)
+        for ready, (home, answer) in enumerate(self.pool.start(missing, at_once), start=1):
             self.progress.status(f"started {ready} of {count} workers: {home.name}")
             if isinstance(answer, WorkerFailed):
                 phase = "absent" if answer.kind == "unavailable" else "start"
@@ -216,7 +228,13 @@ class _Execution:
     def _admit(self, workload: Workload, title: str) -> list[tuple[Entry, float]]:
         """The entries whose first fits the gate lets through, with the longest one's seconds."""
         self.progress.status(f"{title}: making the data and the reference solution")
-        prepared = self.pool.prepare(workload)
+        try:
+            prepared = self.pool.prepare(workload)
+        except Unsolvable as error:
+            for entry in self.entries:
+                if entry.workload is workload:
+                    self._drop(entry, "reference", str(error))
+            return []
         if workload.name not in self.earlier.data:
             self._write_workload(prepared)
         elif self.earlier.data[workload.name] != prepared.sha256:
@@ -248,10 +266,14 @@ class _Execution:
         return first.seconds
 
     def _write_workload(self, prepared: Prepared) -> None:
-        workload, problem = prepared.workload, prepared.problem
-        recipe, points = workload.recipe, {}
+        workload, problem, reference = prepared.workload, prepared.problem, prepared.reference
+        recipe = workload.recipe
+        extra: dict[str, Any] = {}
+        if reference.descent:
+            iterates = reference.descent.trajectory.iterates
+            extra["descent_errors"] = accuracy.errors(iterates, reference.solution.coefficients)
         if recipe.n_features == 1 and recipe.n_samples <= _POINTS:
-            points = {name: np.ravel(getattr(problem.data, name)) for name in ARRAYS}
+            extra["points"] = {name: np.ravel(getattr(problem.data, name)) for name in ARRAYS}
         self.writer.write(
             "workload",
             name=workload.name,
@@ -264,11 +286,15 @@ class _Execution:
             sigma=problem.sigma,
             seed=self.options.seed,
             sha256=prepared.sha256,
-            condition=prepared.reference.conditioning.condition,
-            tangent=prepared.reference.conditioning.tangent,
+            condition=reference.conditioning.condition,
+            tangent=reference.conditioning.tangent,
+            rank=reference.solution.rank,
+            note=reference.note,
             weight=problem.weight,
             bias=problem.bias,
-            **({"points": points} if points else {}),
+            certified=problem.certified,
+            solution=reference.solution.coefficients,
+            **extra,
         )
 
     def _write_fit(self, entry: Entry, home: Home, first: FirstFit) -> None:
@@ -277,10 +303,12 @@ class _Execution:
             entry=entry.id,
             replicate=self._replicate(home),
             worker=self.numbers[home],
+            fresh=self._entries_of(home)[0] is entry,
             cores=first.cores,
             sha256=first.sha256,
             transfer_seconds=first.transfer_seconds,
             compile_seconds=first.seconds,
+            peak_bytes=first.peak_bytes,
             **first.fit,
             description=first.description,
         )
@@ -356,6 +384,21 @@ class _Execution:
             if not runner.rounds and not runner.lost:
                 took = f"its first fit took {runner.fit_seconds:.2g} s"
                 self.progress.say(f"{runner.entry}: not timed: {took}, the budget is too small")
+
+    def _limits(self, workload: Workload, admitted: Sequence[tuple[Entry, float]]) -> None:
+        """Measure what the machine can do at best; on top of the budget, but bounded."""
+
+        def lost(entry: Entry, home: Home, failure: WorkerFailed) -> None:
+            self._failed(entry, home, "limits", failure)
+
+        limits.measure(
+            workload,
+            [entry for entry, _ in admitted if entry.id not in self.dropped],
+            self.pool,
+            random.Random(self.options.seed),
+            lambda **fields: self.writer.write("limit", **fields),
+            lost,
+        )
 
     def _runner(self, entry: Entry, first_seconds: float) -> Runner:
         processes = {self._replicate(home): home for home in self.plan.processes(entry)}

@@ -54,6 +54,7 @@ class Home:
     threads: int
     variant: Variant | None = None
     replicate: int = 0
+    workload: str = ""  # the only one that it serves; empty: one after another
     tf32: bool = False  # whether products of float32 may be rounded to TF32; on CUDA only
 
     @property
@@ -80,6 +81,7 @@ def environment(home: Home) -> dict[str, str]:
         "VECLIB_MAXIMUM_THREADS": threads,
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": "1",
+        "PJRT_NPROC": threads,  # the thread pool of JAX
         "TF_CPP_MIN_LOG_LEVEL": "1",
         # All of a GPU's memory would not be left to the other workers on it.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
