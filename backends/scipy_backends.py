@@ -8,7 +8,7 @@ import numpy as np
 
 from backends.base import Fit
 from backends.numpy_backends import NumpyBackend, blas
-from backends.rank import CUTOFF, DEPENDENT, refuse_wide, shortest
+from backends.rank import CUTOFF, DEPENDENT, NOT_DEFINITE, refuse_pivot, refuse_wide, shortest
 
 
 class ScipyBackend(NumpyBackend):
@@ -119,11 +119,12 @@ class ScipyCholesky(ScipyBackend):
         gram[:p, p] = gram[p, :p] = ones @ X
         gram[p, p] = n
         moment[:p], moment[p] = y @ X, y.sum()
+        diagonal = gram.diagonal().copy()
         try:
-            factor = cho_factor(gram, overwrite_a=True)
+            factor = cho_factor(gram, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError as error:
-            reason = f"X'X is not positive definite: {DEPENDENT}"
-            raise np.linalg.LinAlgError(reason) from error
-        solution = cho_solve(factor, moment)
+            raise np.linalg.LinAlgError(NOT_DEFINITE) from error
+        refuse_pivot((factor[0].diagonal() ** 2 / diagonal).min(), X.dtype)
+        solution = cho_solve(factor, moment, check_finite=False)
         self.result_dtype = str(solution.dtype)
         return Fit(solution[:-1], float(solution[-1]))
