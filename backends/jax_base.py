@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Backend, Data, Method, Unavailable
+import numpy as np
+
+from backends.base import Backend, Data, Method, Probes, Unavailable
 from backends.numpy_backends import blas
 
 if TYPE_CHECKING:
@@ -62,6 +64,16 @@ class JaxBackend(Backend):
             **(blas("scipy") if on_cpu else {}),
             "threads": _pool_threads(),
         }
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import jax
+        import jax.numpy as jnp
+
+        one, A = jax.device_put((np.ones(1, dtype), np.ones((side, side), dtype)), self.device)
+        return Probes(
+            lambda: (one + one).block_until_ready(),
+            product=lambda: jnp.matmul(A, A).block_until_ready(),
+        )
 
 
 def _pool_threads() -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import Backend, Data, Fit, GradientDescent, Method
+from backends.base import Backend, Data, Fit, GradientDescent, Method, Probes
 from backends.rank import shortest
 
 
@@ -48,6 +48,11 @@ class NumpyBackend(Backend):
             "algorithm": self.algorithm,
             **blas("numpy"),
         }
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        one, A = np.ones(1, dtype), np.ones((side, side), dtype)
+        result = np.empty_like(A)
+        return Probes(lambda: one + one, product=lambda: np.matmul(A, A, out=result))
 
 
 class NumpyLoop(NumpyBackend):

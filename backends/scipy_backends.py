@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import Fit
+from backends.base import TWO_POINTS, Fit, Probes
 from backends.numpy_backends import NumpyBackend, blas
 from backends.rank import CUTOFF, DEPENDENT, NOT_DEFINITE, refuse_pivot, refuse_wide, shortest
 
@@ -22,6 +22,14 @@ class ScipyBackend(NumpyBackend):
         import scipy
 
         return super().describe() | {"version": scipy.__version__, **blas("scipy")}
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        from scipy.linalg import get_blas_funcs, lstsq
+
+        X, y = np.array([[0, 1], [1, 1]], dtype), np.array([0, 1], dtype)
+        A = np.ones((side, side), dtype, order="F")
+        gemm = get_blas_funcs("gemm", (A,))
+        return Probes(lambda: lstsq(X, y), TWO_POINTS, product=lambda: gemm(1, A, A))
 
 
 class _ScipyLstsq(ScipyBackend):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import Fit
+from backends.base import TWO_POINTS, Fit, Probes
 from backends.numpy_backends import NumpyBackend
 from backends.rank import refuse_wide, shortest
 
@@ -43,6 +43,10 @@ class _StatsmodelsOLS(NumpyBackend):
         import statsmodels
 
         return super().describe() | {"version": statsmodels.__version__}
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        X, y = np.array([[0, 1], [1, 1]], dtype), np.array([0, 1], dtype)
+        return Probes(lambda: self.ols(X, y), TWO_POINTS)
 
 
 class StatsmodelsPinv(_StatsmodelsOLS):

@@ -26,6 +26,8 @@ from reports.drawing import (
 
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1, 2)), (0, (3, 3)), (0, (1, 3)))
 _WIDTH, _HEIGHT = 4.4, 3.1
+#: Of more points than this, evenly chosen ones are drawn: a page is to be sent by mail.
+_MOST_POINTS, _MOST_PREDICTIONS = 300, 60
 
 
 def data(name: str, points: Record) -> Picture:
@@ -45,6 +47,7 @@ def predictions(name: str, points: Record, rows: Sequence[Row]) -> tuple[Picture
     fits = [row.fit for row in rows if row.fit]
     predicted = np.array([x * _flat(fit["weight"])[0] + float(fit["bias"]) for fit in fits])
     spread = float(np.ptp(predicted, axis=0).max())
+    x = _thinned(x, _MOST_PREDICTIONS)
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
@@ -54,6 +57,7 @@ def predictions(name: str, points: Record, rows: Sequence[Row]) -> tuple[Picture
             size = 3.6 - 2.4 * index / len(predicted)
             marker = MARKERS[index % len(MARKERS)]
             label = "predictions" if index == 0 else None
+            y = _thinned(y, _MOST_PREDICTIONS)
             (dots,) = axes.plot(x, y, ls="none", marker=marker, ms=size, label=label)
             dots.set(mfc="none", mec=VERMILION, mew=0.6)
         figure.legend(loc="outside lower center", ncols=3, markerscale=2)
@@ -100,10 +104,15 @@ def losses(name: str, which: str, rows: Sequence[Row], labels: Mapping[str, str]
 
 def _scatter(axes: Axes, points: Record) -> None:
     for suffix, colour, label in (("", BLUE, "training points"), ("_test", GREEN, "test points")):
-        x, y = _flat(points[f"X{suffix}"]), _flat(points[f"y{suffix}"])
+        x, y = (_thinned(_flat(points[f"{of}{suffix}"]), _MOST_POINTS) for of in "Xy")
         size = 3.2 if len(x) < 200 else 2.0
         axes.plot(x, y, ls="none", marker="o", ms=size, mfc=colour, mec="none", label=label)
     axes.set(xlabel="x", ylabel="y")
+
+
+def _thinned(values: np.ndarray, most: int) -> np.ndarray:
+    """Every n-th value, so that at most `most` are left."""
+    return values[:: max(1, -(-len(values) // most))]
 
 
 def _flat(values: Any) -> np.ndarray:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import matplotlib
 from markupsafe import Markup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from benchmarks.results import Row
@@ -20,8 +22,24 @@ _THEMED = {INK: "currentColor", GRID: "var(--grid)", PAPER: "var(--paper)"}
 # Okabe & Ito's palette, told apart with any colour vision: https://jfly.uni-koeln.de/color/
 BLUE, GREEN, VERMILION = "#0072b2", "#009e73", "#d55e00"
 ORANGE, SKY, PURPLE = "#e69f00", "#56b4e9", "#cc79a7"
-_FRAMEWORKS = {"torch": VERMILION, "tensorflow": GREEN, "numpy": BLUE, "sklearn": PURPLE}
-_OTHERS = (ORANGE, SKY)
+#: Framework -> its colour on light and on dark paper, fixed, so that reports can be laid side by
+#: side. Found by search: all pairs differ by 20 or more in CIELAB, also to an eye without red or
+#: green cones (Machado et al. 2009), and each has a contrast of 3 or more with its paper. The
+#: names stand beside the marks as well: no figure needs its colours.
+FRAMEWORKS = {
+    "torch": ("#e73201", "#dc7b1e"),
+    "tensorflow": ("#076b61", "#2ec975"),
+    "numpy": ("#0060e1", "#58c5ff"),
+    "sklearn": ("#b983a6", "#d2bbc2"),
+    "jax": ("#3c0595", "#9776ff"),
+    "scipy": ("#7a4b2a", "#e1da05"),
+    "statsmodels": ("#201a55", "#fdfed0"),
+    "sklearnex": ("#4b0e20", "#ad435d"),
+    "cupy": ("#39aa44", "#bcfe83"),
+    "cuml": ("#726bb4", "#8a73a6"),
+}
+_THEMED |= {light: f"var(--{name})" for name, (light, _) in FRAMEWORKS.items()}
+#: Devices -> markers, in the order in which they are met; the CPU always has the first.
 MARKERS = "oDs^vP"
 
 _STYLE = {
@@ -53,8 +71,13 @@ _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "linreg-bench",
 }
-_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+#: Stands in every file that is written here, so that those of an earlier run can be told.
+MARK = "linreg-bench"
+_METADATA = dict.fromkeys(("Date", "Format", "Type")) | {"Creator": MARK}
 _ID = re.compile(r'((?:\bid=")|(?:href="#)|(?:url\(#))')
+_TAG = re.compile(r"<[a-z][^>]*>")
+_DIGITS = re.compile(r"(\d\.\d\d)\d+")
+_NOT_INLINE = re.compile(r"<(style|metadata).*?</\1>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -65,13 +88,25 @@ class Picture:
     alt: str  # what it shows, for those who cannot see it
     svg: str  # on white, to open anywhere
     png: bytes
+    narrow: str = ""  # another SVG, for the width of a phone, if this one would be too wide
 
     @property
     def inline(self) -> Markup:
-        """The SVG element for a page: themed by its style sheet, its ids its own."""
-        svg = self.svg[self.svg.index("<svg") :]
-        svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-        svg = _ID.sub(rf"\g<1>{self.name}-", svg)
+        """The SVG element for a page: themed by its style sheet, its ids its own.
+
+        With a narrow form both are there, and the style sheet shows the one that fits.
+        """
+        wide = self._inline(self.svg, self.name)
+        if not self.narrow:
+            return wide
+        narrow = self._inline(self.narrow, f"{self.name}-narrow")
+        return Markup('<div class="wide-only">{}</div><div class="narrow-only">{}</div>').format(
+            wide, narrow
+        )
+
+    def _inline(self, svg: str, prefix: str) -> Markup:
+        svg = _NOT_INLINE.sub("", svg[svg.index("<svg") :])
+        svg = _ID.sub(rf"\g<1>{prefix}-", svg)
         for colour, themed in _THEMED.items():
             svg = svg.replace(colour, themed)
         label = Markup('<svg role="img" aria-label="{}" ').format(self.alt)
@@ -79,26 +114,52 @@ class Picture:
 
 
 def picture(
-    name: str, alt: str, size: tuple[float, float], draw: Callable[[Figure], None]
+    name: str,
+    alt: str,
+    size: tuple[float, float],
+    draw: Callable[[Figure], None],
+    narrow: tuple[float, float] | None = None,
 ) -> Picture:
-    """Let `draw` fill a figure of `size` inches, and keep it in every form."""
-    svg, png = io.StringIO(), io.BytesIO()
+    """Let `draw` fill a figure of `size` inches, and one of size `narrow`; keep every form."""
+    png = io.BytesIO()
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
-        figure.savefig(svg, format="svg", metadata=_NO_METADATA)
-        figure.savefig(png, format="png", dpi=144)
-    return Picture(name, alt, svg.getvalue(), png.getvalue())
+        figure = _filled(size, draw)
+        svg = _svg(figure)
+        figure.dpi = 144
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": MARK})
+        small = _svg(_filled(narrow, draw)) if narrow else ""
+    return Picture(name, alt, svg, png.getvalue(), small)
+
+
+def _filled(size: tuple[float, float], draw: Callable[[Figure], None]) -> Figure:
+    """A figure with its layout made; `savefig` would make it again and again, and draw twice."""
+    figure = Figure(figsize=size, layout="constrained", dpi=72)
+    draw(figure)
+    layout = figure.get_layout_engine()
+    assert layout is not None
+    layout.execute(figure)
+    figure.set_layout_engine("none")
+    return figure
+
+
+def _svg(figure: Figure) -> str:
+    """The figure as SVG; hundredths of a point are enough for its coordinates."""
+    out = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(out, metadata=_METADATA)
+    return _TAG.sub(lambda tag: _DIGITS.sub(r"\1", tag[0]), out.getvalue())
 
 
 def framework_colours(rows: Sequence[Row]) -> dict[str, str]:
-    """Framework -> colour: fixed for the usual ones, so that reports can be laid side by side."""
-    names = dict.fromkeys(row.framework for row in rows)
-    others = [name for name in names if name not in _FRAMEWORKS]
-    extra = {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(others)}
-    return {name: _FRAMEWORKS.get(name) or extra[name] for name in names}
+    """Framework -> colour of those in `rows`; one that has none of its own is drawn in ink."""
+    return {row.framework: FRAMEWORKS.get(row.framework, (INK,))[0] for row in rows}
 
 
-def short(label: str) -> str:
+def device_markers(rows: Sequence[Row]) -> dict[str, str]:
+    """Device -> marker of those in `rows`, the CPU first."""
+    devices = sorted({row.device for row in rows}, key=lambda device: (device != "cpu", device))
+    return {device: MARKERS[number % len(MARKERS)] for number, device in enumerate(devices)}
+
+
+def short(label: str, most: int = 36) -> str:
     """A label that leaves room for the figure beside it."""
-    return label if len(label) <= 36 else label[:35] + "…"
+    return label if len(label) <= most else label[: most - 1] + "…"

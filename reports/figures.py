@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,13 +16,14 @@ from benchmarks.results import Row
 from reports import text
 from reports.drawing import (
     BLUE,
+    GRID,
     INK,
-    MARKERS,
     ORANGE,
     PAPER,
     PURPLE,
     SKY,
     Picture,
+    device_markers,
     framework_colours,
     picture,
     short,
@@ -33,14 +35,27 @@ PHASES = {
     "transfer_seconds": ("transfer", PURPLE),
     "compile_seconds": ("first fit", ORANGE),
 }
-_WIDTH = 7.2
+#: Inches, on a page and on a phone.
+_WIDTH, _NARROW = 7.2, 4.0
 
 
-def _names(axes: Axes, rows: Sequence[Row], labels: Mapping[str, str]) -> None:
+def _is_narrow(axes: Axes) -> bool:
+    figure = axes.get_figure(root=True)
+    return figure is not None and figure.get_figwidth() <= _NARROW
+
+
+def _names(axes: Axes, names: Sequence[str]) -> None:
     """One row of the figure for each entry, the first at the top."""
-    axes.set_yticks(range(len(rows)), [short(labels[row.entry]) for row in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    most = 20 if _is_narrow(axes) else 36
+    axes.set_yticks(range(len(names)), [short(name, most) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(False, axis="y")
+
+
+def _sizes(n_rows: int) -> dict[str, tuple[float, float]]:
+    """The two sizes of a figure with a row for each entry, as `picture` takes them."""
+    height = 1.1 + 0.3 * n_rows
+    return {"size": (_WIDTH, height), "narrow": (_NARROW, height + 0.2)}
 
 
 def _beside(axes: Axes, index: int, words: str) -> None:
@@ -50,9 +65,7 @@ def _beside(axes: Axes, index: int, words: str) -> None:
 
 def ranking(name: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Picture:
     """The time of one fit, median and interval, of timed rows that passed, on a log axis."""
-    colours = framework_colours(rows)
-    devices = list(dict.fromkeys(row.device for row in rows))
-    markers = {device: MARKERS[i % len(MARKERS)] for i, device in enumerate(devices)}
+    colours, markers = framework_colours(rows), device_markers(rows)
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
@@ -64,28 +77,33 @@ def ranking(name: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Pictur
             (dot,) = axes.plot(middle, [index], ls="none", marker=markers[row.device], ms=6.5)
             dot.set(mfc=colour, mec=PAPER, mew=1.0)
             _beside(axes, index, text.seconds(row.seconds_median))
-        _names(axes, rows, labels)
+        _names(axes, [labels[row.entry] for row in rows])
         _time_axis(axes, rows)
         axes.set_xlabel(f"{short(text.line(rows[0].workload))}: time of one fit, log scale")
-        keys = [
-            Line2D([], [], color=colour, lw=3, label=text.line(framework))
-            for framework, colour in colours.items()
-        ]
-        if len(devices) > 1:
-            keys += [
-                Line2D(
-                    [], [], color=INK, ls="none", marker=markers[device], label=text.line(device)
-                )
-                for device in devices
-            ]
-        figure.legend(handles=keys, loc="outside upper left", ncols=min(len(keys), 6))
+        keys = [_key(lw=3, color=colour, label=name) for name, colour in colours.items()]
+        if len(markers) > 1:
+            keys += _device_keys(markers)
+        _legend(figure, keys)
 
     alt = "Median time of one fit with its interval. " + "; ".join(
         f"{labels[row.entry]}: "
         + text.seconds(row.seconds_median, row.seconds_low, row.seconds_high)
         for row in rows
     )
-    return picture(f"{name}-ranking", alt, (_WIDTH, 1.1 + 0.3 * len(rows)), draw)
+    return picture(f"{name}-ranking", alt, draw=draw, **_sizes(len(rows)))
+
+
+def _key(label: str, **look: Any) -> Line2D:
+    return Line2D([], [], label=text.line(label), **look)
+
+
+def _device_keys(markers: Mapping[str, str]) -> list[Line2D]:
+    return [_key(device, color=INK, ls="none", marker=m) for device, m in markers.items()]
+
+
+def _legend(figure: Figure, keys: Sequence[Line2D]) -> None:
+    columns = 3 if figure.get_figwidth() <= _NARROW else 6
+    figure.legend(handles=keys, loc="outside upper left", ncols=min(len(keys), columns))
 
 
 def _time_axis(axes: Axes, rows: Sequence[Row]) -> None:
@@ -95,11 +113,13 @@ def _time_axis(axes: Axes, rows: Sequence[Row]) -> None:
     margin = max(1.0, math.sqrt(10 * low / high))
     low, high = low / margin, high * margin
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if high / low < 100 else (1,)
+    steps = (1, 2, 5) if high / low < (25 if _is_narrow(axes) else 100) else (1,)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    most = 4 if _is_narrow(axes) else 9
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if low <= t <= high]))
+    axes.xaxis.set_major_locator(FixedLocator(ticks[:: math.ceil(len(ticks) / most)]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
 
@@ -116,14 +136,52 @@ def phases(name: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Picture
             left += widths
         for index, row in enumerate(rows):
             then = f", then {text.seconds(row.seconds_median)}" if row.seconds_median else ""
+            then = "" if _is_narrow(axes) else then
             _beside(axes, index, f"{text.seconds(row.once_seconds)}{then}")
-        _names(axes, rows, labels)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        _names(axes, [labels[row.entry] for row in rows])
+        axes.xaxis.set_major_locator(MaxNLocator(3 if _is_narrow(axes) else 5))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
         axes.set_xlabel(f"{short(text.line(rows[0].workload))}: time to the first answer")
-        figure.legend(loc="outside upper left", ncols=len(PHASES))
+        columns = 2 if _is_narrow(axes) else len(PHASES)
+        figure.legend(loc="outside upper left", ncols=columns)
 
     alt = "Time to the first answer and its phases. " + "; ".join(
         f"{labels[row.entry]}: {text.seconds(row.once_seconds)}" for row in rows
     )
-    return picture(f"{name}-phases", alt, (_WIDTH, 1.1 + 0.3 * len(rows)), draw)
+    return picture(f"{name}-phases", alt, draw=draw, **_sizes(len(rows)))
+
+
+def devices(name: str, rows: Sequence[Row]) -> Picture | None:
+    """The same backend on several devices, the CPU against CUDA, on a log axis.
+
+    Of several numbers of threads the fastest is drawn. Returns None where no backend was timed on
+    more than one device.
+    """
+    fastest: dict[str, dict[str, Row]] = {}
+    for row in rows:  # the fastest come first
+        fastest.setdefault(row.backend, {}).setdefault(row.device, row)
+    pairs = {backend: found for backend, found in fastest.items() if len(found) > 1}
+    if not pairs:
+        return None
+    drawn = [row for found in pairs.values() for row in found.values()]
+    colours, markers = framework_colours(drawn), device_markers(drawn)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        for index, found in enumerate(pairs.values()):
+            times = [row.seconds_median or math.nan for row in found.values()]
+            axes.plot(times, [index] * len(times), color=GRID, lw=1.4, zorder=1)
+            for row, seconds in zip(found.values(), times, strict=True):
+                colour = colours[row.framework]
+                axes.plot([seconds], [index], markers[row.device], ms=6.5, mfc=colour, mec=PAPER)
+            _beside(axes, index, " / ".join(map(text.seconds, sorted(times))))
+        _names(axes, [text.line(backend) for backend in pairs])
+        _time_axis(axes, drawn)
+        axes.set_xlabel(f"{short(text.line(rows[0].workload))}: time of one fit, log scale")
+        _legend(figure, _device_keys(markers))
+
+    alt = "The time of one fit on each device. " + "; ".join(
+        f"{text.line(row.backend)} on {text.line(row.device)}: {text.seconds(row.seconds_median)}"
+        for row in drawn
+    )
+    return picture(f"{name}-devices", alt, draw=draw, **_sizes(len(pairs)))

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from benchmarks import estimates
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
-from reports import summary, text
+from reports import drawing, pairs, summary, text
+from reports.drawing import Picture
 from reports.figures import PHASES
 from reports.view import View, view
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write(records: Sequence[Record], folder: Path) -> Path:
+def write(records: Sequence[Record], folder: Path, logs: Path | None = None) -> Path:
     """Leave `index.html`, `summary.md` and `figures/*.svg|png` in `folder`.
+
+    Args:
+        records: of the run.
+        folder: for the report.
+        logs: the folder of the run, in which its logs are; by default `folder`.
 
     Returns the path of the page.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    seen = view(records)
-    page, drawn = folder / "index.html", folder / "figures"
+    return write_view(view(records, logs or folder), folder)
+
+
+def write_view(seen: View, folder: Path) -> Path:
+    """As `write`, of what is already put in words."""
+    page = folder / "index.html"
     try:
-        drawn.mkdir(parents=True, exist_ok=True)
-        for section in seen.sections:
-            for picture in section.pictures:
-                (drawn / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
-                (drawn / f"{picture.name}.png").write_bytes(picture.png)
+        draw(seen.pictures, folder / "figures")
         (folder / "summary.md").write_text(summary.markdown(seen), encoding="utf-8")
         page.write_text(html(seen), encoding="utf-8")
     except OSError as error:
@@ -40,8 +49,38 @@ def write(records: Sequence[Record], folder: Path) -> Path:
     return page
 
 
+def draw(pictures: Iterable[Picture], folder: Path) -> None:
+    """Write figures to `folder`, and remove those that an earlier report left there.
+
+    Only what bears the mark of this suite is removed: the folder may be anyone's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = set()
+    for picture in pictures:
+        kept |= {f"{picture.name}.svg", f"{picture.name}.png"}
+        (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
+        (folder / f"{picture.name}.png").write_bytes(picture.png)
+    for path in [*folder.glob("*.svg"), *folder.glob("*.png")]:
+        if path.name not in kept and drawing.MARK.encode() in path.read_bytes():
+            path.unlink()
+
+
 def html(seen: View) -> str:
-    """The page, whole: styles and figures are in it."""
+    """The page, whole: styles, script and figures are in it."""
+    return render(
+        "page.html",
+        view=seen,
+        pairs=pairs,
+        against=text.against,
+        phases=PHASES,
+        fewest=estimates.FEWEST,
+        drift=estimates.DRIFT,
+        confidence=estimates.CONFIDENCE,
+    )
+
+
+def render(template: str, **values: object) -> str:
+    """A template with what all of them need."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -54,12 +93,15 @@ def html(seen: View) -> str:
         "seconds": text.seconds,
         "between": text.between,
         "error": text.error,
+        "amount": text.amount,
+        "times": text.times,
+        "verdict": text.verdict,
     }
-    return environment.get_template("page.html").render(
-        view=seen,
-        against=text.against,
-        phases=PHASES,
-        fewest=estimates.FEWEST,
-        drift=estimates.DRIFT,
-        confidence=estimates.CONFIDENCE,
+    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template(template).render(
+        **values,
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+        frameworks=drawing.FRAMEWORKS,
     )

@@ -29,6 +29,10 @@ def markdown(view: View) -> str:
     lines += ["| workload | answer |", "| --- | --- |"]
     lines += _capped([_answer(section) for section in view.sections], _MOST_WORKLOADS)
     lines += ["", *_matrix(view.sections[:_MOST_WORKLOADS])]
+    said = [shown.sentence for shown in view.races]
+    said += [sentence for shown in view.series for sentence in shown.sentences]
+    if said:
+        lines += ["", escape(" ".join(said))]
     if notes := _notes(view):
         lines += ["", *_capped(notes, _MOST_NOTES)]
     drawn = [section for section in view.sections[:_MOST_WORKLOADS] if section.ranking]

@@ -12,6 +12,7 @@ from benchmarks.results import Row
 
 MISSING = "–"
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 # Control characters and the marks that reverse or hide the text around them.
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
@@ -54,6 +55,22 @@ def tick(value: float) -> str:
     """A time on an axis: `10 ms`, without digits that say nothing."""
     size, unit = _unit(value)
     return f"{value / size:.3g}{_NO_BREAK}{unit}"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A quantity to three digits with an SI prefix: `16.1 MB`, `104 Gflop/s`."""
+    if value is None:
+        return MISSING
+    rounded = float(f"{value:.3g}")
+    size, prefix = next((pair for pair in _PREFIXES if rounded >= pair[0]), (1.0, ""))
+    return f"{value / size:.{_decimals(value / size)}f}{_NO_BREAK}{prefix}{unit}"
+
+
+def times(value: float | None) -> str:
+    """How many times something is, to three digits: `7.08×`, `38,100×`."""
+    if value is None:
+        return MISSING
+    return f"{float(f'{value:.3g}'):,.{_decimals(value)}f}×"
 
 
 def _unit(value: float) -> tuple[float, str]:
@@ -120,6 +137,13 @@ def against(row: Row) -> tuple[str, str]:
     return f"{value} slower", interval
 
 
+def verdict(row: Row) -> str:
+    """What the gate said of a row in a word: "right", or what happened instead."""
+    if row.passed:
+        return "right"
+    return "not checked" if row.status == "passed" else row.status
+
+
 def labels(rows: Iterable[Row]) -> dict[str, str]:
     """Entry -> backend, with device and threads only where they tell entries apart."""
     of_backend: dict[str, list[Row]] = {}
@@ -138,9 +162,9 @@ def labels(rows: Iterable[Row]) -> dict[str, str]:
     return result
 
 
-def count(number: int, noun: str) -> str:
-    """`1 thread`, `4 threads`, `1,000 samples`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 thread`, `4 threads`, `1,000 samples`, `2 processes`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def both(names: Sequence[str]) -> str:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
-from reports import answer, descent, figures, text
+from reports import accuracy, answer, descent, facts, figures, limits, scaling, text
 from reports.drawing import Picture
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What stands behind one row."""
-
-    checks: list[dict[str, Any]]
-    facts: list[tuple[str, str]]
+from reports.evidence import Evidence, Witness
+from reports.pairs import Pair, pairs
 
 
 @dataclass(frozen=True)
@@ -38,14 +30,18 @@ class Section:
     once: list[Row]  # those whose time to the first answer is known, the shortest first
     labels: dict[str, str]
     evidence: dict[str, Evidence]
+    caption: str = "Ranking."  # of its first table
     ranking: Picture | None = None
     phases: Picture | None = None
+    devices: Picture | None = None
     descent: list[tuple[Picture, str]] = field(default_factory=list)  # with captions
+    #: Further columns, where there is something to show: head, and cell by entry.
+    on_devices: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @property
     def pictures(self) -> list[Picture]:
         """All that can be drawn of it."""
-        timing = [picture for picture in (self.ranking, self.phases) if picture]
+        timing = [picture for picture in (self.ranking, self.devices, self.phases) if picture]
         return timing + [picture for picture, _ in self.descent]
 
 
@@ -59,31 +55,53 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
+    pairs: list[Pair] = field(default_factory=list)  # what stood side by side
+    limits: limits.Limits | None = None  # None: not measured
+    races: list[accuracy.Shown] = field(default_factory=list)
+    series: list[scaling.Shown] = field(default_factory=list)
+    interleaved: bool = True  # or timed by something else, one after the other, and not judged
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All that goes into `figures/`."""
+        found = [picture for section in self.sections for picture in section.pictures]
+        found += [race.picture for race in self.races]
+        return found + [series.picture for series in self.series]
 
 
-def view(records: Sequence[Record]) -> View:
-    """Everything that a page shows, drawn and in words."""
+def view(records: Sequence[Record], folder: Path | None = None) -> View:
+    """Everything that a page shows, drawn and in words.
+
+    Args:
+        records: of the run.
+        folder: the run's own, in which its logs are; None: there are none.
+    """
     header = records[0]
+    every = rows(records)
     found: dict[str, list[Row]] = {}
-    for row in rows(records):
+    for row in every:
         found.setdefault(row.workload, []).append(row)
-    slugs = _slugs(found)
+    slugs = unique_slugs(found)
     known = workloads(records)
-    workers = {record["worker"]: record for record in of_kind(records, "worker")}
+    witness = Witness(records, folder)
     return View(
-        machine=machine(header.get("machine") or {}),
+        machine=facts.machine(header.get("machine") or {}),
         state=_state(records),
-        facts=run_facts(records),
+        facts=facts.run_facts(records),
         warnings=[text.line(record["message"]) for record in of_kind(records, "warning")],
-        absent=absent(header.get("absent") or []),
+        absent=facts.absent(header.get("absent") or []),
         sections=[
-            _section(name, slugs[name], known.get(name), same, workers)
+            _section(name, slugs[name], known.get(name), same, witness)
             for name, same in found.items()
         ],
+        pairs=pairs(records),
+        limits=limits.limits(records),
+        races=accuracy.races(records, every),
+        series=scaling.series(records, every),
     )
 
 
-def _slugs(names: Iterable[str]) -> dict[str, str]:
+def unique_slugs(names: Iterable[str]) -> dict[str, str]:
     """Names fit for files and anchors, each its own."""
     result: dict[str, str] = {}
     for name in names:
@@ -104,83 +122,8 @@ def _state(records: Sequence[Record]) -> str:
     return ""
 
 
-def machine(found: Record) -> str:
-    """The machine in one line."""
-    gpus = [text.line(gpu.get("name", "GPU")) for gpu in found.get("gpus") or []]
-    parts = [
-        text.line(found.get("cpu") or "unknown CPU"),
-        text.count(found["cores"], "core") if found.get("cores") else "",
-        f"{found['memory_bytes'] / 2**30:.0f} GiB" if found.get("memory_bytes") else "",
-        text.both(gpus) if gpus else "no GPU",
-        text.line(found.get("os") or ""),
-        f"Python {text.line(found['python'])}" if found.get("python") else "",
-        "in a container" if found.get("container") else "",
-    ]
-    return ", ".join(filter(None, parts))
-
-
-def run_facts(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """What was run, when, of which version, and in what state the machine was."""
-    header = records[0]
-    before = header.get("machine") or {}
-    footers = of_kind(records, "footer")
-    after = (footers[-1].get("machine") if footers else None) or {}
-    suite = header.get("suite") or {}
-    commit = text.line(suite.get("commit") or "")[:12]
-    dirty = ", with changes that are not committed" if suite.get("dirty") else ""
-    packages = before.get("packages") or {}
-    budget = header.get("budget_seconds")
-    facts = [
-        ("command", shlex.join(text.line(part) for part in header.get("command") or [])),
-        ("started", text.line(header.get("started") or "")),
-        ("seed", text.line(header.get("seed", ""))),
-        ("budget", "" if budget is None else f"{budget:g} s"),
-        (
-            "suite",
-            f"{text.line(suite.get('version', ''))} {commit and f'({commit}{dirty})'}".strip(),
-        ),
-        ("calibration", text.line((header.get("calibration") or {}).get("line") or "")),
-        ("cores used", ", ".join(str(core) for core in before.get("cores_used") or [])),
-        ("caches", _caches(before.get("caches") or {})),
-        ("GPUs", "; ".join(shown(gpu) for gpu in before.get("gpus") or [])),
-        ("load", _from_to(before.get("load"), after.get("load"), "{:.2f}")),
-        ("clock", _from_to(before.get("clock_mhz"), after.get("clock_mhz"), "{:.0f} MHz")),
-        ("packages", ", ".join(f"{text.line(k)} {text.line(v)}" for k, v in packages.items() if v)),
-    ]
-    return [(name, value) for name, value in facts if value]
-
-
-def _caches(sizes: Record) -> str:
-    known = {name: text.number(size) for name, size in sizes.items()}
-    return ", ".join(f"{text.line(k)} {v / 1024:,.0f} KiB" for k, v in known.items() if v)
-
-
-def _from_to(start: float | None, end: float | None, form: str) -> str:
-    known = [form.format(value) for value in (start, end) if value is not None]
-    return " at the start, ".join(known) + (" at the end" if len(known) == 2 else "")
-
-
-def absent(found: Sequence[Record]) -> list[tuple[str, str]]:
-    """What could not take part, and why; backends that share a reason in one line."""
-    together: dict[tuple[str, str], list[str]] = {}
-    for record in found:
-        device, reason = text.line(record.get("device") or ""), text.line(record.get("reason", ""))
-        names = together.setdefault((device, reason), [])
-        if record.get("backend"):
-            names.append(text.line(record["backend"]))
-    return [
-        (" on ".join(filter(None, [text.both(names), device])), reason)
-        for (device, reason), names in together.items()
-    ]
-
-
-def shown(value: Any) -> str:
-    """A value out of a description or a machine: text as it is, the rest as JSON."""
-    return text.line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
 def _section(
-    name: str, slug: str, workload: Record | None, same: list[Row], workers: dict[Any, Record]
+    name: str, slug: str, workload: Record | None, same: list[Row], witness: Witness
 ) -> Section:
     labels = text.labels(same)
     passed = [row for row in same if row.passed]
@@ -191,61 +134,39 @@ def _section(
         name=text.line(name),
         slug=slug,
         about=text.line(workload.get("description", "")) if workload else "",
-        facts=_facts(workload) if workload else "",
+        facts=facts.workload_facts(workload) if workload else "",
         answer=answer.sentence(same),
+        caption="Ranking." if timed else "Right, but not timed.",
         baseline=text.line(next((row.baseline for row in passed if row.baseline), "")),
         passed=passed,
         others=[row for row in same if not row.passed],
         once=once,
         labels=labels,
-        evidence={row.entry: _evidence(row, workload, workers) for row in same},
+        evidence={row.entry: witness.of(row, workload) for row in same},
         ranking=figures.ranking(slug, timed, labels) if timed else None,
         phases=figures.phases(slug, once, labels) if once else None,
+        devices=figures.devices(slug, timed),
         descent=_descent(slug, workload, passed, labels) if workload else [],
+        on_devices=_on_devices(once),
     )
 
 
-def _facts(workload: Record) -> str:
-    """The workload's numbers in one line."""
-    method = workload.get("method") or {}
-    parts = [text.line(method.get("kind", ""))]
-    if method.get("loss"):
-        parts.append(
-            f"{text.line(method['loss'])} loss, learning rate {method.get('learning_rate')}, "
-            f"{method.get('epochs')} epochs"
-        )
-    if workload.get("n_samples"):
-        parts.append(f"{workload['n_samples']:,} × {workload['n_features']:,}")
-        parts.append(text.line(workload["dtype"]))
-    if workload.get("n_test"):
-        parts.append(text.count(workload["n_test"], "test sample"))
-    if (condition := text.number(workload.get("condition"))) is not None:
-        parts.append(f"condition number {condition:.2g}")
-    if (sigma := text.number(workload.get("sigma"))) is not None:
-        parts.append(f"noise {sigma:g}" if sigma else "no noise")
-    return " · ".join(filter(None, parts))
-
-
-def _evidence(row: Row, workload: Record | None, workers: dict[Any, Record]) -> Evidence:
-    facts = [
-        (label, text.seconds(seconds))
-        for field_, (label, _) in figures.PHASES.items()
-        if (seconds := getattr(row, field_)) is not None
+def _on_devices(shown_rows: list[Row]) -> list[tuple[str, dict[str, str]]]:
+    """What only makes sense where some entries ran on a device that is not the host."""
+    if all(row.device == "cpu" for row in shown_rows):
+        return []
+    columns = {
+        "... of data on the host": [text.seconds(r.with_transfer_seconds) for r in shown_rows],
+        "... by the device's own clock": [text.seconds(r.device_seconds) for r in shown_rows],
+        "... energy of the GPU": [
+            text.MISSING if r.joules is None else f"{r.joules:.3g} J" for r in shown_rows
+        ],
+    }
+    return [
+        (head, dict(zip([row.entry for row in shown_rows], cells, strict=True)))
+        for head, cells in columns.items()
+        if any(cell != text.MISSING for cell in cells)
     ]
-    if row.fit:
-        weight = row.fit.get("weight") or []
-        if len(weight) == 1:
-            fitted = [text.number(weight[0]), text.number(row.fit.get("bias"))]
-            facts.append(("fitted weight and bias", ", ".join(f"{v:.7g}" for v in fitted if v)))
-        if row.fit.get("sha256") and workload:
-            same = row.fit["sha256"] == workload.get("sha256")
-            facts.append(("data", "the same bytes as everyone" if same else "OTHER BYTES"))
-        cores = workers.get(row.fit.get("worker"), {}).get("cores")
-        if cores:
-            facts.append(("cores", ", ".join(str(core) for core in cores)))
-        description = row.fit.get("description") or {}
-        facts += [(text.line(key), shown(value)) for key, value in description.items()]
-    return Evidence(row.checks, facts)
 
 
 def _descent(

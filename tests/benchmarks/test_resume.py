@@ -174,6 +174,7 @@ def header(**fields: Any) -> Record:
         "entries": [entry.to_json() for entry in made.entries],
         "absent": [{"backend": "x", "device": "any", "reason": "not installed"}],
         "replicates": made.replicates,
+        "cold": made.cold,
         "plugins": [],
         "machine": {"cpu": "A", "cores_used": [0, 1]},
     } | fields
