@@ -24,6 +24,7 @@ def show(backends: Mapping[str, type[Backend]], console: Console | None = None) 
     console.print(_devices(gpus))
     for group in dict.fromkeys(workload.group for workload in WORKLOADS.values()):
         console.print(_workloads(group))
+    console.print(_sizes())
     console.print(f"\nA size is a workload too: {SIZE_HELP}", markup=False, highlight=False)
 
 
@@ -69,6 +70,11 @@ def _workloads(group: str) -> Table:
         recipe = workload.recipe
         size = f"{recipe.n_samples:,} x {recipe.n_features:,}"
         table.add_row(workload.name, size, recipe.dtype, workload.description)
+    return table
+
+
+def _sizes() -> Table:
+    table = _table("Groups of sizes", "name", "size", "dtype", "what it is")
     for name, sizes in SIZES.items():
         what = f"{sizes[0]} to {sizes[-1]}: how time grows, least squares"
         table.add_row(name, f"{len(sizes)} sizes", "float32", what)
