@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from backends.base import Backend, Data, Fit, Method, Unavailable
-from backends.rank import refuse_pivot, shortest
+from backends.rank import refuse_pivot, refuse_wide, shortest
 
 if TYPE_CHECKING:
     import cupy
@@ -83,6 +83,7 @@ class CupyCholesky(CupyBackend):
 
         # Block by block, because a copy of X with a column of ones costs more than X'X does.
         X, y = self.X, self.y
+        refuse_wide(X)
         n, p = X.shape
         gram, moment = cupy.empty((p + 1, p + 1), X.dtype), cupy.empty(p + 1, X.dtype)
         gram[:p, :p] = X.T @ X

@@ -8,7 +8,7 @@ import numpy as np
 
 from backends.base import Data, Fit, Method
 from backends.jax_base import JaxBackend
-from backends.rank import refuse_pivot, refuse_wide, shortest
+from backends.rank import NEEDS_FULL_RANK, refuse_pivot, refuse_wide, shortest
 
 if TYPE_CHECKING:
     import jax
@@ -54,6 +54,7 @@ class JaxQR(JaxBackend):
     algorithm = "jax.numpy.linalg.qr of [X 1], triangular solve"
     style = "tuned"
     optional = True
+    known_failures = NEEDS_FULL_RANK
 
     def load(self, data: Data, method: Method) -> None:
         import jax
@@ -106,6 +107,7 @@ class JaxCholesky(JaxBackend):
         self.solve = solve
 
     def fit(self) -> Fit:
+        refuse_wide(self.X)
         self.result, pivot = self.solve(self.X, self.y)
         refuse_pivot(float(pivot), self.result.dtype)
         solution = np.asarray(self.result)

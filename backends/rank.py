@@ -21,6 +21,12 @@ CUTOFF = 5
 DEPENDENT = "the columns of [X 1] depend on each other, or nearly, and this solver needs full rank"
 NOT_DEFINITE = f"X'X is not positive definite: {DEPENDENT}"
 
+#: For the `known_failures` of such a solver.
+NEEDS_FULL_RANK = dict.fromkeys(
+    ("odd-square", "odd-wide", "odd-constant", "odd-twice", "odd-sum*"),
+    "it takes the columns of [X 1] to be independent",
+)
+
 
 def refuse_wide(X: Any) -> None:
     """Leave at once where [X 1] has more columns than rows.
