@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Backend, Data, Fit, Method, Unavailable
+from backends.base import Backend, Data, Fit, Method, Probes, Unavailable
 from backends.rank import refuse_pivot, refuse_wide, shortest
 
 if TYPE_CHECKING:
@@ -49,6 +49,28 @@ class CupyBackend(Backend):
             "algorithm": self.algorithm,
             "tf32": os.environ.get("CUPY_TF32", "0") != "0",
         }
+
+    def device_seconds(self) -> float | None:
+        import cupy
+
+        first, last = cupy.cuda.Event(), cupy.cuda.Event()
+        first.record()
+        self.fit()
+        last.record()
+        last.synchronize()
+        return 1e-3 * float(cupy.cuda.get_elapsed_time(first, last))
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import cupy
+
+        one, A = cupy.ones(1, dtype), cupy.ones((side, side), dtype)
+        buffer = cupy.ones(n_bytes // A.itemsize, dtype)
+        # The device has finished when a number of the result is on the host.
+        return Probes(
+            lambda: (one + one).get(),
+            product=lambda: (A @ A)[0, 0].get(),
+            read=lambda: buffer.sum().get(),
+        )
 
 
 class CupyLstsq(CupyBackend):
