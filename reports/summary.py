@@ -29,6 +29,8 @@ def markdown(view: View) -> str:
     lines += ["| workload | answer |", "| --- | --- |"]
     lines += _capped([_answer(section) for section in view.sections], _MOST_WORKLOADS)
     lines += ["", *_matrix(view.sections[:_MOST_WORKLOADS])]
+    for table in view.digits:
+        lines += ["", f"{escape(table.dtype)}: {escape(table.sentence)}"]
     if notes := _notes(view):
         lines += ["", *_capped(notes, _MOST_NOTES)]
     drawn = [section for section in view.sections[:_MOST_WORKLOADS] if section.ranking]

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
-from reports import answer, descent, figures, text
+from reports import answer, descent, digits, figures, text
 from reports.drawing import Picture
 
 
@@ -59,6 +59,8 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
+    digits: list[digits.Table]
+    slugs: dict[str, str]  # of the sections' anchors, by workload
 
 
 def view(records: Sequence[Record]) -> View:
@@ -80,6 +82,8 @@ def view(records: Sequence[Record]) -> View:
             _section(name, slugs[name], known.get(name), same, workers)
             for name, same in found.items()
         ],
+        digits=digits.tables([row for same in found.values() for row in same], known),
+        slugs=slugs,
     )
 
 
@@ -223,6 +227,7 @@ def _facts(workload: Record) -> str:
         parts.append(f"condition number {condition:.2g}")
     if (sigma := text.number(workload.get("sigma"))) is not None:
         parts.append(f"noise {sigma:g}" if sigma else "no noise")
+    parts.append(text.line(workload.get("note") or ""))
     return " · ".join(filter(None, parts))
 
 
