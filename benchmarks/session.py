@@ -16,13 +16,13 @@ from benchmarks.against import changes
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.plan import Plan
 from benchmarks.progress import Progress
-from benchmarks.results import rows
+from benchmarks.results import rows, workloads
 from benchmarks.resume import Earlier
 from benchmarks.run import Options, run
 from benchmarks.runfile import Record
 from benchmarks.workers import Variant
 from benchmarks.workloads import DEFAULT, FULL, Workload, select
-from reports import page, table
+from reports import digits, page, table
 
 
 def make_plan(
@@ -151,7 +151,10 @@ def execute(
 
 
 def _show(records: list[Record], out: Path) -> None:
-    table.show(rows(records), Console())
+    found = rows(records)
+    table.show(found, Console())
+    for certified in digits.tables(found, workloads(records)):
+        print(f"{certified.dtype}: {certified.sentence}")
     draw(records, out)
 
 

@@ -98,10 +98,10 @@ def _sentence(names: list[str], backends: Mapping[str, Mapping[str, Row]]) -> st
         return f"No backend has a fit of all {sets}."
     best = max(whole, key=lambda backend: sum(digits for digits, _ in whole[backend]))
     middle, (least, where) = median(digits for digits, _ in whole[best]), min(whole[best])
-    said = (
-        f"{best} has most correct digits on {sets}: {middle:.1f} in the median, "
-        f"at worst {least:.1f} on {_set(where)}."
-    )
+    said = f"{best} has most correct digits on {sets}: {middle:.1f} in the median, "
+    said += f"at worst {least:.1f} on {_set(where)}."
+    if len(names) == 1:
+        said = f"{best} has most correct digits on {_set(where)}: {least:.1f}."
     losses = [
         (theirs - own, backend, name, own, theirs)
         for backend, of in backends.items()

@@ -65,6 +65,14 @@ def test_the_target_may_stand_anywhere_and_names_may_be_anything(tmp_path: Path)
     np.testing.assert_array_equal(found.X, [[1, 3, 7, 0], [2, 1, 1, 5], [4, 4, 0, 1]])
 
 
+@pytest.mark.parametrize(("rows", "threads"), [(100, 1), (6000, None)])
+def test_a_small_table_is_fitted_on_one_thread(
+    tmp_path: Path, rows: int, threads: int | None
+) -> None:
+    path = csv(tmp_path, "a,b,y\n" + "1,2,3\n" * rows)
+    assert data.workload(path, "y").threads == threads
+
+
 def test_booleans_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     content = "\ufeffa,b,y\n1,true,3\n2,false,5\n3,true,6\n"
     found = data.workload(csv(tmp_path, content), "a").make(0).data
