@@ -22,8 +22,7 @@ _LEAST_BYTES = 1 << 16
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """The time of one `call`, the best of several batches, after one untimed call."""
-    call()
+    """The time of one `call`, in the best of several batches."""
     return _best(lambda count: _time(lambda: [call() for _ in range(count)]))
 
 
