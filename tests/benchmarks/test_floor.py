@@ -20,7 +20,7 @@ def workload(method: Record, dtype: str = "float32", name: str = "w") -> Record:
 
 
 def limit(framework: str = "numpy", **fields: Any) -> Record:
-    where = {"workload": "w", "device": "cpu", "threads": 1, "words": "x"}
+    where = {"workload": "w", "device": "cpu", "threads": 1, "words": "x", "dtype": "float32"}
     rates = dict.fromkeys(("call_seconds", "product_rate", "read_rate"))
     return {"record": "limit", "framework": framework, **where, **rates} | fields
 
@@ -80,6 +80,23 @@ def test_limits_hold_for_their_own_workload_device_and_threads() -> None:
     assert found["w", "cpu", 1].seconds == 1600
     assert found["w", "cpu", 4].seconds == 16
     assert found["v", "cuda:0", 1].seconds == 8800
+
+
+def test_products_are_as_fast_in_one_workload_as_in_another_of_the_dtype() -> None:
+    records = [
+        *(workload(LEAST_SQUARES, name=name) for name in "wv"),
+        workload(LEAST_SQUARES, "float64", name="double"),
+        limit(read_rate=5.0, product_rate=10.0),
+        limit(workload="v", read_rate=6.0, product_rate=20.0),
+        limit(workload="double", dtype="float64", read_rate=7.0, product_rate=30.0),
+    ]
+    found = {place[0]: one for place, one in floor.floors(records).items()}
+    assert {name: one.product.value for name, one in found.items()} == {
+        "w": 20,
+        "v": 20,
+        "double": 30,
+    }
+    assert [one.read.value for one in found.values()] == [5, 6, 7]
 
 
 @pytest.mark.parametrize("lacking", ["read_rate", "product_rate"])
