@@ -86,7 +86,7 @@ def _sentence(found: Crossover, varied: str, labels: Mapping[Key, str]) -> str:
     if found.size is None:
         return (
             f"{before} is faster up to {_size(found.low)} {varied} and {after} from "
-            f"{_size(found.high)} on; in between they cannot be told apart all along."
+            f"{_size(found.high)} on; in between it is not certain at every size."
         )
     return (
         f"Below about {_size(found.size)} {varied} ({between}) {before} is faster than {after}, "
