@@ -17,7 +17,7 @@ import numpy as np
 CUTOFF = 5
 
 #: What a solver says that can do nothing with such a matrix.
-DEPENDENT = "the columns of [X 1] depend on each other, and this solver needs full rank"
+DEPENDENT = "the columns of [X 1] depend on each other, or nearly, and this solver needs full rank"
 
 
 def refuse_wide(X: Any) -> None:

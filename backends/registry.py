@@ -21,11 +21,13 @@ from backends import (
     tensorflow_least_squares,
     torch_descent,
     torch_least_squares,
+    torch_loops,
 )
 from backends.base import Backend
 
 MODULES = (
     torch_descent,
+    torch_loops,
     tensorflow_descent,
     jax_descent,
     numpy_backends,

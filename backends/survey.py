@@ -28,7 +28,7 @@ def survey(plugins):  # type: ignore[no-untyped-def] # annotations would need a 
     try:
         known = registry.load(tuple(Path(path) for path in plugins))
     except registry.PluginError as error:
-        return dict(found, trouble=str(error))
+        return dict(found, trouble="cannot load backends: " + str(error))
     packages = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
     ready = [name for name, backend in known.items() if not registry.missing(backend)]
     return dict(found, packages=packages, ready=ready)

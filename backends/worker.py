@@ -4,16 +4,17 @@ Run as `python -m backends.worker REQUESTS ANSWERS` (two file descriptors). Stan
 error belong to the framework, which may print what it likes. It needs NumPy, this package and the
 framework of its backend, and nothing else.
 
-| request `do` | fields                       | answer |
-| ------------ | ---------------------------- | ------ |
-| start        | backend, plugins, device, threads, (extra_work) | import_seconds, start_seconds |
-| load         | folder, method               | sha256, transfer_seconds |
-| pin          | cores                        | cores (in force, or null) |
-| first        |                              | seconds, peak_bytes, fit, description |
-| sample       | fits                         | seconds (per fit) |
-| last         |                              | fit (of the last sample) |
-| limits       | side, n_bytes, dtype, read   | words, call_seconds, product_rate, read_rate |
-| stop         |                              | - |
+| request `do` | fields                                | answer |
+| ------------ | ------------------------------------- | ------ |
+| start        | backend, plugins, device, threads, (tf32, extra_work) | import_, start_seconds |
+| load         | folder, method                        | sha256, transfer_seconds |
+| pin          | cores                                 | cores (in force, or null) |
+| first        |                                       | seconds, peak_bytes, fit, description |
+| sample       | fits                                  | seconds (per fit) |
+| last         |                                       | fit, device_seconds |
+| changed      | seconds (to wait at most)             | changed (since its fit returned) |
+| limits       | side, n_bytes, dtype, read            | words, call_seconds, (two rates) |
+| stop         |                                       | - |
 
 What cannot be measured is null.
 Every answer has `ok`; where it is false, `kind` ("unavailable", "memory" or "error") and `reason`.
@@ -35,6 +36,7 @@ import hashlib  # noqa: E402
 import importlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
+import platform  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 import traceback  # noqa: E402
@@ -84,17 +86,35 @@ def sha256(data: Data) -> str:
 
 
 def fit_to_json(fit: Fit) -> dict[str, Any]:
-    """A fit as numbers and lists; whatever a backend returns that is neither is an error."""
+    """A fit as numbers and lists.
 
-    def numbers(values: Any) -> Any:
-        return None if values is None else np.asarray(values, dtype=float).tolist()
+    Raises:
+        TypeError: it holds anything but NumPy arrays. To look at a framework's own array is to
+            wait for its device, and that after the clock was stopped.
+    """
 
-    return {
-        "weight": numbers(fit.weight),
-        "bias": numbers(fit.bias),
-        "train_losses": numbers(fit.train_losses),
-        "test_losses": numbers(fit.test_losses),
-    }
+    def numbers(name: str) -> Any:
+        values = getattr(fit, name)
+        if values is None:
+            return None
+        kinds = (np.ndarray, np.generic, float, int) if name == "bias" else np.ndarray
+        if not isinstance(values, kinds) or np.asarray(values).dtype.hasobject:
+            what = f"{type(values).__module__}.{type(values).__name__}"
+            raise TypeError(f"fit() returned its {name} as {what}: not an array on the host")
+        return np.asarray(values, dtype=float).tolist()
+
+    return {name: numbers(name) for name in _FIT}
+
+
+_FIT = ("weight", "bias", "train_losses", "test_losses")
+
+
+class Unfinished(Exception):
+    """A backend was timed although its device was still at work."""
+
+
+#: Seconds in which a device finishes what it was given.
+_UNFINISHED = 0.5
 
 
 class Worker:
@@ -103,7 +123,9 @@ class Worker:
     backend: Backend
     device: str
     threads: int
-    fit: Fit
+    returned: Fit  # what the backend returned last, in its own arrays
+    fit: dict[str, Any]  # the same as it was at that moment
+    fits = 1  # in the last sample
 
     extra_work = 0.0
 
@@ -113,6 +135,7 @@ class Worker:
         plugins: list[str],
         device: str,
         threads: int,
+        tf32: bool = False,
         extra_work: float = 0.0,
     ) -> dict[str, Any]:
         """Import the framework, then make the device ready."""
@@ -128,6 +151,7 @@ class Worker:
             raise Unavailable(registry.missing(made) or str(error)) from error
         imported = time.perf_counter()
         self.backend = made()
+        self.backend.tf32 = tf32
         self.backend.start(device, threads)
         return {
             "import_seconds": _numpy_seconds + imported - began,
@@ -141,6 +165,7 @@ class Worker:
         arrays = {name: _map(Path(folder) / f"{name}.npy") for name in ARRAYS}
         data = Data(**arrays)
         digest = sha256(data)
+        vars(self.backend).pop("fit", None)  # slowed for the data before
         began = time.perf_counter()
         self.backend.load(data, method_from_json(method))
         return {"sha256": digest, "transfer_seconds": time.perf_counter() - began}
@@ -158,9 +183,10 @@ class Worker:
         """The first fit since `load`: compiles, traces, fills caches."""
         peak = Peak()
         began = time.perf_counter()
-        self.fit = self.backend.fit()
+        fit = self.backend.fit()
         seconds = time.perf_counter() - began
         peak_bytes = peak.bytes() if self.device == "cpu" else None
+        self._keep(fit)
         if self.extra_work:
             self.backend.fit = _slowed(self.backend.fit, self.extra_work)  # type: ignore[method-assign]
         # What is alive now stays: the collector need not look at a framework again and again.
@@ -169,8 +195,9 @@ class Worker:
         return {
             "seconds": seconds,
             "peak_bytes": peak_bytes,
-            "fit": fit_to_json(self.fit),
-            "description": self.backend.describe(),
+            "fit": self.fit,
+            "description": self.backend.describe()
+            | {"python": platform.python_version(), "numpy": np.__version__},
         }
 
     def sample(self, fits: int) -> dict[str, Any]:
@@ -179,6 +206,7 @@ class Worker:
         Where there are several, one more goes before them untimed: other workers had the caches.
         """
         fit, clock, repeats = self.backend.fit, time.perf_counter_ns, range(fits)
+        self._spoil()
         if fits > 1:
             fit()
         gc.disable()
@@ -186,13 +214,34 @@ class Worker:
         for _ in repeats:
             result = fit()
         ended = clock()
+        self._keep(result)
         gc.enable()
-        self.fit = result
+        self.fits = fits
+        # What was overwritten is still there: it comes now, or never.
+        if _has_nan(self.fit) and self.changed(_UNFINISHED)["changed"]:
+            raise Unfinished("returned before its device had finished: the result came afterwards")
         return {"seconds": (ended - began) / fits / 1e9}
 
     def last(self) -> dict[str, Any]:
-        """The last fit that was made, so that timed fits can be judged as well."""
-        return {"fit": fit_to_json(self.fit)}
+        """The last fit, so that timed fits can be judged as well; and the device's own time of one.
+
+        Of several in a row the last may hold what those before it left in the same memory: then
+        it is made again on its own.
+        """
+        if self.fits > 1:
+            self._spoil()
+            self._keep(self.backend.fit())
+        return {"fit": self.fit, "device_seconds": self.backend.device_seconds()}
+
+    def changed(self, seconds: float) -> dict[str, Any]:
+        """Whether the last result changes although its fit has returned."""
+        ends = time.monotonic() + seconds
+        # As text, since NaN is not equal to itself.
+        while not (found := repr(fit_to_json(self.returned)) != repr(self.fit)):
+            if time.monotonic() > ends:
+                break
+            time.sleep(0.01)
+        return {"changed": found}
 
     def limits(self, side: int, n_bytes: int, dtype: str, read: bool) -> dict[str, Any]:
         """What the framework can do at best and, if asked for, how fast memory is read."""
@@ -210,6 +259,23 @@ class Worker:
             found["read_rate"] = limits.read_rate(n_bytes, dtype, self.threads)
         return found
 
+    def _keep(self, fit: Fit) -> None:
+        """Take down a result as it is at this moment: whoever is not finished is caught."""
+        self.fit = fit_to_json(fit)
+        self.returned = fit
+
+    def _spoil(self) -> None:
+        """Overwrite the last result, lest an unfinished one be taken for the next."""
+        for name in _FIT:
+            values = getattr(self.returned, name)
+            if isinstance(values, np.ndarray) and values.flags.writeable:
+                values.fill(np.nan)
+
+
+def _has_nan(fit: dict[str, Any]) -> bool:
+    """Whether any number is NaN (or the numbers overflow); quick, since it follows every sample."""
+    return any(np.isnan(np.sum(fit[name])) for name in _FIT if fit[name] is not None)
+
 
 def _map(path: Path) -> np.ndarray:
     try:
@@ -223,13 +289,21 @@ def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> d
         return {"ok": True, **handle(**request)}
     except Unavailable as reason:
         return {"ok": False, "kind": "unavailable", "reason": str(reason)}
-    except MemoryError as error:
-        traceback.print_exc()
-        return {"ok": False, "kind": "memory", "reason": f"out of memory: {error}".strip(": ")}
+    except Unfinished as reason:
+        return {"ok": False, "kind": "error", "reason": str(reason)}
     except Exception as error:
         traceback.print_exc()
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return {"ok": False, "kind": "error", "reason": text[:500]}
+        name = type(error).__name__
+        text = " ".join(str(error).split())
+        if any(known in f"{name} {text}" for known in _OUT_OF_MEMORY):
+            return {"ok": False, "kind": "memory", "reason": f"out of memory: {text[:200]}"}
+        return {"ok": False, "kind": "error", "reason": f"{name}: {text}"[:500]}
+
+
+#: How frameworks call it: Python; torch; TensorFlow; XLA, whose errors have one class.
+_OUT_OF_MEMORY = (
+    *("MemoryError", "OutOfMemoryError", "ResourceExhaustedError", "RESOURCE_EXHAUSTED"),
+)
 
 
 def _slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:

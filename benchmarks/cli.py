@@ -33,6 +33,13 @@ Workloads = Annotated[
     str | None,
     typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, commas between."),
 ]
+OwnData = Annotated[
+    Path | None,
+    typer.Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
+]
+Target = Annotated[
+    str | None, typer.Option(help="The column of --data to fit by all others that hold numbers.")
+]
 Full = Annotated[
     bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")
 ]
@@ -58,6 +65,9 @@ Env = Annotated[
         help="Another interpreter, whose packages are timed beside today's; may be repeated.",
     ),
 ]
+TF32 = Annotated[
+    bool, typer.Option("--tf32", help="Let CUDA round float32 products to 11 bits: all of them.")
+]
 FailIfSlower = Annotated[
     str | None, typer.Option(help="Exit with 1 if an entry is slower by more, for certain.")
 ]
@@ -75,6 +85,8 @@ def list_(plugin: Plugin = None) -> None:
 @app.command()
 def run(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -100,6 +112,7 @@ def run(
         typer.Option(help="A git revision whose backends are timed beside today's."),
     ] = None,
     env: Env = None,
+    tf32: TF32 = False,
     fail_if_slower: FailIfSlower = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
@@ -127,11 +140,13 @@ def run(
             devices,
             threads,
             plugin,
-            replicates,
-            variants,
             full,
-            cold,
-            others,
+            (data, target),
+            replicates=replicates,
+            variants=[None, *variants],
+            cold=cold,
+            environments=others,
+            tf32=tf32,
         )
         session.execute(plan, options, out, fail_if_slower=limit)
 
@@ -139,6 +154,8 @@ def run(
 @app.command()
 def check(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -147,25 +164,44 @@ def check(
     out: Out = Path("reports/latest"),
     plugin: Plugin = None,
     patience: Patience = "60s",
+    tf32: TF32 = False,
 ) -> None:
     """Fit and judge without timing; the exit status is 1 if anything fails."""
     from benchmarks import session
 
     seconds = parse_seconds("--patience", patience)
-    plan = session.make_plan(workloads, backends, devices, threads, plugin, replicates=1, full=full)
+    plan = session.make_plan(
+        workloads,
+        backends,
+        devices,
+        threads,
+        plugin,
+        full,
+        (data, target),
+        replicates=1,
+        tf32=tf32,
+    )
     session.execute(plan, session.make_options(seed, plugin, seconds, budget=None), out)
 
 
 @app.command()
 def report(
-    run: RunPath,
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run files, their folders, or JSON of pytest-benchmark.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder; by default the run's own.")] = None,
 ) -> None:
-    """Draw the report of a run again."""
-    from benchmarks import runfile, session
+    """Draw the report of a run again, or set several runs side by side."""
+    from reports import page, side_by_side, sources
 
-    folder = run if run.is_dir() else run.parent
-    session.draw(runfile.read(run), out or folder, folder)
+    found = [sources.read(run) for run in runs]
+    if len(found) == 1:
+        written = page.write_view(found[0].view(), out or found[0].folder)
+    elif out is None:
+        raise UserError("several runs have no folder of their own: say where with --out")
+    else:
+        written = side_by_side.write(found, out)
+    print(f"report: {written}")
 
 
 class Format(StrEnum):
@@ -173,18 +209,30 @@ class Format(StrEnum):
 
     JSON = "json"
     CSV = "csv"
+    PARQUET = "parquet"
+    PYTEST_BENCHMARK = "pytest-benchmark"
 
 
 @app.command()
 def export(
     run: RunPath,
     format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.JSON,
+    out: Annotated[Path | None, typer.Option(help="A file instead of standard output.")] = None,
 ) -> None:
-    """Write the rows of a run to standard output."""
+    """Write the rows of a run, to standard output or to a file."""
     from benchmarks import runfile
     from reports import export as exporter
 
-    sys.stdout.write(exporter.write(runfile.read(run), format.value))
+    if out is None and format.value in exporter.BINARY and sys.stdout.isatty():
+        raise UserError(f"{format.value} is binary and this is a terminal: say where with --out")
+    content = exporter.write(runfile.read(run), format.value)
+    if out is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror}") from error
 
 
 @app.command()

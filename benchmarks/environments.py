@@ -121,7 +121,7 @@ def _survey(name: str, python: Path, plugins: Sequence[Path]) -> Environment:
         last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
         raise UserError(f"{trouble} is no Python that can run a worker: {last}") from None
     if "trouble" in answer:
-        raise UserError(f"{trouble} (Python {version}): {answer['trouble']}")
+        raise UserError(f"{trouble} (Python {version}) {answer['trouble']}")
     return Environment(name, python, version, answer["packages"], frozenset(answer["ready"]))
 
 

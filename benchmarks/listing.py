@@ -22,7 +22,9 @@ def show(backends: Mapping[str, type[Backend]], console: Console | None = None) 
     for method in get_args(Kind):
         console.print(_backends(method, backends))
     console.print(_devices(gpus))
-    console.print(_workloads())
+    for group in dict.fromkeys(workload.group for workload in WORKLOADS.values()):
+        console.print(_workloads(group))
+    console.print(_sizes())
     console.print(f"\nA size is a workload too: {SIZE_HELP}", markup=False, highlight=False)
 
 
@@ -61,12 +63,18 @@ def _devices(gpus: list[dict[str, object]]) -> Table:
     return table
 
 
-def _workloads() -> Table:
-    table = _table("Workloads", "name", "size", "dtype", "what it is")
-    for workload in WORKLOADS.values():
+def _workloads(group: str) -> Table:
+    title = "Workloads" if group == "default" else f"Workloads of the group {group}"
+    table = _table(title, "name", "size", "dtype", "what it is")
+    for workload in (w for w in WORKLOADS.values() if w.group == group):
         recipe = workload.recipe
         size = f"{recipe.n_samples:,} x {recipe.n_features:,}"
         table.add_row(workload.name, size, recipe.dtype, workload.description)
+    return table
+
+
+def _sizes() -> Table:
+    table = _table("Groups of sizes", "name", "size", "dtype", "what it is")
     for name, sizes in SIZES.items():
         what = f"{sizes[0]} to {sizes[-1]}: how time grows, least squares"
         table.add_row(name, f"{len(sizes)} sizes", "float32", what)

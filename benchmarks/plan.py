@@ -44,7 +44,9 @@ class Entry:
     @property
     def known_failure(self) -> str:
         """Why it is known to fail the gate; empty if it is not."""
-        return self.backend.known_failures.get(self.workload.name, "")
+        own = self.backend.known_failures.items()
+        matching = (reason for pattern, reason in own if fnmatchcase(self.workload.name, pattern))
+        return next(matching, self.workload.known_failures.get(self.backend.stability, ""))
 
     def to_json(self) -> dict[str, object]:
         """As it stands in the header of a run file."""
@@ -82,6 +84,7 @@ class Plan:
     replicates: int = 1  # processes for each entry, which take turns
     cold: bool = False  # whether each entry has processes of its own
     environments: Sequence[Environment] = ()  # other interpreters that take part
+    tf32: bool = False  # whether it was asked for
 
     def processes(self, entry: Entry) -> list[Home]:
         """The worker processes of one entry."""
@@ -139,6 +142,7 @@ def make(
     variants: Sequence[Variant | None] = (None,),
     cold: bool = False,
     environments: Sequence[Environment] = (),
+    tf32: bool = False,
 ) -> Plan:
     """All combinations that make sense.
 
@@ -154,6 +158,7 @@ def make(
         variants: of each backend; None is the backend as it is.
         cold: give every entry a process of its own, so that its first fit is the process's first.
         environments: other interpreters under which each backend is to run as well.
+        tf32: whether products of float32 may be rounded to TF32 on CUDA.
 
     Raises:
         UserError: nothing is left to run, a workload does not fit into memory, or more threads
@@ -184,18 +189,19 @@ def make(
         present += [(backend, device, way) for device in on for way in ways]
     if n_gpus == 0:
         absent.append(Absence("every backend", "cuda", "no NVIDIA GPU on this machine"))
-    entries = [
-        Entry(
-            w,
-            backend,
-            Home(
-                backend.name,
-                device,
-                threads or w.threads or n_cores,
-                variant,
-                workload=w.name if cold else "",
-            ),
+
+    def home(w: Workload, backend: type[Backend], device: str, variant: Variant | None) -> Home:
+        return Home(
+            backend.name,
+            device,
+            threads or w.threads or n_cores,
+            variant,
+            tf32=tf32 and device != "cpu",  # which has no such switch
+            workload=w.name if cold else "",
         )
+
+    entries = [
+        Entry(w, backend, home(w, backend, device, variant))
         for w in workloads
         for backend, device, variant in present
         if w.method.kind in backend.methods
@@ -209,4 +215,4 @@ def make(
     used = [w for w in workloads if any(e.workload is w for e in entries)]
     homes = len({replace(entry.home, workload="") for entry in entries})
     replicates = replicates or min(MOST_REPLICATES, max(1, MOST_PROCESSES // homes))
-    return Plan(used, entries, absent, replicates, cold, environments)
+    return Plan(used, entries, absent, replicates, cold, environments, tf32)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from benchmarks.gate import Reference, Verdict
 from benchmarks.parity import mismatch
 from benchmarks.plan import Entry
 from benchmarks.problems import Problem
-from benchmarks.workers import Home, Worker, WorkerFailed, start_all
+from benchmarks.workers import ROOT, Home, Worker, WorkerFailed, start_all
 from benchmarks.workloads import Workload
+
+#: Seconds in which a device finishes what it was given, if a wrong result was an unfinished one.
+_UNFINISHED = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ class Prepared:
     folder: Path
     sha256: str
     reference: Reference
+
+    @cached_property
+    def with_tf32(self) -> Reference:
+        """The reference for entries with TF32 on."""
+        return gate.with_tf32(self.reference)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,14 @@ class FirstFit:
     def reason(self) -> str:
         """Why the entry may not be timed; empty if it may."""
         return self.mismatch or self.verdict.reason
+
+
+@dataclass(frozen=True)
+class LastFit:
+    """What an entry's last fit showed."""
+
+    verdict: Verdict
+    device_seconds: float | None  # of one fit by the device's own clock, where it has one
 
 
 class Pool:
@@ -198,17 +215,34 @@ class Pool:
             fit=first["fit"],
             description=description,
             mismatch=mismatch(entry, description, received, prepared.sha256),
-            verdict=self._judge(entry, first["fit"]),
+            verdict=self._judge(entry, home, first["fit"]),
         )
 
     def sample(self, home: Home, fits: int) -> float:
         """Time that many fits in a row; the seconds per fit."""
         return float(self.workers[home].ask("sample", fits=fits)["seconds"])
 
-    def judge_last(self, entry: Entry, home: Home | None = None) -> Verdict:
-        """Judge the last timed fit: a backend must not be right only when first asked."""
-        return self._judge(entry, self.workers[home or entry.home].ask("last")["fit"])
+    def last_fit(self, entry: Entry, home: Home | None = None) -> LastFit:
+        """The last timed fit, judged: a backend must not be right only when first asked."""
+        home = home or entry.home
+        last = self.workers[home].ask("last")
+        return LastFit(self._judge(entry, home, last["fit"]), last.get("device_seconds"))
 
-    def _judge(self, entry: Entry, fit: dict[str, Any]) -> Verdict:
-        reference = self.prepare(entry.workload).reference
-        return gate.judge(Fit(**fit), reference, entry.backend.stability)
+    def judge_last(self, entry: Entry, home: Home | None = None) -> Verdict:
+        """The verdict of `last_fit`."""
+        return self.last_fit(entry, home).verdict
+
+    def _judge(self, entry: Entry, home: Home, fit: dict[str, Any]) -> Verdict:
+        prepared = self.prepare(entry.workload)
+        reference = prepared.with_tf32 if home.tf32 else prepared.reference
+        verdict = gate.judge(Fit(**fit), reference, entry.backend.stability)
+        if not verdict.passed and self._was_unfinished(home):
+            early = "returned before its device had finished: the result changed afterwards"
+            return replace(verdict, reason=f"{early}; at first, {verdict.reason}")
+        return verdict
+
+    def _was_unfinished(self, home: Home) -> bool:
+        """Whether a wrong result has become another one since."""
+        if home.variant and home.variant.tree != ROOT:
+            return False  # another revision's worker may not know the question
+        return bool(self.workers[home].ask("changed", seconds=_UNFINISHED)["changed"])

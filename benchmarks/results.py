@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -63,6 +64,16 @@ class Row:
     fit: Record | None  # the `fit` record
     checks: list[dict[str, Any]]  # of the verdict
     known_failure: str  # why it is known to fail; empty if it is not
+    digits: Record | None  # of the verdict: correct digits, where certified
+    device_seconds: float | None = None  # of one fit, by the device's own clock
+    joules: float | None = None  # of one fit, drawn by its GPU
+
+    @property
+    def with_transfer_seconds(self) -> float | None:
+        """A fit of data that lie on the host; `seconds_median` is that of data on the device."""
+        if self.transfer_seconds is None or self.seconds_median is None:
+            return None
+        return self.transfer_seconds + self.seconds_median
 
 
 #: The columns of `export`, in order.
@@ -135,13 +146,21 @@ def _row(
         "fresh": bool(fit and fit.get("fresh", True)),
         "weight_error": _number(verdict["weight_error"] if verdict else None),
         "bound": _number(verdict["bound"] if verdict else None),
+        "device_seconds": _median(mine("device"), "device_seconds"),
+        "joules": _median(mine("device"), "joules"),
         "floor_seconds": floor and floor.seconds,
         "times_floor": typical.value / floor.seconds if typical and floor else None,
         "peak_bytes": fit.get("peak_bytes") if fit else None,
         "times": times,
         "fit": fit,
         "checks": verdict["checks"] if verdict else [],
+        "digits": verdict.get("digits") if verdict else None,
     }
+
+
+def _median(records: Sequence[Record], field: str) -> float | None:
+    known = [record[field] for record in records if field in record]
+    return statistics.median(known) if known else None
 
 
 def _number(value: float | str | None) -> float | None:

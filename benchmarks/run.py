@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import accuracy, calibrate, estimates, limits, machine, runfile, schedule
+from benchmarks import accuracy, calibrate, estimates, gpu, limits, machine, runfile, schedule
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
 from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
+from benchmarks.reference import Unsolvable
 from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
 from benchmarks.schedule import Runner
@@ -110,6 +111,7 @@ class _Execution:
         self.plan, self.options, self.pool = plan, options, pool
         self.writer, self.progress, self.earlier = writer, progress, earlier
         self.rng = random.Random(options.seed + earlier.workers)
+        self.gpus = gpu.of({entry.home.device for entry in plan.entries})
         self.dropped = set(earlier.failed)
         ahead = [e for e in plan.entries if e.workload.name not in earlier.done]
         self.entries = [e for e in ahead if e.id not in self.dropped]
@@ -126,12 +128,15 @@ class _Execution:
             admitted = self._admit(workload, title)
             if self.options.budget is not None:
                 self._limits(workload, admitted)
+                self._write_gpus(workload)
+                gpus = gpu.Watch(self.gpus.values())
                 watch, began = machine.Watch(), time.perf_counter()
                 share = left / (len(workloads) - position)
-                self._measure(admitted, share, began + left, title)
+                self._measure(admitted, share, began + left, title, gpus)
                 left -= time.perf_counter() - began
+                self._write_gpus(workload)
                 self._limits(workload, admitted)
-                for trouble in watch.troubles():
+                for trouble in watch.troubles() + gpus.troubles():
                     self.progress.say(f"{workload.name}: {trouble}")
                     self.writer.write("warning", message=f"{workload.name}: {trouble}")
                 self._judge_last([entry for entry, _ in admitted])
@@ -161,9 +166,11 @@ class _Execution:
             suite={"version": version("linreg-bench"), **_commit()},
             machine=facts,
             calibration=calibration,
+            tf32=self.plan.tf32,
             environments=[environment.to_json() for environment in self.plan.environments],
             entries=[entry.to_json() for entry in self.plan.entries],
             absent=[asdict(absence) for absence in self.plan.absent],
+            files=[asdict(w.file) for w in self.plan.workloads if w.file],
         )
 
     def _replicate(self, home: Home) -> int:
@@ -221,7 +228,13 @@ class _Execution:
     def _admit(self, workload: Workload, title: str) -> list[tuple[Entry, float]]:
         """The entries whose first fits the gate lets through, with the longest one's seconds."""
         self.progress.status(f"{title}: making the data and the reference solution")
-        prepared = self.pool.prepare(workload)
+        try:
+            prepared = self.pool.prepare(workload)
+        except Unsolvable as error:
+            for entry in self.entries:
+                if entry.workload is workload:
+                    self._drop(entry, "reference", str(error))
+            return []
         if workload.name not in self.earlier.data:
             self._write_workload(prepared)
         elif self.earlier.data[workload.name] != prepared.sha256:
@@ -275,8 +288,11 @@ class _Execution:
             sha256=prepared.sha256,
             condition=reference.conditioning.condition,
             tangent=reference.conditioning.tangent,
+            rank=reference.solution.rank,
+            note=reference.note,
             weight=problem.weight,
             bias=problem.bias,
+            certified=problem.certified,
             solution=reference.solution.coefficients,
             **extra,
         )
@@ -305,6 +321,14 @@ class _Execution:
             self.dropped.add(entry.id)
             self.progress.say(f"{entry.id}: failed: {verdict.reason}")
 
+    def _write_device(self, entry: Entry, home: Home, **figures: float) -> None:
+        replicate = self._replicate(home)
+        self.writer.write("device", entry=entry.id, replicate=replicate, **figures)
+
+    def _write_gpus(self, workload: Workload) -> None:
+        for gauges in self.gpus.values():
+            self.writer.write("gpu", workload=workload.name, **gauges.state())
+
     def _judge_last(self, entries: Sequence[Entry]) -> None:
         """Judge the last timed fits as well."""
         for entry in entries:
@@ -312,12 +336,20 @@ class _Execution:
                 if entry.id in self.dropped:
                     break
                 try:
-                    self._write_verdict(entry, home, self.pool.judge_last(entry, home))
+                    last = self.pool.last_fit(entry, home)
+                    self._write_verdict(entry, home, last.verdict)
+                    if last.device_seconds is not None:
+                        self._write_device(entry, home, device_seconds=last.device_seconds)
                 except WorkerFailed as failure:
                     self._failed(entry, home, "fit", failure)
 
     def _measure(
-        self, admitted: Sequence[tuple[Entry, float]], seconds: float, deadline: float, title: str
+        self,
+        admitted: Sequence[tuple[Entry, float]],
+        seconds: float,
+        deadline: float,
+        title: str,
+        gpus: gpu.Watch,
     ) -> None:
         runners = [self._runner(entry, first) for entry, first in admitted]
 
@@ -332,6 +364,7 @@ class _Execution:
             )
 
         def between_rounds(done: int) -> None:
+            gpus.look()
             left = max(0.0, deadline - time.perf_counter())
             timed = [r for r in runners if r.rounds and not r.lost]
             timed.sort(key=lambda r: estimates.middle(r.rounds))
@@ -372,11 +405,17 @@ class _Execution:
 
         def sample(replicate: int, fits: int) -> float:
             home = processes[replicate]
+            gauges = self.gpus.get(home.device)
+            before = gauges.joules() if gauges else None
             try:
-                return self.pool.sample(home, fits)
+                seconds = self.pool.sample(home, fits)
             except WorkerFailed as failure:
                 self._failed(entry, home, "sample", failure)
                 return float("nan")
+            after = gauges.joules() if gauges else None
+            if before is not None and after is not None and fits * seconds >= gpu.LONG_ENOUGH:
+                self._write_device(entry, home, joules=(after - before) / fits)
+            return seconds
 
         rounds = dict(self.earlier.rounds.get(entry.id, {}))
         return Runner(entry.id, sample, first_seconds, list(processes), entry.original, rounds)

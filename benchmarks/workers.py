@@ -55,6 +55,7 @@ class Home:
     variant: Variant | None = None
     replicate: int = 0
     workload: str = ""  # the only one that it serves; empty: one after another
+    tf32: bool = False  # whether products of float32 may be rounded to TF32; on CUDA only
 
     @property
     def name(self) -> str:
@@ -82,9 +83,13 @@ def environment(home: Home) -> dict[str, str]:
         "TF_NUM_INTEROP_THREADS": "1",
         "PJRT_NPROC": threads,  # the thread pool of JAX
         "TF_CPP_MIN_LOG_LEVEL": "1",
+        # All of a GPU's memory would not be left to the other workers on it.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        "CUPY_TF32": "0",
+        "CUPY_TF32": "1" if home.tf32 else "0",
+        # float32 is float32: NVIDIA's libraries and oneDNN can be told otherwise from outside.
+        "NVIDIA_TF32_OVERRIDE": "1" if home.tf32 else "0",
+        "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
         # Compiling in a pool of further processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
@@ -177,9 +182,12 @@ class Worker:
     def send_start(self) -> None:
         """Ask the worker to import its framework and make its device ready."""
         device = "cpu" if self.home.device == "cpu" else "cuda:0"
-        home, extra = self.home, {}
+        home, extra = self.home, dict[str, Any]()
+        # Left out where they say nothing: a worker of another revision may not know them.
         if home.variant and home.variant.extra_work:
-            extra = {"extra_work": home.variant.extra_work}
+            extra["extra_work"] = home.variant.extra_work
+        if home.tf32:
+            extra["tf32"] = True
         self.send(
             "start",
             backend=home.backend,

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from backends.base import GradientDescent, LeastSquares, Method
+from backends.base import GradientDescent, LeastSquares, Method, Stability
+from benchmarks import certified, odd
+from benchmarks.certified import Certified, CertifiedSet
 from benchmarks.errors import UserError, unknown
 from benchmarks.problems import DType, Problem, Recipe, Synthetic, Tutorial
+
+
+@dataclass(frozen=True)
+class File:
+    """Where the user's own data came from, as a run file has it."""
+
+    name: str  # of the workload
+    path: str  # absolute
+    target: str | None  # the column; None for a certified set
+    sha256: str  # of the file
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,10 @@ class Workload:
     group: str = "default"
     #: Workloads that name the same stream, and have the same recipe, have the same data.
     stream: str | None = None
+    #: Why all backends of a kind of stability are expected to fail it (see
+    #: `Backend.known_failures`): there are data that no such solver can do right.
+    known_failures: Mapping[Stability, str] = field(default_factory=dict)
+    file: File | None = None  # for the user's own data
 
     def make(self, seed: int) -> Problem:
         """The problem for a run's seed; by default, a workload draws from a stream of its own."""
@@ -46,6 +63,39 @@ class Workload:
 def stream_seed(seed: int, name: str) -> int:
     """A seed for one workload: the run's seed and the name, mixed the same way everywhere."""
     return (seed << 32) + zlib.crc32(name.encode())
+
+
+#: Certified sets (by globs of workload names) of which rounding may leave no digit: eps kappa is
+#: more than 1, or eps kappa**2 for normal equations.
+_HOPELESS: dict[Stability, tuple[str, ...]] = {
+    "orthogonal": ("nist-filip", "nist-[flpw]*-float32"),
+    "normal equations": ("nist-filip", "nist-longley", "nist-pontius", "nist-[flpw]*-float32"),
+}
+_SINGULAR: dict[Stability, str] = {
+    "normal equations": "the features are dependent, so that X'X is singular"
+}
+
+
+def certified_workload(set_: CertifiedSet, dtype: DType) -> Workload:
+    """A certified set in one dtype."""
+    name = f"nist-{set_.name.lower()}{'' if dtype == 'float64' else f'-{dtype}'}"
+    mirrored = "" if set_.intercept else ", mirrored so that the intercept is 0"
+    hopeless = [
+        stability
+        for stability, globs in _HOPELESS.items()
+        if any(fnmatchcase(name, glob) for glob in globs)
+    ]
+    return Workload(
+        name,
+        f"certified coefficients: NIST StRD {set_.name}{mirrored}",
+        Certified(set_, dtype),
+        LeastSquares(),
+        threads=1,
+        group="nist",
+        known_failures=dict.fromkeys(
+            hopeless, "so ill-conditioned that rounding leaves no digit to such solvers"
+        ),
+    )
 
 
 _LINE = Synthetic(n_samples=1_000, n_features=1, sigma=0.5)
@@ -107,6 +157,23 @@ _ALL = (
         threads=1,
         group="accuracy",
     ),
+    *(
+        certified_workload(certified.load(path), dtype)
+        for path in sorted(certified.FOLDER.glob("*.dat"))
+        for dtype in ("float64", "float32")
+    ),
+    *(
+        Workload(
+            name,
+            f"odd shapes: {description}",
+            recipe,
+            LeastSquares(),
+            threads=1,
+            group="odd",
+            known_failures=_SINGULAR if name in odd.SINGULAR else {},
+        )
+        for name, (description, recipe) in odd.SHAPES.items()
+    ),
 )
 WORKLOADS = {workload.name: workload for workload in _ALL}
 #: What is run if nothing is asked for, and with `--full`.
@@ -138,18 +205,23 @@ def select(patterns: Sequence[str]) -> list[Workload]:
             continue
         names = [n for n, w in WORKLOADS.items() if pattern == w.group or fnmatchcase(n, pattern)]
         if not names:
-            groups = {workload.group for workload in WORKLOADS.values()} | set(SIZES)
-            raise unknown("workload", pattern, [*WORKLOADS, *groups], f"or a size: {SIZE_HELP}")
+            raise _unknown(pattern)
         chosen.update((name, WORKLOADS[name]) for name in names)
     return list(chosen.values())
+
+
+def _unknown(pattern: str) -> UserError:
+    """With the nearest of all names, or else those of the groups and of the default workloads."""
+    groups = [*dict.fromkeys(workload.group for workload in WORKLOADS.values()), *SIZES]
+    near = difflib.get_close_matches(pattern, [*WORKLOADS, *groups], n=1, cutoff=0.5)
+    few = [name for name, workload in WORKLOADS.items() if workload.group == groups[0]]
+    return unknown("workload", pattern, near or [*few, *groups], f"or a size: {SIZE_HELP}")
 
 
 def _from_size(text: str, match: re.Match[str]) -> Workload:
     samples, features = int(match["samples"]), int(match["features"])
     if samples < 2 or features < 1:
         raise UserError(f"workload {text!r}: needs at least 2 samples and 1 feature")
-    if features >= samples:
-        raise UserError(f"workload {text!r}: needs more samples than features")
     dtype: DType = "float32"
     numbers: dict[str, float] = {"sigma": 1.0}
     for option in filter(None, match["options"].split(":")):
@@ -160,6 +232,8 @@ def _from_size(text: str, match: re.Match[str]) -> Workload:
             numbers[key] = _number(text, key, value)
         else:
             raise UserError(f"workload {text!r}: {option!r} is no option; write {SIZE_HELP}")
+    if features >= samples and "condition" in numbers:
+        raise UserError(f"workload {text!r}: a condition needs more samples than features")
     recipe = Synthetic(samples, features, dtype=dtype, **numbers)
     return Workload(text, f"{samples:,} x {features:,}, least squares", recipe, LeastSquares())
 

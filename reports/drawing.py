@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import matplotlib
 from markupsafe import Markup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from benchmarks.results import Row
@@ -121,22 +123,29 @@ def picture(
     """Let `draw` fill a figure of `size` inches, and one of size `narrow`; keep every form."""
     png = io.BytesIO()
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
+        figure = _filled(size, draw)
         svg = _svg(figure)
-        figure.savefig(png, format="png", dpi=144, metadata={"Software": MARK})
-        small = ""
-        if narrow:
-            figure = Figure(figsize=narrow, layout="constrained")
-            draw(figure)
-            small = _svg(figure)
+        figure.dpi = 144
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": MARK})
+        small = _svg(_filled(narrow, draw)) if narrow else ""
     return Picture(name, alt, svg, png.getvalue(), small)
+
+
+def _filled(size: tuple[float, float], draw: Callable[[Figure], None]) -> Figure:
+    """A figure with its layout made; `savefig` would make it again and again, and draw twice."""
+    figure = Figure(figsize=size, layout="constrained", dpi=72)
+    draw(figure)
+    layout = figure.get_layout_engine()
+    assert layout is not None
+    layout.execute(figure)
+    figure.set_layout_engine("none")
+    return figure
 
 
 def _svg(figure: Figure) -> str:
     """The figure as SVG; hundredths of a point are enough for its coordinates."""
     out = io.StringIO()
-    figure.savefig(out, format="svg", metadata=_METADATA)
+    FigureCanvasSVG(figure).print_svg(out, metadata=_METADATA)
     return _TAG.sub(lambda tag: _DIGITS.sub(r"\1", tag[0]), out.getvalue())
 
 

@@ -1,4 +1,4 @@
-"""Rows for other programs: JSON and CSV with the columns `benchmarks.results.EXPORTED`."""
+"""Rows for other programs, with the columns `benchmarks.results.EXPORTED`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,22 @@ from typing import Any
 from benchmarks.errors import unknown
 from benchmarks.results import EXPORTED, Row, rows
 from benchmarks.runfile import Record
-from reports import text
+from reports import pytest_format, text
 
-_NUMBERS = frozenset(f.name for f in fields(Row) if "float" in str(f.type))
+_TYPES = {field.name: str(field.type) for field in fields(Row)}
+_NUMBERS = frozenset(name for name, type_ in _TYPES.items() if "float" in type_)
+#: What a spreadsheet takes for the start of a formula, wide forms included:
+#: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
-def write(records: Sequence[Record], format: str) -> str:
-    """The rows of a run as `json` (a list of objects, strict) or `csv` (one header line).
+def write(records: Sequence[Record], format: str) -> bytes:
+    """The rows of a run.
+
+    - `json`: a list of objects, strict;
+    - `csv`: UTF-8, one header line; text that a spreadsheet would run begins with an apostrophe;
+    - `parquet`: one row group, typed columns;
+    - `pytest-benchmark`: what `pytest-benchmark compare` reads; only rows that passed.
 
     What was not measured, and what is no finite number, is `null` or an empty cell.
 
@@ -28,11 +37,11 @@ def write(records: Sequence[Record], format: str) -> str:
     """
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
-    return FORMATS[format]([_cells(row) for row in rows(records)])
+    return FORMATS[format](records)
 
 
-def _cells(row: Row) -> dict[str, Any]:
-    return {name: _cell(name, getattr(row, name)) for name in EXPORTED}
+def _cells(records: Sequence[Record]) -> list[dict[str, Any]]:
+    return [{name: _cell(name, getattr(row, name)) for name in EXPORTED} for row in rows(records)]
 
 
 def _cell(name: str, value: Any) -> Any:
@@ -42,27 +51,53 @@ def _cell(name: str, value: Any) -> Any:
     return known if known is not None and math.isfinite(known) else None
 
 
-def _json(cells: list[dict[str, Any]]) -> str:
-    return json.dumps(cells, indent=2, allow_nan=False) + "\n"
+def _json(records: Sequence[Record]) -> bytes:
+    return (json.dumps(_cells(records), indent=2, allow_nan=False) + "\n").encode()
 
 
-def _csv(cells: list[dict[str, Any]]) -> str:
+def _csv(records: Sequence[Record]) -> bytes:
     out = io.StringIO()
     writer = csv.DictWriter(out, EXPORTED, lineterminator="\n")
     writer.writeheader()
-    for row in cells:
+    for row in _cells(records):
         writer.writerow({name: _csv_cell(value) for name, value in row.items()})
-    return out.getvalue()
+    return out.getvalue().encode()
 
 
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        # A spreadsheet would run these as formulas: https://owasp.org/www-community/attacks/CSV_Injection
         value = text.line(value)
-        return f"'{value}" if value.startswith(("=", "+", "-", "@")) else value
+        return f"'{value}" if value.startswith(_FORMULA) else value
     return value
 
 
-FORMATS: dict[str, Callable[[list[dict[str, Any]]], str]] = {"json": _json, "csv": _csv}
+def _parquet(records: Sequence[Record]) -> bytes:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "float": pa.float64()}
+    schema = pa.schema([(name, types[_TYPES[name].split(" ")[0]]) for name in EXPORTED])
+    out = io.BytesIO()
+    # Half characters, which a run file may hold, are none in Parquet's UTF-8.
+    cells = [
+        {key: text.line(value) if isinstance(value, str) else value for key, value in row.items()}
+        for row in _cells(records)
+    ]
+    parquet.write_table(pa.Table.from_pylist(cells, schema=schema), out)
+    return out.getvalue()
+
+
+def _pytest(records: Sequence[Record]) -> bytes:
+    return pytest_format.dump(records, rows(records)).encode()
+
+
+FORMATS: dict[str, Callable[[Sequence[Record]], bytes]] = {
+    "json": _json,
+    "csv": _csv,
+    "parquet": _parquet,
+    "pytest-benchmark": _pytest,
+}
+#: Not text: not for a terminal.
+BINARY = frozenset({"parquet"})

@@ -53,6 +53,10 @@ def run_facts(records: Sequence[Record]) -> list[tuple[str, str]]:
         ("load", _from_to(before.get("load"), after.get("load"), "{:.2f}")),
         ("clock", _from_to(before.get("clock_mhz"), after.get("clock_mhz"), "{:.0f} MHz")),
         ("packages", _packages(packages)),
+        ("TF32", "on for float32 products on CUDA" if header.get("tf32") else ""),
+    ]
+    facts += [
+        (f"GPU {number}", _gpu(states)) for number, states in _by_gpu(of_kind(records, "gpu"))
     ]
     facts += [
         (
@@ -63,6 +67,23 @@ def run_facts(records: Sequence[Record]) -> list[tuple[str, str]]:
         for other in header.get("environments") or []
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _by_gpu(states: Sequence[Record]) -> list[tuple[int, list[Record]]]:
+    numbers = sorted({state["gpu"] for state in states})
+    return [(n, [state for state in states if state["gpu"] == n]) for n in numbers]
+
+
+def _gpu(states: Sequence[Record]) -> str:
+    """What a GPU's gauges showed before and after the samples of all workloads."""
+    gauges = {"clock_mhz": "MHz", "memory_clock_mhz": "MHz memory", "temperature": "°C"}
+    parts = []
+    for gauge, unit in (gauges | {"watts": "W"}).items():
+        if known := [state[gauge] for state in states if state.get(gauge) is not None]:
+            parts.append(f"{min(known):.0f} to {max(known):.0f} {unit}")
+    limits = dict.fromkeys(text.line(w) for s in states for w in s.get("limited_by") or [])
+    parts += [f"slowed down by {text.both(list(limits))}"] if limits else []
+    return ", ".join(parts)
 
 
 def _packages(versions: Record) -> str:

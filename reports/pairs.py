@@ -18,7 +18,7 @@ from reports import text
 CAPTION = (
     f"Side by side, in the same rounds; all intervals hold together at {100 * CONFIDENCE:g} %."
 )
-HEADS = ("workload", "backend", "beside", "time, ratio", "interval", "the first is")
+HEADS = ("workload", "backend", "beside", "ratio of times", "interval", "the first is")
 
 
 @dataclass(frozen=True)

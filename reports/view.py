@@ -35,6 +35,8 @@ class Section:
     phases: Picture | None = None
     devices: Picture | None = None
     descent: list[tuple[Picture, str]] = field(default_factory=list)  # with captions
+    #: Further columns, where there is something to show: head, and cell by entry.
+    on_devices: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @property
     def pictures(self) -> list[Picture]:
@@ -53,10 +55,11 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
-    pairs: list[Pair]  # what stood side by side
+    pairs: list[Pair] = field(default_factory=list)  # what stood side by side
     limits: limits.Limits | None = None  # None: not measured
     races: list[accuracy.Shown] = field(default_factory=list)
     series: list[scaling.Shown] = field(default_factory=list)
+    interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
     @property
     def pictures(self) -> list[Picture]:
@@ -144,7 +147,26 @@ def _section(
         phases=figures.phases(slug, once, labels) if once else None,
         devices=figures.devices(slug, timed),
         descent=_descent(slug, workload, passed, labels) if workload else [],
+        on_devices=_on_devices(once),
     )
+
+
+def _on_devices(shown_rows: list[Row]) -> list[tuple[str, dict[str, str]]]:
+    """What only makes sense where some entries ran on a device that is not the host."""
+    if all(row.device == "cpu" for row in shown_rows):
+        return []
+    columns = {
+        "... of data on the host": [text.seconds(r.with_transfer_seconds) for r in shown_rows],
+        "... by the device's own clock": [text.seconds(r.device_seconds) for r in shown_rows],
+        "... energy of the GPU": [
+            text.MISSING if r.joules is None else f"{r.joules:.3g} J" for r in shown_rows
+        ],
+    }
+    return [
+        (head, dict(zip([row.entry for row in shown_rows], cells, strict=True)))
+        for head, cells in columns.items()
+        if any(cell != text.MISSING for cell in cells)
+    ]
 
 
 def _descent(

@@ -5,19 +5,36 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from backends import registry
 from backends.base import Backend
 from benchmarks import machine
 from benchmarks.plan import Entry
 from benchmarks.pool import Pool
 from benchmarks.workers import Home
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import DEFAULT, WORKLOADS, select
 
 ROOT = Path(__file__).parents[1]
 
 
+def _examples() -> list[str]:
+    """The Python in the README of the backends."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "backends/README.md").read_text(), re.S)
+
+
+def test_the_example_of_scikit_learn_prints_what_it_says(capsys: pytest.CaptureFixture) -> None:
+    [source] = [code for code in _examples() if "LinearRegression" in code]
+    with np.printoptions(precision=2, suppress=True):
+        exec(source)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == re.findall(r"# (\[.*\])", source)
+    assert printed == ["[0.35 1.21 0.97 1.   1.  ]", "[1. 1. 1. 1. 1.]"]
+
+
 def test_the_example_of_a_backend_is_complete_short_and_right(tmp_path: Path) -> None:
-    source, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "backends/README.md").read_text(), re.S)
+    [source] = [code for code in _examples() if "class " in code]
     assert source.count("\n") < 40
     plugin = tmp_path / "numpy_qr.py"
     plugin.write_text(source)
@@ -29,7 +46,7 @@ def test_the_example_of_a_backend_is_complete_short_and_right(tmp_path: Path) ->
 
 def test_the_readme_names_every_workload() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert all(f"| `{name}` |" in readme for name in WORKLOADS)
+    assert all(f"| `{workload.name}` |" in readme for workload in select(DEFAULT))
 
 
 def test_the_table_of_backends_tells_their_style_and_whether_they_are_in_the_default_run() -> None:

@@ -29,11 +29,13 @@
 
   if (filters && entries.length > 1) {
     filters.hidden = false;
+    const reset = () => {
+      for (const select of selects) select.value = "";
+      filter();
+    };
     filters.addEventListener("change", filter);
-    filters.addEventListener("reset", () => setTimeout(filter));
-    filters.addEventListener("submit", (event) => event.preventDefault());
-    selects.forEach((select) => (select.value = ""));
-    filter();
+    filters.querySelector("button").addEventListener("click", reset);
+    reset(); // a browser may remember what was chosen before
   }
 
   // Sorting: a button in each heading; the third click brings back the order of the report.
@@ -80,10 +82,10 @@
   // Rows: a click anywhere opens the evidence; the keyboard has the summary, as without a script.
   document.documentElement.classList.add("scripted");
   for (const entry of entries) {
+    const details = entry.querySelector("details");
+    if (!details) continue;
     entry.rows[0].addEventListener("click", () => {
-      if (getSelection().toString()) return;
-      const details = entry.querySelector("details");
-      details.open = !details.open;
+      if (!getSelection().toString()) details.open = !details.open;
     });
   }
 })();

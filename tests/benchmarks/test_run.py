@@ -73,7 +73,7 @@ REASONS = {
     "line/wrong-truth": "coefficients are off by",
     "line/wrong-dtype": "dtype is 'float64', not 'float32'",
     "line/wrong-threads": "threads is 64, not 1",
-    "line/wrong-words": "ValueError: could not convert string to float",
+    "line/wrong-words": "TypeError: fit() returned its weight as builtins.str",
     "line/wrong-later": "coefficients are off by",
     "line-descent/wrong-epochs": "train_losses has shape (0,) and not (100,)",
     "line/hostile-hang": "did not answer within 6 s",
@@ -105,7 +105,7 @@ def three_families(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Torch, TensorFlow and closed form on small workloads, in little time."""
     backends = ["torch-eager", "torch-cholesky", "tensorflow-xla", "sklearn-linear", "numpy-*"]
     folder = tmp_path_factory.mktemp("run")
-    rows_of(make_plan("line-descent,line,500x3:float64", backends), folder, budget=8.0)
+    rows_of(make_plan("line-descent,line,500x3:float64", backends), folder, budget=15.0)
     return folder
 
 
@@ -139,7 +139,7 @@ def test_samples_come_in_rounds_of_fresh_order(three_families: Path) -> None:
 def test_the_budget_is_kept_and_the_data_are_removed(three_families: Path) -> None:
     records = runfile.read(three_families)
     measured = sum(s["seconds"] * s["fits"] for s in runfile.of_kind(records, "sample"))
-    assert measured <= 8.0
+    assert measured <= 15.0
     assert not (three_families / "data").exists()
     [footer] = runfile.of_kind(records, "footer")
     assert footer["outcome"] == "complete"

@@ -36,7 +36,7 @@ def test_what_is_written_is_read(written: Path) -> None:
 
 def test_every_record_is_strict_json_and_on_disk_at_once(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / runfile.NAME)
-    writer.write("header", format=runfile.FORMAT, bad=float("nan"))
+    writer.write("header", format=runfile.FORMAT, entries=[], bad=float("nan"))
 
     def refuse(text: str) -> float:
         raise AssertionError(text)

@@ -149,7 +149,7 @@ def workload(what: Workload, problem: Problem) -> Record:
         "sha256": "ab" * 32,
         "condition": 12.5,
         "tangent": 0.1,
-        "weight": problem.weight.tolist(),
+        "weight": None if problem.weight is None else problem.weight.tolist(),
         "bias": problem.bias,
     }
     if recipe.n_features == 1:
@@ -174,7 +174,7 @@ def _first(
             "cores": [0],
             "import_seconds": IMPORTS.get(one["framework"], 0.5) * (1 + 0.1 * rng.random()),
             "start_seconds": 0.05 * rng.random(),
-            "log": f"worker-{number}.log",
+            "log": f"logs/worker-{number}.log",
         },
         {
             "record": "fit",
@@ -339,6 +339,25 @@ def footer(outcome: str = "complete") -> Record:
         "outcome": outcome,
         "machine": {"load": 1.02, "clock_mhz": 2440.0},
     }
+
+
+def also_on_cuda(records: list[Record], speed_up: float = 4.0) -> list[Record]:
+    """The same run with its torch entries on a GPU as well, that much faster, in a tuned style."""
+    result: list[Record] = []
+    for record in records:
+        result.append(record)
+        if "/torch-" in record.get("entry", ""):
+            also = record | {"entry": record["entry"].replace("/cpu/", "/cuda:0/")}
+            if record["record"] == "sample":
+                also["seconds"] = record["seconds"] / speed_up
+            result.append(also)
+    header = records[0]
+    also = [
+        e | {"entry": e["entry"].replace("/cpu/", "/cuda:0/"), "device": "cuda:0", "style": "tuned"}
+        for e in header["entries"]
+        if e["framework"] == "torch"
+    ]
+    return [header | {"entries": [*header["entries"], *also]}, *result[1:]]
 
 
 def without(records: list[Record], kind: str, entry_id: str) -> list[Record]:

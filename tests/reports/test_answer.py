@@ -58,6 +58,14 @@ def test_three_in_a_chain_share_the_place() -> None:
     assert "share the first place: none can be told from the next" in said
 
 
+def test_where_a_tuned_one_wins_the_fastest_idiomatic_one_is_named_too() -> None:
+    records = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3, tensorflow_qr=9e-3)
+    first = next(e for e in records[0]["entries"] if e["backend"] == "torch-gelsy")
+    assert "idiomatic" not in _said(records)
+    first["style"] = "tuned"
+    assert _said(records).endswith("The fastest idiomatic one is sklearn-linear, at 5.00 ms a fit.")
+
+
 def test_one_that_is_wrong_does_not_win() -> None:
     records = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3)
     assert _said(records).startswith("torch-gelsy")

@@ -1,0 +1,156 @@
+"""Several runs in one page: machines or revisions side by side, each with its own intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import ascii_uppercase
+
+from benchmarks.errors import UserError
+from benchmarks.results import Row, workloads
+from reports import answer, page, text
+from reports.sources import Source
+from reports.summary import escape
+from reports.view import unique_slugs
+
+#: What a reader must know before anything else.
+CAUTION = (
+    "Each run is held against its own baseline, within its own rounds. What stands side by side "
+    "was measured on different machines or at different times: no interval goes across runs, and "
+    "a difference between two columns may be the machine's. For two runs of one machine there is "
+    "linreg-bench compare; for two revisions, linreg-bench run --against."
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One run."""
+
+    letter: str
+    path: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class Line:
+    """One backend on one device, in every run that has it."""
+
+    name: str
+    first: Row  # its row in the first run that has it
+    cells: list[Row | None]  # a column each
+
+
+@dataclass(frozen=True)
+class Table:
+    """One workload."""
+
+    name: str
+    slug: str
+    answers: list[str]  # a column each; empty where a run does not have the workload
+    note: str  # what is not the same work; empty if it is the same as far as is known
+    lines: list[Line]
+
+
+def write(sources: Sequence[Source], folder: Path) -> Path:
+    """Leave `index.html` and `summary.md` in `folder`, and return the path of the page.
+
+    Raises:
+        UserError: the folder cannot be written, or more runs than there are letters.
+    """
+    if len(sources) > len(ascii_uppercase):
+        raise UserError(f"{len(sources)} runs are too many for one page: at most 26")
+    columns = [
+        Column(letter, text.line(source.path), source)
+        for letter, source in zip(ascii_uppercase, sources, strict=False)
+    ]
+    made = tables(columns)
+    written = folder / "index.html"
+    try:
+        # A report of one run may have been here: its figures are not this one's.
+        page.draw([], folder / "figures")
+        html = page.render(
+            "side_by_side.html",
+            columns=columns,
+            tables=made,
+            caution=CAUTION,
+            against=text.against,
+        )
+        written.write_text(html, encoding="utf-8")
+        (folder / "summary.md").write_text(summary(columns, made), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write the report to {folder}: {error.strerror}") from error
+    return written
+
+
+def tables(columns: Sequence[Column]) -> list[Table]:
+    """A table for each workload that any run has, in the order in which they come."""
+    names = list(dict.fromkeys(row.workload for column in columns for row in column.source.rows))
+    slugs = unique_slugs(names)
+    result = []
+    for name in names:
+        of = [[row for row in c.source.rows if row.workload == name] for c in columns]
+        result.append(
+            Table(
+                name=text.line(name),
+                slug=slugs[name],
+                answers=[_answer(c, rows) for c, rows in zip(columns, of, strict=True)],
+                note=_note(name, columns),
+                lines=_lines(of),
+            )
+        )
+    return result
+
+
+def _answer(column: Column, rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    if column.source.records:
+        return answer.sentence(rows)
+    return f"{text.line(rows[0].backend)} has the smallest median; not interleaved."
+
+
+def _note(name: str, columns: Sequence[Column]) -> str:
+    """Whether the runs that have a workload were given the same bytes."""
+    known = {
+        column.letter: workloads(column.source.records)[name].get("sha256")
+        for column in columns
+        if name in workloads(column.source.records)
+    }
+    if len(set(known.values())) < 2:
+        return ""
+    return f"Not the same data in {text.both(list(known))}: another seed, or another version."
+
+
+def _lines(of: Sequence[Sequence[Row]]) -> list[Line]:
+    """Rows of the same backend and device together; threads tell apart only within a run."""
+    keyed: dict[tuple[str, str, int], list[Row | None]] = {}
+    for number, rows in enumerate(of):
+        met: dict[tuple[str, str], int] = {}
+        for row in sorted(rows, key=lambda row: row.threads):
+            place = (row.backend, row.device)
+            met[place] = met.get(place, 0) + 1
+            keyed.setdefault((*place, met[place]), [None] * len(of))[number] = row
+    order = {
+        id(row): (column, index) for column, rows in enumerate(of) for index, row in enumerate(rows)
+    }
+    lines = []
+    for (backend, device, _), cells in keyed.items():
+        first = next(row for row in cells if row)
+        lines.append(Line(f"{text.line(backend)}, {text.line(device)}", first, cells))
+    return sorted(lines, key=lambda line: order[id(line.first)])
+
+
+def summary(columns: Sequence[Column], made: Sequence[Table]) -> str:
+    """The answers in Markdown, a column for each run."""
+    lines = ["# Linear regression, compared: several runs", "", escape(CAUTION), ""]
+    for column in columns:
+        lines.append(
+            f"- **{column.letter}**: {escape(column.path)}: {escape(column.source.machine)}"
+        )
+    heads = ["workload", *(column.letter for column in columns)]
+    lines += ["", f"| {' | '.join(heads)} |", f"| {' | '.join(['---'] * len(heads))} |"]
+    lines += [
+        f"| {' | '.join([escape(table.name), *map(escape, table.answers)])} |" for table in made
+    ]
+    return "\n".join(lines) + "\n"
