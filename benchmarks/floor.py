@@ -14,8 +14,9 @@ An addition and a multiplication are one operation each. n samples, p features, 
 
 *Least squares*: X and y are read once, n (p + 1) numbers. X'X, which is symmetric, takes
 n p (p + 1) operations, and its Cholesky factor p**3 / 3 (Golub & Van Loan, *Matrix Computations*,
-5.3.2). That is the least of the direct methods: QR takes twice as many, an SVD more. Iterative and
-randomized solvers can do with fewer, at some accuracy; there is none here.
+5.3.2); with more features than samples it is XX', and n and p change places. That is the least of
+the direct methods: QR takes twice as many, an SVD more. Iterative and randomized solvers can do
+with fewer, at some accuracy; there is none here.
 
 *Gradient descent*: in each epoch, X and y are read once, since a row can give its residual and its
 part of the gradient while it is at hand, and so are the test data: n (p + 1) + m (p + 1) numbers.
@@ -53,7 +54,8 @@ class Work:
         itemsize = 4 if workload["dtype"] == "float32" else 8
         method = workload["method"]
         if method["kind"] == "least squares":
-            return cls(n * (p + 1) * itemsize, n * p * (p + 1) + p**3 / 3)
+            long, short = max(n, p), min(n, p)
+            return cls(n * (p + 1) * itemsize, long * short * (short + 1) + short**3 / 3)
         epochs = method["epochs"]
         return cls(epochs * (n + m) * (p + 1) * itemsize, epochs * (4 * n + 2 * m) * p)
 

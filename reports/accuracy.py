@@ -146,7 +146,7 @@ def _picture(name: str, race: Race, labels: dict[str, str]) -> Picture:
                 [middle], errors, xerr=reach, fmt=marker, color=colour, label=label
             )
             bars[0].set_markersize(5.5)
-        if race.statistical > 1e-12:
+        if race.statistical and race.statistical > 1e-12:
             axes.axhline(
                 race.statistical, color=INK, lw=0.8, ls=(0, (2, 2)), label="distance of the truth"
             )

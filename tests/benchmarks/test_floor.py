@@ -31,6 +31,12 @@ def test_least_squares_reads_once_and_multiplies_by_symmetry() -> None:
     assert Work.least(workload(LEAST_SQUARES, "float64")) == Work(3200, 1209)
 
 
+def test_with_more_features_than_samples_the_smaller_product_is_the_least() -> None:
+    """XX' of 10 samples: 60 x 10 x 11 operations, and 1000 / 3 for its factor."""
+    wide = workload(LEAST_SQUARES) | {"n_samples": 10, "n_features": 60}
+    assert Work.least(wide) == Work(10 * 61 * 4, 6600 + 1000 / 3)
+
+
 def test_an_epoch_reads_training_and_test_data_once() -> None:
     """5 x 110 x 4 numbers; 5 x (4 x 100 x 3 + 2 x 10 x 3) operations."""
     assert Work.least(workload(DESCENT)) == Work(8800, 6300)
