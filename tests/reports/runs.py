@@ -278,11 +278,12 @@ def limit(workload: str, framework: str, threads: int = 1, **fields: Any) -> Rec
 
 def measured(records: list[Record]) -> list[Record]:
     """The same run with its limits: every workload is read at 25 GB/s, by numpy."""
-    names = [record["name"] for record in records if record["record"] == "workload"]
+    rates = {"torch": {}, "numpy": {"read_rate": 25e9}}
     limits = [
-        limit(name, framework, **({"read_rate": 25e9} if framework == "numpy" else {}))
-        for name in names
-        for framework in ("torch", "numpy")
+        limit(record["name"], framework, dtype=record["dtype"], **fields)
+        for record in records
+        if record["record"] == "workload"
+        for framework, fields in rates.items()
     ]
     return [*records[:-1], *limits, records[-1]]
 
