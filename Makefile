@@ -45,10 +45,10 @@ format: $(READY)
 $(READY): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Installing torch, TensorFlow ($(EXTRA)) and the rest into $(VENV): some minutes, once."
+	@echo "Installing torch, TensorFlow ($(EXTRA)), JAX and the rest into $(VENV): some minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on \
-		-c constraints.txt -e '.[$(EXTRA),dev]'
+		-c constraints.txt -e '.[$(EXTRA),more,dev]'
 	@touch $@
 
 clean:

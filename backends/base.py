@@ -16,12 +16,14 @@ Rules that make the comparison fair:
   in `fit`, so that it is paid for by everyone. `load` moves data and builds what does not
   depend on their values: a model, a compiled function.
 - `fit` may not keep anything from one call that makes the next one cheaper, compiled code apart.
+- The arrays that `fit` returns are complete when it returns, and are the caller's: it overwrites
+  them between fits, so that a result which is still on its way is found out.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -52,7 +54,13 @@ class Data:
 
 @dataclass(frozen=True)
 class LeastSquares:
-    """Minimise ||X weight + bias - y||_2 by any algorithm; of several minimisers, the shortest."""
+    """Minimise ||X weight + bias - y||_2 by any algorithm.
+
+    Where several (weight, bias) minimise, because the features depend on each other or are more
+    than the samples: the one whose *weight* is the shortest in the 2-norm, with the bias that
+    belongs to it. That is the shortest solution for centred features and targets, and does not
+    change when a feature is shifted; the shortest (weight, bias) of [X, 1] is another.
+    """
 
     kind: ClassVar[Kind] = "least squares"
 
@@ -86,6 +94,23 @@ class Fit:
     test_losses: np.ndarray | None = None  # (epochs,), after each step; gradient descent only
 
 
+#: The cheapest useful call of a framework that does nothing but fit, in words.
+TWO_POINTS = "fitting a line through two points"
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Calls that show what a framework can do at best; each returns when its device has finished.
+
+    What they take are limits: a fit cannot be told fast or slow without them.
+    """
+
+    call: Callable[[], object]  # the cheapest useful call
+    words: str = "adding 1 to a tensor of one element"  # what `call` does
+    product: Callable[[], object] | None = None  # of two square matrices
+    read: Callable[[], object] | None = None  # a buffer in the memory of a device, once
+
+
 class Backend(ABC):
     """One implementation of one or both methods in one framework, named framework-algorithm."""
 
@@ -102,9 +127,12 @@ class Backend(ABC):
     #: Which error bound applies to its least squares: "orthogonal" for QR and SVD, "normal
     #: equations" for whatever forms X'X.
     stability: ClassVar[Stability] = "orthogonal"
-    #: Workloads on which it is known to fail the gate, and why. Such a row is shown as failed and
-    #: not ranked, like any other that fails, but does not make a check fail.
+    #: Workloads (names or globs) on which it is known to fail the gate, and why. Such a row is
+    #: shown as failed and not ranked, like any other that fails, but does not make a check fail.
     known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    #: Whether products of float32 on CUDA may be rounded to TF32, 11 significant bits. Set before
+    #: `start`, which switches TF32 on or off accordingly; `describe` reads it back.
+    tf32: bool = False
 
     @abstractmethod
     def start(self, device: str, threads: int) -> None:
@@ -127,6 +155,24 @@ class Backend(ABC):
         """Report what is in force, read back from the framework after a fit.
 
         Keys: version (str), device ("cpu" or "cuda:0": where the result was), dtype (str: of the
-        result), threads (int, or None where the framework does not say), algorithm (str), and
-        anything else worth showing (BLAS, TF32, ...). Values must be JSON.
+        result), threads (int, or None where the framework does not say), algorithm (str), tf32
+        (bool: whether its switch is on; left out by a framework without one), and anything else
+        worth showing (BLAS, allocator, ...). Values must be JSON.
         """
+
+    def device_seconds(self) -> float | None:
+        """Fit once more; the seconds from its first operation to its last by the device's clock.
+
+        None, as here, where the device has no clock of its own.
+        """
+        return None
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes | None:
+        """What to time for the limits of the machine; optional. Called after a fit.
+
+        Args:
+            side: rows and columns of the matrices in `product`.
+            n_bytes: size of the buffer in `read`. On the CPU the worker reads by itself.
+            dtype: of matrices and buffer.
+        """
+        return None

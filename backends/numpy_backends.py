@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import Backend, Data, Fit, GradientDescent, Method
+from backends.base import Backend, Data, Fit, GradientDescent, Method, Probes
+from backends.rank import shortest
 
 
 def blas(folder: str) -> dict[str, Any]:
@@ -47,6 +48,11 @@ class NumpyBackend(Backend):
             "algorithm": self.algorithm,
             **blas("numpy"),
         }
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        one, A = np.ones(1, dtype), np.ones((side, side), dtype)
+        result = np.empty_like(A)
+        return Probes(lambda: one + one, product=lambda: np.matmul(A, A, out=result))
 
 
 class NumpyLoop(NumpyBackend):
@@ -95,6 +101,9 @@ class NumpyGelsd(NumpyBackend):
 
     def fit(self) -> Fit:
         X, y = self.data.X, self.data.y
-        solution = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)[0]
-        self.result_dtype = str(solution.dtype)
-        return Fit(solution[:-1], float(solution[-1]))
+        solution, _, rank, _ = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)
+        weight, bias = solution[:-1], solution[-1]
+        if rank < len(solution):
+            weight, bias = shortest(lambda A, b: np.linalg.lstsq(A, b)[0], X, y)
+        self.result_dtype = str(weight.dtype)
+        return Fit(weight, float(bias))

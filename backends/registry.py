@@ -10,22 +10,34 @@ from pathlib import Path
 from types import ModuleType
 
 from backends import (
+    cuda_backends,
+    jax_descent,
+    jax_least_squares,
     numpy_backends,
+    scipy_backends,
     sklearn_backends,
+    statsmodels_backends,
     tensorflow_descent,
     tensorflow_least_squares,
     torch_descent,
     torch_least_squares,
+    torch_loops,
 )
 from backends.base import Backend
 
 MODULES = (
     torch_descent,
+    torch_loops,
     tensorflow_descent,
+    jax_descent,
     numpy_backends,
+    scipy_backends,
     sklearn_backends,
+    statsmodels_backends,
     torch_least_squares,
     tensorflow_least_squares,
+    jax_least_squares,
+    cuda_backends,
 )
 ENTRY_POINTS = "linreg_bench.backends"
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Backend, Data, Method, Unavailable
+from backends.base import Backend, Data, Method, Probes, Unavailable
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
 class TensorFlowBackend(Backend):
-    """Tensors on one device, full precision everywhere (TF32 off)."""
+    """Tensors on one device, full precision everywhere unless TF32 is asked for."""
 
     framework = "tensorflow"
     requires = ("tensorflow-cpu", "tensorflow")
@@ -24,7 +25,7 @@ class TensorFlowBackend(Backend):
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_tensor_float_32_execution(False)
+        tf.config.experimental.enable_tensor_float_32_execution(self.tf32)
         gpus = tf.config.list_physical_devices("GPU")
         if device != "cpu" and not gpus:
             built = "finds no usable GPU" if tf.test.is_built_with_cuda() else "has no CUDA"
@@ -58,4 +59,21 @@ class TensorFlowBackend(Backend):
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "algorithm": self.algorithm,
             "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+            **({} if where.device_type == "CPU" else {"allocator": _allocator()}),
         }
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import tensorflow as tf
+
+        with tf.device(self.device):
+            one, A = tf.ones(1, dtype), tf.ones((side, side), dtype)
+        # The device has finished when a number of the result is on the host.
+        return Probes(
+            lambda: (one + one).numpy(), product=lambda: tf.linalg.matmul(A, A)[0, 0].numpy()
+        )
+
+
+def _allocator() -> str:
+    """The allocator of GPU memory: TensorFlow takes it from the environment and says no more."""
+    grows = os.environ.get("TF_FORCE_GPU_ALLOW_GROWTH") == "true"
+    return os.environ.get("TF_GPU_ALLOCATOR", "BFC") + (", growing as needed" if grows else "")

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Backend, Data, Method, Unavailable
+from backends.base import Backend, Data, Method, Probes, Unavailable
 
 if TYPE_CHECKING:
     import torch
 
 
+def need_compiler() -> None:
+    """Whether `torch.compile` can make C++ code here; it would say so in a page of text.
+
+    Raises:
+        Unavailable: there is no C++ compiler, or Python came without its headers.
+    """
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(compiler) is None:
+        raise Unavailable(f"torch.compile needs a C++ compiler and finds no {compiler}: install it")
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.exists():
+        raise Unavailable(f"torch.compile needs Python's headers and finds no {header}")
+
+
 class TorchBackend(Backend):
-    """Tensors on one device, full precision everywhere (TF32 off)."""
+    """Tensors on one device, full precision everywhere unless TF32 is asked for."""
 
     framework = "torch"
     requires = ("torch",)
@@ -24,7 +43,8 @@ class TorchBackend(Backend):
         import torch
 
         torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision("highest")
+        torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = self.tf32
         if device != "cpu" and not torch.cuda.is_available():
             built = f"is built for CUDA {torch.version.cuda} but finds no usable GPU"
             plain = "is built without CUDA: install the CUDA build of torch"
@@ -56,15 +76,48 @@ class TorchBackend(Backend):
         import torch
 
         cuda = self.device.type == "cuda"
+        # On the CPU, too: less than "highest" lets oneDNN round to bfloat16 there.
+        products = torch.get_float32_matmul_precision()
         return {
             "version": torch.__version__,
             "device": str(self.result.device),
             "dtype": str(self.result.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
             "algorithm": self.algorithm,
-            "tf32": torch.backends.cuda.matmul.allow_tf32 if cuda else False,
+            "tf32": products != "highest" or torch.backends.cuda.matmul.allow_tf32,
+            "float32 products": products,
             "blas": "cuBLAS, cuSOLVER" if cuda else _blas(torch.__config__.show()),
+            **({"allocator": torch.cuda.get_allocator_backend()} if cuda else {}),
         }
+
+    def device_seconds(self) -> float | None:
+        import torch
+
+        if self.device.type == "cpu":
+            return None
+        first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        first.record()
+        self.fit()
+        last.record()
+        last.synchronize()
+        return 1e-3 * float(first.elapsed_time(last))
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import torch
+
+        kind = getattr(torch, dtype)
+        one = torch.ones(1, dtype=kind, device=self.device)
+        A = torch.ones(side, side, dtype=kind, device=self.device)
+        result = torch.empty_like(A)
+        if self.device.type == "cpu":
+            return Probes(lambda: one + one, product=lambda: torch.mm(A, A, out=result))
+        buffer = torch.ones(n_bytes // kind.itemsize, dtype=kind, device=self.device)
+
+        def product() -> None:
+            torch.mm(A, A, out=result)
+            self.synchronize()
+
+        return Probes(lambda: (one + one).item(), product=product, read=lambda: buffer.sum().item())
 
 
 def _blas(configuration: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backends.base import Data, Fit, GradientDescent, Method
-from backends.torch_base import TorchBackend
+from backends.torch_base import TorchBackend, need_compiler
 
 if TYPE_CHECKING:
     import torch
@@ -70,6 +70,10 @@ class TorchCompile(TorchBackend):
     name = "torch-compile"
     methods = ("gradient descent",)
     algorithm = "torch.compile of one step (torch.func.grad_and_value), Python loop around it"
+
+    def start(self, device: str, threads: int) -> None:
+        need_compiler()
+        super().start(device, threads)
 
     def load(self, data: Data, method: Method) -> None:
         import torch

@@ -6,14 +6,17 @@ framework of its backend, and nothing else.
 
 | request `do` | fields                                | answer |
 | ------------ | ------------------------------------- | ------ |
-| start        | backend, plugins, device, threads, (extra_work) | import_seconds, start_seconds |
+| start        | backend, plugins, device, threads, (tf32, extra_work) | import_, start_seconds |
 | load         | folder, method                        | sha256, transfer_seconds |
 | pin          | cores                                 | cores (in force, or null) |
-| first        |                                       | seconds, fit, description |
+| first        |                                       | seconds, peak_bytes, fit, description |
 | sample       | fits                                  | seconds (per fit) |
-| last         |                                       | fit (of the last sample) |
+| last         |                                       | fit, device_seconds |
+| changed      | seconds (to wait at most)             | changed (since its fit returned) |
+| limits       | side, n_bytes, dtype, read            | words, call_seconds, (two rates) |
 | stop         |                                       | - |
 
+What cannot be measured is null.
 Every answer has `ok`; where it is false, `kind` ("unavailable", "memory" or "error") and `reason`.
 """
 
@@ -27,11 +30,13 @@ import numpy as np  # noqa: E402 - timed: every framework here needs it
 _numpy_seconds = time.perf_counter() - _began
 
 import ctypes  # noqa: E402
+import functools  # noqa: E402
 import gc  # noqa: E402
 import hashlib  # noqa: E402
 import importlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
+import platform  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 import traceback  # noqa: E402
@@ -40,7 +45,7 @@ from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from backends import registry  # noqa: E402
+from backends import limits, registry  # noqa: E402
 from backends.base import (  # noqa: E402
     Backend,
     Data,
@@ -50,8 +55,11 @@ from backends.base import (  # noqa: E402
     Method,
     Unavailable,
 )
+from backends.memory import Peak  # noqa: E402
 
 ARRAYS = ("X", "y", "X_test", "y_test")
+_BATCH_SECONDS = 5e-3  # of fits, and of extra work, when the latter is measured
+_STEP_SECONDS = 4e-8  # of extra work, roughly
 
 
 def method_to_json(method: Method) -> dict[str, Any]:
@@ -78,24 +86,45 @@ def sha256(data: Data) -> str:
 
 
 def fit_to_json(fit: Fit) -> dict[str, Any]:
-    """A fit as numbers and lists; whatever a backend returns that is neither is an error."""
+    """A fit as numbers and lists.
 
-    def numbers(values: Any) -> Any:
-        return None if values is None else np.asarray(values, dtype=float).tolist()
+    Raises:
+        TypeError: it holds anything but NumPy arrays. To look at a framework's own array is to
+            wait for its device, and that after the clock was stopped.
+    """
 
-    return {
-        "weight": numbers(fit.weight),
-        "bias": numbers(fit.bias),
-        "train_losses": numbers(fit.train_losses),
-        "test_losses": numbers(fit.test_losses),
-    }
+    def numbers(name: str) -> Any:
+        values = getattr(fit, name)
+        if values is None:
+            return None
+        kinds = (np.ndarray, np.generic, float, int) if name == "bias" else np.ndarray
+        if not isinstance(values, kinds) or np.asarray(values).dtype.hasobject:
+            what = f"{type(values).__module__}.{type(values).__name__}"
+            raise TypeError(f"fit() returned its {name} as {what}: not an array on the host")
+        return np.asarray(values, dtype=float).tolist()
+
+    return {name: numbers(name) for name in _FIT}
+
+
+_FIT = ("weight", "bias", "train_losses", "test_losses")
+
+
+class Unfinished(Exception):
+    """A backend was timed although its device was still at work."""
+
+
+#: Seconds in which a device finishes what it was given.
+_UNFINISHED = 0.5
 
 
 class Worker:
     """Carries out requests on one backend; each method answers one kind of request."""
 
     backend: Backend
-    fit: Fit
+    device: str
+    threads: int
+    returned: Fit  # what the backend returned last, in its own arrays
+    fit: dict[str, Any]  # the same as it was at that moment
 
     extra_work = 0.0
 
@@ -105,10 +134,11 @@ class Worker:
         plugins: list[str],
         device: str,
         threads: int,
+        tf32: bool = False,
         extra_work: float = 0.0,
     ) -> dict[str, Any]:
         """Import the framework, then make the device ready."""
-        self.extra_work = extra_work
+        self.device, self.threads, self.extra_work = device, threads, extra_work
         known = registry.load(tuple(Path(path) for path in plugins))
         if backend not in known:
             raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
@@ -120,6 +150,7 @@ class Worker:
             raise Unavailable(registry.missing(made) or str(error)) from error
         imported = time.perf_counter()
         self.backend = made()
+        self.backend.tf32 = tf32
         self.backend.start(device, threads)
         return {
             "import_seconds": _numpy_seconds + imported - began,
@@ -133,6 +164,7 @@ class Worker:
         arrays = {name: _map(Path(folder) / f"{name}.npy") for name in ARRAYS}
         data = Data(**arrays)
         digest = sha256(data)
+        vars(self.backend).pop("fit", None)  # slowed for the data before
         began = time.perf_counter()
         self.backend.load(data, method_from_json(method))
         return {"sha256": digest, "transfer_seconds": time.perf_counter() - began}
@@ -148,9 +180,12 @@ class Worker:
 
     def first(self) -> dict[str, Any]:
         """The first fit since `load`: compiles, traces, fills caches."""
+        peak = Peak()
         began = time.perf_counter()
-        self.fit = self.backend.fit()
+        fit = self.backend.fit()
         seconds = time.perf_counter() - began
+        peak_bytes = peak.bytes() if self.device == "cpu" else None
+        self._keep(fit)
         if self.extra_work:
             self.backend.fit = _slowed(self.backend.fit, self.extra_work)  # type: ignore[method-assign]
         # What is alive now stays: the collector need not look at a framework again and again.
@@ -158,8 +193,10 @@ class Worker:
         gc.freeze()
         return {
             "seconds": seconds,
-            "fit": fit_to_json(self.fit),
-            "description": self.backend.describe(),
+            "peak_bytes": peak_bytes,
+            "fit": self.fit,
+            "description": self.backend.describe()
+            | {"python": platform.python_version(), "numpy": np.__version__},
         }
 
     def sample(self, fits: int) -> dict[str, Any]:
@@ -168,6 +205,7 @@ class Worker:
         Where there are several, one more goes before them untimed: other workers had the caches.
         """
         fit, clock, repeats = self.backend.fit, time.perf_counter_ns, range(fits)
+        self._spoil()
         if fits > 1:
             fit()
         gc.disable()
@@ -175,13 +213,59 @@ class Worker:
         for _ in repeats:
             result = fit()
         ended = clock()
+        self._keep(result)
         gc.enable()
-        self.fit = result
+        # What was overwritten is still there: it comes now, or never.
+        if _has_nan(self.fit) and self.changed(_UNFINISHED)["changed"]:
+            raise Unfinished("returned before its device had finished: the result came afterwards")
         return {"seconds": (ended - began) / fits / 1e9}
 
     def last(self) -> dict[str, Any]:
-        """The last fit that was made, so that timed fits can be judged as well."""
-        return {"fit": fit_to_json(self.fit)}
+        """The last fit of a sample, so that it is judged as well; and the device's time of one."""
+        return {"fit": self.fit, "device_seconds": self.backend.device_seconds()}
+
+    def changed(self, seconds: float) -> dict[str, Any]:
+        """Whether the last result changes although its fit has returned."""
+        ends = time.monotonic() + seconds
+        # As text, since NaN is not equal to itself.
+        while not (found := repr(fit_to_json(self.returned)) != repr(self.fit)):
+            if time.monotonic() > ends:
+                break
+            time.sleep(0.01)
+        return {"changed": found}
+
+    def limits(self, side: int, n_bytes: int, dtype: str, read: bool) -> dict[str, Any]:
+        """What the framework can do at best and, if asked for, how fast memory is read."""
+        probes = self.backend.probes(side, n_bytes, dtype)
+        found: dict[str, Any] = dict.fromkeys(
+            ("words", "call_seconds", "product_rate", "read_rate")
+        )
+        if probes:
+            found |= {"words": probes.words, "call_seconds": limits.seconds(probes.call)}
+            if probes.product:
+                found["product_rate"] = 2 * side**3 / limits.seconds(probes.product)
+            if probes.read:
+                found["read_rate"] = n_bytes / limits.seconds(probes.read)
+        if read and self.device == "cpu":
+            found["read_rate"] = limits.read_rate(n_bytes, dtype, self.threads)
+        return found
+
+    def _keep(self, fit: Fit) -> None:
+        """Take down a result as it is at this moment: whoever is not finished is caught."""
+        self.fit = fit_to_json(fit)
+        self.returned = fit
+
+    def _spoil(self) -> None:
+        """Overwrite the last result, lest an unfinished one be taken for the next."""
+        for name in _FIT:
+            values = getattr(self.returned, name)
+            if isinstance(values, np.ndarray) and values.flags.writeable:
+                values.fill(np.nan)
+
+
+def _has_nan(fit: dict[str, Any]) -> bool:
+    """Whether any number is NaN (or the numbers overflow); quick, since it follows every sample."""
+    return any(np.isnan(np.sum(fit[name])) for name in _FIT if fit[name] is not None)
 
 
 def _map(path: Path) -> np.ndarray:
@@ -196,47 +280,53 @@ def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> d
         return {"ok": True, **handle(**request)}
     except Unavailable as reason:
         return {"ok": False, "kind": "unavailable", "reason": str(reason)}
-    except MemoryError as error:
-        traceback.print_exc()
-        return {"ok": False, "kind": "memory", "reason": f"out of memory: {error}".strip(": ")}
+    except Unfinished as reason:
+        return {"ok": False, "kind": "error", "reason": str(reason)}
     except Exception as error:
         traceback.print_exc()
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return {"ok": False, "kind": "error", "reason": text[:500]}
+        name = type(error).__name__
+        text = " ".join(str(error).split())
+        if any(known in f"{name} {text}" for known in _OUT_OF_MEMORY):
+            return {"ok": False, "kind": "memory", "reason": f"out of memory: {text[:200]}"}
+        return {"ok": False, "kind": "error", "reason": f"{name}: {text}"[:500]}
+
+
+#: How it is called: in Python and, with more before it, in torch; in TensorFlow; in XLA's message.
+_OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "RESOURCE_EXHAUSTED")
 
 
 def _slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:
-    """`fit`, and after it arithmetic that takes `extra_work` times as long.
+    """`fit`, and after it a loop that takes `extra_work` times as long.
 
-    The arithmetic is a number of steps, fixed here once, and not a span of time: it is slowed
-    down by whatever slows down the machine, as a real regression is.
+    The loop has a number of steps, fixed here once, and not a span of time: it is slowed down by
+    whatever slows down the machine, as a real regression is. Its steps are the interpreter's, whose
+    code every fit keeps warm: those of a library would cost the first few of them far more.
     """
-    numbers = np.linspace(0, 1, 256)
 
-    def work(steps: int) -> None:
-        for _ in range(steps):
-            np.dot(numbers, numbers)
-
-    def seconds(call: Callable[[], object]) -> float:
-        began = time.perf_counter()
-        call()
-        return time.perf_counter() - began
-
-    # In turns, and long enough for both to meet the machine as it is.
-    fit()
-    pairs: list[tuple[float, float]] = []
-    ends = time.perf_counter() + 0.3
-    while len(pairs) < 20 or time.perf_counter() < ends:
-        pairs.append((seconds(fit), seconds(lambda: work(100))))
-    one_fit, hundred_steps = (sorted(times)[len(times) // 4] for times in zip(*pairs, strict=True))
-    steps = round(100 * extra_work * one_fit / hundred_steps)
-
-    def slowed() -> Fit:
+    def slowed(steps: int) -> Fit:
         result = fit()
-        work(steps)
+        total = 0
+        for step in range(steps):
+            total += step
         return result
 
-    return slowed
+    def seconds(steps: int, fits: int) -> float:
+        began = time.perf_counter()
+        for _ in range(fits):
+            slowed(steps)
+        return time.perf_counter() - began
+
+    # In turns, so that both meet the machine as it is, and with so many steps that they are felt.
+    seconds(0, 1)
+    fits = max(1, round(_BATCH_SECONDS / seconds(0, 1)))
+    steps = round(_BATCH_SECONDS / fits / _STEP_SECONDS)
+    pairs: list[tuple[float, float]] = []
+    ends = time.perf_counter() + 0.5
+    while len(pairs) < 20 or time.perf_counter() < ends:
+        pairs.append((seconds(0, fits), seconds(steps, fits)))
+    ratios = sorted(slow / plain for plain, slow in pairs)
+    of_a_step = max(ratios[len(ratios) // 2] - 1, 1e-9) / steps
+    return functools.partial(slowed, round(extra_work / of_a_step))
 
 
 def _die_with_parent() -> None:

@@ -1,6 +1,7 @@
 """The suite's own backends from another git revision, beside today's in the same rounds.
 
-So a regression check does not depend on what the machine did yesterday.
+So a regression check does not depend on what the machine did yesterday. What came out of it is
+found here for other environments as well: in a run file they look alike.
 """
 
 from __future__ import annotations
@@ -52,9 +53,10 @@ def _git(*arguments: str) -> bytes | None:
 
 @dataclass(frozen=True)
 class Change:
-    """Today's time over that of the other revision, for one entry."""
+    """Today's time over that of the other revision or environment, for one entry."""
 
     entry: str
+    other: str  # the entry that stands beside it
     ratio: Estimate | None  # None if one of the two was not timed
 
     def certainly_slower(self, share: float) -> bool:
@@ -63,13 +65,14 @@ class Change:
 
 
 def changes(records: Sequence[Record]) -> list[Change]:
-    """Today's entries against those of the other revision; all intervals hold together."""
+    """Today's entries against those beside them; all intervals hold together."""
     pairs = [(e["variant_of"], e["entry"]) for e in records[0]["entries"] if e["variant_of"]]
     timed = {row.entry: row.times for row in results.rows(records) if row.status == "passed"}
     confidence = 1 - (1 - CONFIDENCE) / max(len(pairs), 1)
     return [
         Change(
             today,
+            before,
             estimates.ratio(timed[today], timed[before], confidence)
             if today in timed and before in timed
             else None,

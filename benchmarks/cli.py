@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from backends import registry
+from benchmarks import env_cli
 from benchmarks.errors import FAILED, USAGE, UserError
 from benchmarks.printable import line
 from benchmarks.quantities import parse_seconds, parse_share
@@ -27,9 +28,18 @@ app = typer.Typer(
     "at the accuracy you need?",
 )
 
+app.add_typer(env_cli.app, name="env")
+
 Workloads = Annotated[
     str | None,
     typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, commas between."),
+]
+OwnData = Annotated[
+    Path | None,
+    typer.Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
+]
+Target = Annotated[
+    str | None, typer.Option(help="The column of --data to fit by all others that hold numbers.")
 ]
 Full = Annotated[
     bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")
@@ -49,6 +59,16 @@ Patience = Annotated[
     str, typer.Option(help="A worker that has not answered after this long is killed.")
 ]
 Out = Annotated[Path, typer.Option(help="Folder for the run file, the logs and the report.")]
+Env = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[=PYTHON]",
+        help="Another interpreter, whose packages are timed beside today's; may be repeated.",
+    ),
+]
+TF32 = Annotated[
+    bool, typer.Option("--tf32", help="Let CUDA round float32 products to 11 bits: all of them.")
+]
 FailIfSlower = Annotated[
     str | None, typer.Option(help="Exit with 1 if an entry is slower by more, for certain.")
 ]
@@ -69,6 +89,8 @@ def list_(plugin: Plugin = None) -> None:
 @app.command()
 def run(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -85,10 +107,16 @@ def run(
         int | None,
         typer.Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
     ] = None,
+    cold: Annotated[
+        bool,
+        typer.Option("--cold", help="A fresh process for every entry: slower, exact first fits."),
+    ] = False,
     against: Annotated[
         str | None,
         typer.Option(help="A git revision whose backends are timed beside today's."),
     ] = None,
+    env: Env = None,
+    tf32: TF32 = False,
     fail_if_slower: FailIfSlower = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
@@ -100,18 +128,30 @@ def run(
     share = None if precision in ("0", "0%") else parse_share("--precision", precision)
     patience_seconds = parse_seconds("--patience", patience)
     limit = None if fail_if_slower is None else parse_share("--fail-if-slower", fail_if_slower)
-    if limit is not None and against is None:
-        raise UserError("--fail-if-slower needs --against, or the command `compare`")
+    if limit is not None and against is None and not env:
+        raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
     from benchmarks import against as revisions
-    from benchmarks import session
+    from benchmarks import environments, session
 
     if resume:
         session.resume_run(out, patience_seconds, quiet)
     options = session.make_options(seed, plugin, patience_seconds, budget=seconds, precision=share)
     with tempfile.TemporaryDirectory() as folder:
         variants = [revisions.checkout(against, Path(folder))] if against else []
+        others = environments.find_all(env or [], plugin or ())
         plan = session.make_plan(
-            workloads, backends, devices, threads, plugin, replicates, variants, full
+            workloads,
+            backends,
+            devices,
+            threads,
+            plugin,
+            full,
+            (data, target),
+            replicates=replicates,
+            variants=[None, *variants],
+            cold=cold,
+            environments=others,
+            tf32=tf32,
         )
         session.execute(plan, options, out, fail_if_slower=limit, quiet=quiet)
 
@@ -119,6 +159,8 @@ def run(
 @app.command()
 def check(
     workloads: Workloads = None,
+    data: OwnData = None,
+    target: Target = None,
     backends: Backends = None,
     full: Full = False,
     devices: Devices = "all",
@@ -127,13 +169,24 @@ def check(
     out: Out = Path("reports/latest"),
     plugin: Plugin = None,
     patience: Patience = "60s",
+    tf32: TF32 = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit and judge without timing; the exit status is 1 if anything fails."""
     from benchmarks import session
 
     seconds = parse_seconds("--patience", patience)
-    plan = session.make_plan(workloads, backends, devices, threads, plugin, replicates=1, full=full)
+    plan = session.make_plan(
+        workloads,
+        backends,
+        devices,
+        threads,
+        plugin,
+        full,
+        (data, target),
+        replicates=1,
+        tf32=tf32,
+    )
     options = session.make_options(seed, plugin, seconds, budget=None)
     session.execute(plan, options, out, quiet=quiet)
 

@@ -8,11 +8,16 @@ against its workload, twice:
 - within a run, round by round: each sample is divided by the machine's speed in its round, which
   the other entries show. An entry that was timed in the first rounds only is not mistaken for a
   slow one because the machine was slow just then;
-- between the runs: the median change of the workload's entries is the machine's, and is taken out.
+- between the runs: the median change of the workload's other entries is the machine's, and is
+  taken out.
 
 What is then left differs from entry to entry even if no code has changed: another process, another
-memory layout, another neighbour on the machine. How much it differs is estimated from all entries
-of the run, by medians, so that those few whose code did change do not hide themselves.
+memory layout, another neighbour on the machine. The rounds of both runs show most of that. By what
+factor it exceeds what they show is estimated from the entries of all other backends, by medians, so
+that those whose code did change do not hide themselves.
+
+A backend that has become slower is usually slower everywhere: the mean of its changes over all
+workloads is told apart from 1 far sooner than any of them.
 
 By workload, not by run, because the workloads of a run are timed one after another, and the machine
 drifts in between. Too few entries (`FEWEST_ENTRIES`) cannot tell the machine's change from the
@@ -44,8 +49,8 @@ FEWEST_ENTRIES = 4
 #: The median of absolute residuals knows a scale as well as this share of as many residuals would
 #: by their standard deviation (Huber & Ronchetti 2009, *Robust Statistics*, ch. 5).
 _EFFICIENCY = 0.37
-#: From so many residuals on, that they are small is no accident.
-_ENOUGH = 12
+#: The variance of an entry's change over what its rounds show, as it is usually found.
+USUAL = 2.0
 _QUARTILE = float(stats.norm.ppf(0.75))
 
 
@@ -65,17 +70,33 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Overall:
+    """What has become of a backend on average over the workloads that both runs have timed.
+
+    It is known better than any single entry: what is particular to one of them averages out.
+    """
+
+    place: str  # backend/device
+    n_workloads: int
+    ratio: Estimate  # new/old, the geometric mean, the machine taken out
+
+
+@dataclass(frozen=True)
 class Compared:
     """Two runs, entry by entry."""
 
     changes: list[Change]
+    overall: list[Overall]  # of backends that have several workloads in both runs
     newly_failing: list[Row]  # passed before, and now neither pass nor are known to fail
     unmatched: list[tuple[str, str]]  # entry, and why there is nothing to compare
     versions: list[tuple[str, str, str]]  # of packages and the suite, where they differ
 
-    def slower(self, share: float) -> list[Change]:
-        """The entries that have become slower by more than `share` for certain."""
-        return [change for change in self.changes if change.ratio.low > 1 + share]
+    def slower(self, share: float) -> list[str]:
+        """The entries, and the backends on average, slower by more than `share` for certain."""
+        entries = [c.new.entry for c in self.changes if c.ratio.low > 1 + share]
+        return entries + [
+            f"{mean.place} on average" for mean in self.overall if mean.ratio.low > 1 + share
+        ]
 
 
 def compare(old: Sequence[Record], new: Sequence[Record]) -> Compared:
@@ -96,8 +117,8 @@ def compare(old: Sequence[Record], new: Sequence[Record]) -> Compared:
         for entry in before | after
         if entry not in told
     ]
-    changes = _changes([(before[entry], after[entry]) for entry in timed])
-    return Compared(changes, failing, unmatched, _versions(old[0], new[0]))
+    changes, overall = _changes([(before[entry], after[entry]) for entry in timed])
+    return Compared(changes, overall, failing, unmatched, _versions(old[0], new[0]))
 
 
 def _rows(records: Sequence[Record]) -> dict[str, Row]:
@@ -119,46 +140,75 @@ class _Delta:
     value: float
     variance: Variance | None  # None: too few rounds
 
+    def less(self, machine: float) -> _Delta:
+        """Without the machine's own change of log time."""
+        return _Delta(self.value - machine, self.variance)
 
-def _changes(pairs: Sequence[tuple[Row, Row]]) -> list[Change]:
-    deltas: dict[str, _Delta] = {}
-    machines: dict[str, float] = {}  # the machine's own change of log time, by workload
-    for workload in dict.fromkeys(new.workload for _, new in pairs):
-        same = [(old, new) for old, new in pairs if new.workload == workload]
-        was, now = (
-            _steady({row.entry: row.times for row in side}) for side in zip(*same, strict=True)
+
+def _changes(pairs: Sequence[tuple[Row, Row]]) -> tuple[list[Change], list[Overall]]:
+    places = {new.entry: f"{new.backend}/{new.device}" for _, new in pairs}
+    workloads = [
+        _deltas([(old, new) for old, new in pairs if new.workload == workload])
+        for workload in dict.fromkeys(new.workload for _, new in pairs)
+    ]
+    machines: dict[str, float] = {}  # by entry: the machine's own change of log time
+    deltas: dict[str, _Delta] = {}  # by entry, without it
+    for found in workloads:
+        for entry, delta in found.items():
+            others = _others(found, entry)
+            if len(others) >= FEWEST_ENTRIES - 1:
+                machines[entry] = float(np.median(others))
+                deltas[entry] = delta.less(machines[entry])
+    beyond = {
+        place: _beyond_rounds(
+            # Not even in what the others are held against may this backend have a part.
+            [{e: d for e, d in found.items() if places[e] != place} for found in workloads]
         )
-        found = {entry: _delta(was[entry], now[entry]) for entry in now}
-        deltas |= found
-        known = [delta.value for delta in found.values() if delta.variance]
-        if len(known) >= FEWEST_ENTRIES:
-            machines[workload] = float(np.median(known))
-    scatter = _Scatter.of(
-        [
-            [
-                (delta.value - machine, delta.variance.value)
-                for _, new in pairs
-                if new.workload == workload and (delta := deltas[new.entry]).variance
-            ]
-            for workload, machine in machines.items()
-        ]
-    )
-    confidence = 1 - (1 - estimates.CONFIDENCE) / max(len(pairs), 1)
-    result = []
+        for place in places.values()
+    }
+    confidence = 1 - (1 - estimates.CONFIDENCE) / max(len(pairs) + len(beyond), 1)
+    changes = []
     for old, new in pairs:
-        delta, machine = deltas[new.entry], machines.get(new.workload)
-        if machine is None:
+        if new.entry not in machines:
             plain = math.log(estimates.middle(new.times) / estimates.middle(old.times))
-            result.append(Change(old, new, None, estimates.assumed(plain)))
+            changes.append(Change(old, new, None, estimates.assumed(plain)))
             continue
-        centre = delta.value - machine
-        if delta.variance:
-            variance = scatter.variance(delta.variance)
-            ratio = estimates.interval(centre, variance, confidence)
-        else:
-            ratio = estimates.assumed(centre)
-        result.append(Change(old, new, math.exp(machine), ratio))
-    return result
+        ratio = _mean([deltas[new.entry]], beyond[places[new.entry]], confidence)
+        changes.append(Change(old, new, math.exp(machines[new.entry]), ratio))
+    together: dict[str, list[_Delta]] = {}
+    for entry, delta in deltas.items():
+        together.setdefault(places[entry], []).append(delta)
+    return changes, [
+        Overall(place, len(same), _mean(same, beyond[place], confidence))
+        for place, same in together.items()
+        if len(same) > 1
+    ]
+
+
+def _others(found: Mapping[str, _Delta], entry: str) -> list[float]:
+    """The changes that an entry of the same workload is held against."""
+    return [delta.value for other, delta in found.items() if delta.variance and other != entry]
+
+
+def _deltas(pairs: Sequence[tuple[Row, Row]]) -> dict[str, _Delta]:
+    """The changes of one workload's entries."""
+    was, now = (
+        _steady({row.entry: row.times for row in side}) for side in zip(*pairs, strict=True)
+    )
+    return {entry: _delta(was[entry], now[entry]) for entry in now}
+
+
+def _mean(deltas: Sequence[_Delta], beyond: Variance, confidence: float) -> Estimate:
+    """The geometric mean of changes, the machine taken out."""
+    n = len(deltas)
+    centre = sum(delta.value for delta in deltas) / n
+    parts = [Variance(d.variance.value / n**2, d.variance.freedom) for d in deltas if d.variance]
+    if len(parts) < n:
+        return estimates.assumed(centre)
+    # Two factors that are both estimates: their relative errors add up.
+    within = estimates.add(parts)
+    freedom = 1 / (1 / within.freedom + 1 / beyond.freedom)
+    return estimates.interval(centre, Variance(within.value * beyond.value, freedom), confidence)
 
 
 def _steady(times: Mapping[str, Rounds]) -> dict[str, Rounds]:
@@ -194,42 +244,24 @@ def _delta(old: Rounds, new: Rounds) -> _Delta:
     return _Delta(is_ - was, estimates.add([was_variance, is_variance]))
 
 
-@dataclass(frozen=True)
-class _Scatter:
-    """How far an entry's change lies from the machine's, if no code has changed."""
+def _beyond_rounds(workloads: Sequence[Mapping[str, _Delta]]) -> Variance:
+    """By what factor changes vary more than the rounds of both runs show, if no code has changed.
 
-    usual: Variance | None  # of a usual entry, whatever the cause; None: rounds explain it
-    within: float  # the part of it that a usual entry's rounds show
+    By the median, as a few may have changed in earnest. A dozen entries alone know little of it:
+    `USUAL` is what was found so far, and moderates them, as processes are in `estimates`.
 
-    @classmethod
-    def of(cls, workloads: Sequence[Sequence[tuple[float, float]]]) -> _Scatter:
-        """From all entries of the run; by the median, as a few may have changed in earnest.
-
-        Args:
-            workloads: for each, its entries' changes less their median, and variances from rounds.
-        """
-        # A median goes through one of its points, or close by, which says nothing of the scatter
-        # (Maronna et al. 2019, *Robust Statistics*, ch. 4).
-        pairs = [pair for same in workloads for pair in sorted(same, key=lambda p: abs(p[0]))[1:]]
-        if not pairs:
-            return cls(None, 0.0)
-        off, within = np.abs(pairs).T
-        explained = float(np.median(off / np.sqrt(within))) <= _QUARTILE
-        if explained and len(pairs) >= _ENOUGH:
-            return cls(None, 0.0)
-        # A dozen entries alone know little of their scatter: what processes usually differ by
-        # is moderated by them, as in `estimates`, and never undercut.
-        prior, own = estimates.PRIOR_FREEDOM, _EFFICIENCY * len(pairs)
-        least, found = 2 * estimates.PROCESS_SPREAD**2, (float(np.median(off)) / _QUARTILE) ** 2
-        usual = (prior * least + own * max(found, least)) / (prior + own)
-        return cls(Variance(usual, prior + own), float(np.median(within)))
-
-    def variance(self, within: Variance) -> Variance:
-        """That of one entry: the usual one, and what its own rounds scatter more than usual."""
-        if self.usual is None:
-            return within
-        more = Variance(max(0.0, within.value - self.within), within.freedom)
-        return estimates.add([self.usual, more])
+    Args:
+        workloads: for each, the changes of entries that are taken for unchanged.
+    """
+    off = [
+        abs(delta.value - float(np.median(others))) / math.sqrt(delta.variance.value)
+        for found in workloads
+        for entry, delta in found.items()
+        if delta.variance and (others := _others(found, entry))
+    ]
+    prior, own = estimates.PRIOR_FREEDOM, _EFFICIENCY * len(off)
+    found = (float(np.median(off)) / _QUARTILE) ** 2 if off else USUAL
+    return Variance(max(1.0, (prior * USUAL + own * found) / (prior + own)), prior + own)
 
 
 def _versions(old: Record, new: Record) -> list[tuple[str, str, str]]:

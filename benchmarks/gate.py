@@ -7,31 +7,22 @@ higher precision, and *statistical*, against the truth that the data were made f
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
-from backends.base import Data, Fit, GradientDescent, Stability
+from backends.base import Fit, GradientDescent, Stability
 from benchmarks import bounds, reference, tutorial
+from benchmarks.checks import Check, Malformed, check, numbers, relative
+from benchmarks.digits import Digits, count
 from benchmarks.problems import Problem
 from benchmarks.reference import Conditioning, Solution, Trajectory
 from benchmarks.workloads import WORKLOADS, Workload
 
 #: A right fit is refused by chance once in a million times.
 SIGNIFICANCE = 1e-6
-
-
-@dataclass(frozen=True)
-class Check:
-    """One error and the bound it was held to."""
-
-    name: str
-    error: float
-    bound: float
-    passed: bool
-    source: str  # where the bound comes from
+_COEFFICIENTS, _FITTED, _RESIDUAL = "coefficients", "fitted values", "residuals"
 
 
 @dataclass(frozen=True)
@@ -40,7 +31,8 @@ class Verdict:
 
     `weight_error` is ||b_hat - b_ref||_2 / ||b_ref||_2 over (weight, bias), and `bound` what it
     was held to; b_ref is the reference of the same method: the least-squares solution, or
-    the last float64 iterate. Both are None for a fit that is not made of the numbers asked for.
+    the last float64 iterate. Both are None for a fit that is not made of the numbers asked for, and
+    where the data do not determine coefficients in their dtype.
     """
 
     passed: bool
@@ -48,6 +40,7 @@ class Verdict:
     weight_error: float | None
     bound: float | None
     checks: tuple[Check, ...]
+    digits: Digits | None = None  # where the right coefficients are certified
 
 
 @dataclass(frozen=True)
@@ -68,27 +61,47 @@ class Reference:
     solution: Solution
     conditioning: Conditioning
     descent: Descent | None  # None for least squares
+    tf32: bool = False  # whether products of float32 may be rounded to TF32
 
     @property
     def truth(self) -> np.ndarray:
-        """(weight, bias) that the data were made from."""
-        return np.append(self.problem.weight, self.problem.bias)
+        """(weight, bias) that the data were made from, where that is known."""
+        weight, bias = self.problem.weight, self.problem.bias
+        assert weight is not None
+        assert bias is not None
+        return np.append(weight, bias)
+
+    @property
+    def note(self) -> str:
+        """What is special about the problem, in one line; empty if nothing is."""
+        p, dtype = self.problem.data.X.shape[1], self.problem.data.X.dtype
+        least, most = self.solution.ranks
+        features = f"{p} feature{'' if p == 1 else 's'}"
+        if least < most:
+            return (
+                f"the {features} have rank {least} or {most}, {dtype} is too short to tell: "
+                "coefficients are not judged, only that they minimise"
+            )
+        if least < p:
+            return f"the {features} have rank {least}: of all minimisers, the shortest weight"
+        return ""
 
     @property
     def unit(self) -> float:
         """Unit round-off of the data's dtype."""
         return bounds.unit(self.problem.data.X.dtype)
 
-
-class _Malformed(Exception):
-    """The fit is not made of the numbers that were asked for."""
+    @property
+    def products(self) -> float:
+        """Relative error of a product, besides the unit round-off."""
+        return 2 * bounds.TF32 if self.tf32 else 0.0
 
 
 def prepare(workload: Workload, problem: Problem) -> Reference:
     """Solve `problem`, made by `workload`, in higher precision, and derive the bounds.
 
     Raises:
-        UserError: the problem has no single solution, or the descent diverges.
+        Unsolvable: the reference solution is out of reach, or the descent diverges.
     """
     solution = reference.least_squares(problem.data)
     descent = None
@@ -101,6 +114,20 @@ def prepare(workload: Workload, problem: Problem) -> Reference:
         printed = tutorial.PRINTED if is_tutorial else {}
         descent = Descent(workload.method, trajectory, allowed, printed)
     return Reference(problem, solution, reference.conditioning(solution), descent)
+
+
+def with_tf32(ref: Reference) -> Reference:
+    """The reference for fits on CUDA with TF32 on: the bounds of float32 become wider."""
+    data = ref.problem.data
+    if data.X.dtype != np.float32:
+        return ref
+    wider = replace(ref, tf32=True)
+    if ref.descent is None:
+        return wider
+    path, method = ref.descent.trajectory, ref.descent.method
+    allowed = bounds.descent(data, method, path, ref.unit, wider.products)
+    # A printed table is of full precision.
+    return replace(wider, descent=replace(ref.descent, bounds=allowed, printed={}))
 
 
 def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
@@ -124,76 +151,114 @@ def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
                 if ref.descent is None
                 else _check_descent(b, fit, ref, ref.descent)
             )
-        except _Malformed as error:
+        except Malformed as error:
             return Verdict(False, str(error), None, None, ())
-    failed = next((check for check in checks if not check.passed), None)
-    reason = "" if failed is None else _reason(failed)
-    return Verdict(failed is None, reason, checks[0].error, checks[0].bound, tuple(checks))
+        return _verdict(b, checks, ref, stability)
 
 
-def _reason(check: Check) -> str:
+def _verdict(b: np.ndarray, checks: list[Check], ref: Reference, stability: Stability) -> Verdict:
+    failed = next((one for one in checks if not one.passed), None)
+    reason = "" if failed is None else _reason(failed, checks, b, ref)
+    digits = None
+    if ref.problem.certified is not None:
+        digits = count(b, ref.problem, ref.solution, ref.conditioning, stability)
+    judged = checks[0].name == _COEFFICIENTS
+    error, bound = (checks[0].error, checks[0].bound) if judged else (None, None)
+    return Verdict(failed is None, reason, error, bound, tuple(checks), digits)
+
+
+def _reason(failed: Check, checks: list[Check], b: np.ndarray, ref: Reference) -> str:
+    fitted = [one for one in checks if one.name == _FITTED]
+    length, shortest = (np.linalg.norm(v[:-1]) for v in (b, ref.solution.coefficients))
+    dependent = ref.solution.basis is not None and not ref.solution.ambiguous
+    if dependent and failed.name == _COEFFICIENTS and fitted[0].passed and length > shortest:
+        return (
+            f"a minimiser, but not the shortest weight: longer by {length - shortest:.1e} than "
+            f"{shortest:.4g}"
+        )
     return (
-        f"{check.name} are off by {check.error:.1e}, more than the bound {check.bound:.1e} "
-        f"({check.source})"
+        f"{failed.name} are off by {failed.error:.1e}, more than the bound {failed.bound:.1e} "
+        f"({failed.source})"
     )
 
 
 def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[Check]:
-    data = ref.problem.data
+    solution, conditioning, data = ref.solution, ref.conditioning, ref.problem.data
     eps = bounds.backward_error(len(data.y), ref.unit)
-    allowed = bounds.least_squares(ref.conditioning, stability, eps)
-    off = b - ref.solution.coefficients
-    size, fitted_size = np.linalg.norm(ref.solution.coefficients), ref.solution.fitted_norm
-    error = _relative(np.linalg.norm(off), size)
-    fitted_error = _relative(np.linalg.norm(ref.solution.triangle @ off), fitted_size)
+    eps += bounds.tf32_error(data.X.shape[1]) if ref.tf32 else 0.0
+    if solution.ambiguous:
+        return [_check_residual(b, ref, eps)]
+    allowed = bounds.least_squares(conditioning, stability, eps)
+    source = allowed.source + (", with products in TF32" if ref.tf32 else "")
+    size, fitted_size = float(np.linalg.norm(solution.coefficients)), solution.fitted_norm
+    if allowed.vanishing:
+        size, fitted_size = solution.target_norm / conditioning.norm, solution.target_norm
+    off = b - solution.coefficients
+    error = relative(np.linalg.norm(off), size)
+    fitted_error = relative(np.linalg.norm(solution.triangle @ off), fitted_size)
     checks = [
-        _check("coefficients", error, allowed.coefficients, allowed.source),
-        _check("fitted values", fitted_error, allowed.fitted, allowed.source),
+        check(_COEFFICIENTS, error, allowed.coefficients, source),
+        check(_FITTED, fitted_error, allowed.fitted, source),
     ]
-    if ref.problem.sigma > 0:
+    if ref.problem.sigma:
         checks.append(_check_truth(b, ref, allowed.fitted * fitted_size))
     return checks
 
 
+def _check_residual(b: np.ndarray, ref: Reference, eps: float) -> Check:
+    """Whether a fit minimises but for rounding, whatever its coefficients.
+
+    The exact minimiser for data changed by eps ||A|| and eps ||y|| has a residual longer than the
+    shortest one by at most eps (||A|| ||b_hat|| + ||y||), to first order.
+    """
+    data, solution = ref.problem.data, ref.solution
+    residual = float(np.linalg.norm(reference.design(data.X) @ b - data.y))
+    allowed = eps * (ref.conditioning.norm * float(np.linalg.norm(b)) + solution.target_norm)
+    size, excess = solution.target_norm, max(0.0, residual - solution.residual_norm)
+    source = "backward error; the rank is ambiguous, so that coefficients are not judged"
+    return check(_RESIDUAL, relative(excess, size), min(1.0, relative(allowed, size)), source)
+
+
 def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
     """Chi-squared of the distance from the truth; `numerical` bounds ||A (b_hat - b_ref)||."""
-    sigma = ref.problem.sigma
+    sigma, terms = ref.problem.sigma, ref.solution.rank + 1
+    assert sigma
     statistic = float(np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / sigma) ** 2
-    largest = float(stats.chi2.isf(SIGNIFICANCE, len(b)))
-    return _check(
+    largest = float(stats.chi2.isf(SIGNIFICANCE, terms))
+    return check(
         "coefficients against the truth",
         statistic,
         (math.sqrt(largest) + numerical / sigma) ** 2,
-        f"chi-squared with {len(b)} degrees of freedom, at {SIGNIFICANCE:g}",
+        f"chi-squared with {terms} degrees of freedom, at {SIGNIFICANCE:g}",
     )
 
 
 def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) -> list[Check]:
     data, method, allowed = ref.problem.data, descent.method, descent.bounds
     path, last = descent.trajectory, descent.trajectory.iterates[-1]
-    train = _numbers("train_losses", fit.train_losses, (method.epochs,))
+    train = numbers("train_losses", fit.train_losses, (method.epochs,))
     source = "running bound of the rounding errors of all steps"
     if allowed.circling is not None:
         source = f"one step, since rounding decides on signs from epoch {allowed.circling}"
     size = np.linalg.norm(last)
-    error, bound = _relative(np.linalg.norm(b - last), size), _relative(allowed.coefficients, size)
+    error, bound = relative(np.linalg.norm(b - last), size), relative(allowed.coefficients, size)
     checks = [
-        _check("coefficients", error, bound, source),
+        check(_COEFFICIENTS, error, bound, source),
         _check_losses("train losses", train, path.train_losses, allowed.train_losses),
     ]
     if len(data.y_test):
-        test = _numbers("test_losses", fit.test_losses, (method.epochs,))
+        test = numbers("test_losses", fit.test_losses, (method.epochs,))
         checks += [
             _check_losses("test losses", test, path.test_losses, allowed.test_losses),
-            _check_last_loss(b, float(test[-1]), data, method),
+            _check_last_loss(b, float(test[-1]), ref, method),
         ]
         if descent.printed:
             checks.append(_check_printed(train, test, descent.printed))
     if method.loss == "l1" and ref.problem.sigma == 0 and _steps_away(last, ref, method) <= 1:
         steps, source = _steps_away(b, ref, method), "in steps: lr mean|x| in weight, lr in bias"
-        checks.append(_check("coefficients against the optimum", steps, 1.0, source))
+        checks.append(check("coefficients against the optimum", steps, 1.0, source))
     # Before it has converged, a right descent is not near the truth either.
-    if ref.problem.sigma > 0 and _check_truth(last, ref, 0.0).passed:
+    if ref.problem.sigma and _check_truth(last, ref, 0.0).passed:
         widest = float(np.linalg.norm(ref.solution.triangle, 2))
         checks.append(_check_truth(b, ref, widest * allowed.coefficients))
     return checks
@@ -204,16 +269,17 @@ def _check_losses(name: str, found: np.ndarray, expected: np.ndarray, allowed: n
     errors = np.abs(found - expected)
     worst = int(np.argmax(errors / np.maximum(allowed, np.finfo(float).tiny)))
     source = f"at epoch {worst}: running bound of the rounding errors of all steps until then"
-    return _check(name, errors[worst], allowed[worst], source)
+    return check(name, errors[worst], allowed[worst], source)
 
 
-def _check_last_loss(b: np.ndarray, found: float, data: Data, method: GradientDescent) -> Check:
+def _check_last_loss(b: np.ndarray, found: float, ref: Reference, method: GradientDescent) -> Check:
     """Whether losses and coefficients belong together: the last test loss is that of the fit."""
+    data = ref.problem.data
     r = reference.design(data.X_test) @ b - data.y_test
     error = abs(found - reference.loss(method, r))
-    allowed = bounds.loss_rounding(data.X_test, data.y_test, method, b)
+    allowed = bounds.loss_rounding(data.X_test, data.y_test, method, b, ref.products)
     name = "coefficients against the last test loss"
-    return _check(name, error, allowed, "rounding of one loss at these coefficients")
+    return check(name, error, allowed, "rounding of one loss at these coefficients")
 
 
 def _check_printed(
@@ -224,7 +290,7 @@ def _check_printed(
         for epoch, losses in printed.items()
     )
     epochs = ", ".join(map(str, printed))
-    return _check(
+    return check(
         "printed losses", error, tutorial.TOLERANCE, f"the tutorial's table, at epochs {epochs}"
     )
 
@@ -235,35 +301,6 @@ def _steps_away(b: np.ndarray, ref: Reference, method: GradientDescent) -> float
     return float(np.max(np.abs(b - ref.truth) / steps))
 
 
-def _check(name: str, error: Any, bound: float, source: str) -> Check:
-    return Check(name, float(error), float(bound), bool(error <= bound), source)
-
-
-def _relative(error: Any, size: Any) -> float:
-    """The ratio error / size; of a reference that is 0, only 0 is no error."""
-    if size > 0:
-        return float(error / size)
-    return math.inf if error > 0 else 0.0
-
-
 def _coefficients(fit: Fit, ref: Reference) -> np.ndarray:
-    weight = _numbers("weight", fit.weight, (ref.problem.data.X.shape[1],))
-    return np.append(weight, _numbers("bias", fit.bias, ()))
-
-
-def _numbers(name: str, value: object, shape: tuple[int, ...]) -> np.ndarray:
-    """`value` as a float64 array; it came from another process and may be anything."""
-    if value is None:
-        raise _Malformed(f"{name} is missing")
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, OverflowError):
-        raise _Malformed(f"{name} is not an array of numbers") from None
-    if array.size and array.dtype.kind not in "fiu":
-        raise _Malformed(f"{name} is not an array of real numbers")
-    if array.shape != shape:
-        raise _Malformed(f"{name} has shape {array.shape} and not {shape}")
-    array = array.astype(np.float64)
-    if bad := array.size - int(np.isfinite(array).sum()):
-        raise _Malformed(f"{name} has {bad} of {array.size} values that are NaN or infinite")
-    return array
+    weight = numbers("weight", fit.weight, (ref.problem.data.X.shape[1],))
+    return np.append(weight, numbers("bias", fit.bias, ()))

@@ -12,7 +12,7 @@ from rich.text import Text
 from backends import registry
 from backends.base import Backend, Kind
 from benchmarks import machine
-from benchmarks.workloads import SIZE_HELP, WORKLOADS
+from benchmarks.workloads import SIZE_HELP, SIZES, WORKLOADS
 
 
 def show(backends: Mapping[str, type[Backend]], console: Console | None = None) -> None:
@@ -22,7 +22,9 @@ def show(backends: Mapping[str, type[Backend]], console: Console | None = None) 
     for method in get_args(Kind):
         console.print(_backends(method, backends))
     console.print(_devices(gpus))
-    console.print(_workloads())
+    for group in dict.fromkeys(workload.group for workload in WORKLOADS.values()):
+        console.print(_workloads(group))
+    console.print(_sizes())
     console.print(f"\nA size is a workload too: {SIZE_HELP}", markup=False, highlight=False)
 
 
@@ -36,7 +38,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def _backends(method: Kind, backends: Mapping[str, type[Backend]]) -> Table:
     title = f"Backends for {method}"
-    table = _table(title, "name", "devices", "available", "algorithm")
+    table = _table(title, "name", "devices", "style", "run", "available", "algorithm")
     for name, backend in backends.items():
         if method not in backend.methods:
             continue
@@ -44,7 +46,8 @@ def _backends(method: Kind, backends: Mapping[str, type[Backend]]) -> Table:
         version = registry.installed_version(backend)
         about = missing or backend.algorithm
         # Text, not markup: a plug-in may call itself what it likes.
-        cells = (name, ", ".join(backend.devices), version or "no", about)
+        run = "--full" if backend.optional else "default"
+        cells = (name, ", ".join(backend.devices), backend.style, run, version or "no", about)
         table.add_row(*(Text(cell) for cell in cells), style="dim" if missing else None)
     return table
 
@@ -60,10 +63,19 @@ def _devices(gpus: list[dict[str, object]]) -> Table:
     return table
 
 
-def _workloads() -> Table:
-    table = _table("Workloads", "name", "size", "dtype", "what it is")
-    for workload in WORKLOADS.values():
+def _workloads(group: str) -> Table:
+    title = "Workloads" if group == "default" else f"Workloads of the group {group}"
+    table = _table(title, "name", "size", "dtype", "what it is")
+    for workload in (w for w in WORKLOADS.values() if w.group == group):
         recipe = workload.recipe
         size = f"{recipe.n_samples:,} x {recipe.n_features:,}"
         table.add_row(workload.name, size, recipe.dtype, workload.description)
+    return table
+
+
+def _sizes() -> Table:
+    table = _table("Groups of sizes", "name", "size", "dtype", "what it is")
+    for name, sizes in SIZES.items():
+        what = f"{sizes[0]} to {sizes[-1]}: how time grows, least squares"
+        table.add_row(name, f"{len(sizes)} sizes", "float32", what)
     return table

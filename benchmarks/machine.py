@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
@@ -108,6 +109,18 @@ class Watch:
         return found
 
 
+def quietest(cores: Sequence[int], seconds: float = 0.3) -> list[int]:
+    """The cores in the order of how much is going on there while this process sleeps.
+
+    Of equally quiet ones the last comes first: the first cores tend to serve interrupts.
+    """
+    busy = psutil.cpu_percent(interval=seconds, percpu=True)
+    if max(cores) >= len(busy):  # the system numbers them otherwise
+        return list(reversed(cores))
+    # The counters tick in hundredths of a second: finer differences mean nothing.
+    return sorted(cores, key=lambda core: (round(busy[core], -1), -core))
+
+
 def _own_seconds() -> float:
     """Processor time of this process and its children so far."""
     total = 0.0
@@ -132,11 +145,16 @@ def describe(cores_used: list[int]) -> dict[str, Any]:
         "caches": _caches(),
         "os": _system(),
         "python": platform.python_version(),
-        "packages": {name: found[name] for name in _PACKAGES if name in found},
+        "packages": packages(found),
         "gpus": gpus(),
         "container": Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
         **state(),
     }
+
+
+def packages(installed: Mapping[str, str]) -> dict[str, str]:
+    """Those of the installed distributions, version by name, that a reader may need."""
+    return {name: installed[name] for name in _PACKAGES if name in installed}
 
 
 def _system() -> str:

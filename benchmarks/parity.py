@@ -25,7 +25,7 @@ def mismatch(entry: Entry, description: Mapping[str, Any], received: str, sent: 
         "device": device,
         "dtype": entry.workload.recipe.dtype,
         "threads": entry.home.threads,
-        "tf32": False,
+        "tf32": entry.home.tf32,
     }
     for key, value in wanted.items():
         found = description.get(key)

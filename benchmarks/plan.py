@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from backends import registry
 from backends.base import Backend
+from benchmarks.environments import Environment
 from benchmarks.errors import UserError, unknown
 from benchmarks.workers import Home, Variant
 from benchmarks.workloads import Workload
@@ -43,7 +44,9 @@ class Entry:
     @property
     def known_failure(self) -> str:
         """Why it is known to fail the gate; empty if it is not."""
-        return self.backend.known_failures.get(self.workload.name, "")
+        own = self.backend.known_failures.items()
+        matching = (reason for pattern, reason in own if fnmatchcase(self.workload.name, pattern))
+        return next(matching, self.workload.known_failures.get(self.backend.stability, ""))
 
     def to_json(self) -> dict[str, object]:
         """As it stands in the header of a run file."""
@@ -79,15 +82,13 @@ class Plan:
     absent: list[Absence]
 
     replicates: int = 1  # processes for each entry, which take turns
+    cold: bool = False  # whether each entry has processes of its own
+    environments: Sequence[Environment] = ()  # other interpreters that take part
+    tf32: bool = False  # whether it was asked for
 
     def processes(self, entry: Entry) -> list[Home]:
         """The worker processes of one entry."""
         return [replace(entry.home, replicate=number) for number in range(self.replicates)]
-
-    @property
-    def homes(self) -> list[Home]:
-        """All worker processes, in the order they are needed."""
-        return list(dict.fromkeys(h for e in self.entries for h in self.processes(e)))
 
 
 def choose_backends(
@@ -139,6 +140,9 @@ def make(
     available_bytes: int,
     replicates: int | None = None,
     variants: Sequence[Variant | None] = (None,),
+    cold: bool = False,
+    environments: Sequence[Environment] = (),
+    tf32: bool = False,
 ) -> Plan:
     """All combinations that make sense.
 
@@ -152,11 +156,17 @@ def make(
         available_bytes: of memory.
         replicates: processes for each entry; by default as many as `MOST_PROCESSES` allows.
         variants: of each backend; None is the backend as it is.
+        cold: give every entry a process of its own, so that its first fit is the process's first.
+        environments: other interpreters under which each backend is to run as well.
+        tf32: whether products of float32 may be rounded to TF32 on CUDA.
 
     Raises:
-        UserError: nothing is left to run, a workload does not fit into memory, or more threads
-            are asked for than there are cores.
+        UserError: nothing is left to run, a workload does not fit into memory, more threads are
+            asked for than there are cores, or two variants have the same name.
     """
+    names = [v.name for v in [*variants, *(e.variant for e in environments)] if v]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"two variants are called {twice!r}: choose another name for --env")
     if threads is not None and not 1 <= threads <= n_cores:
         raise UserError(f"--threads {threads}: this machine has 1 to {n_cores} usable cores")
     for workload in workloads:
@@ -166,21 +176,38 @@ def make(
                 f" {available_bytes / 2**30:,.1f} GiB are free"
             )
     absent: list[Absence] = []
-    present: list[tuple[type[Backend], str]] = []
+    present: list[tuple[type[Backend], str, Variant | None]] = []
     for backend in backends:
+        ways: list[Variant | None] = []
         if reason := registry.missing(backend):
             absent.append(Absence(backend.name, "any", reason))
-            continue
+        else:
+            ways += variants
+        for environment in environments:
+            if reason := environment.lacks(backend):
+                absent.append(Absence(f"{backend.name}@{environment.name}", "any", reason))
+            else:
+                ways.append(environment.variant)
         on = [d for d in devices if d.partition(":")[0] in backend.devices]
-        present += [(backend, device) for device in on]
+        present += [(backend, device, way) for device in on for way in ways]
     if n_gpus == 0:
         absent.append(Absence("every backend", "cuda", "no NVIDIA GPU on this machine"))
+
+    def home(w: Workload, backend: type[Backend], device: str, variant: Variant | None) -> Home:
+        return Home(
+            backend.name,
+            device,
+            threads or w.threads or n_cores,
+            variant,
+            tf32=tf32 and device != "cpu",  # which has no such switch
+            workload=w.name if cold else "",
+        )
+
     entries = [
-        Entry(w, backend, Home(backend.name, device, threads or w.threads or n_cores, variant))
+        Entry(w, backend, home(w, backend, device, variant))
         for w in workloads
-        for backend, device in present
+        for backend, device, variant in present
         if w.method.kind in backend.methods
-        for variant in variants
     ]
     if not entries:
         reasons = "; ".join(a.reason for a in absent if a.device == "any")
@@ -189,6 +216,6 @@ def make(
             + (reasons or "none of these backends solves these workloads on these devices")
         )
     used = [w for w in workloads if any(e.workload is w for e in entries)]
-    homes = len({entry.home for entry in entries})
+    homes = len({replace(entry.home, workload="") for entry in entries})
     replicates = replicates or min(MOST_REPLICATES, max(1, MOST_PROCESSES // homes))
-    return Plan(used, entries, absent, replicates)
+    return Plan(used, entries, absent, replicates, cold, environments, tf32)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from threadpoolctl import threadpool_limits
 
 from backends.base import Fit
 from backends.worker import ARRAYS, method_to_json, sha256
-from benchmarks import gate
+from benchmarks import gate, machine
 from benchmarks.errors import UserError
 from benchmarks.gate import Reference, Verdict
 from benchmarks.parity import mismatch
 from benchmarks.plan import Entry
 from benchmarks.problems import Problem
-from benchmarks.workers import Home, Worker, WorkerFailed, start_all
+from benchmarks.workers import ROOT, Home, Worker, WorkerFailed, start_all
 from benchmarks.workloads import Workload
+
+#: Seconds in which a device finishes what it was given, if a wrong result was an unfinished one.
+_UNFINISHED = 0.5
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class Prepared:
     sha256: str
     reference: Reference
 
+    @cached_property
+    def with_tf32(self) -> Reference:
+        """The reference for entries with TF32 on."""
+        return gate.with_tf32(self.reference)
+
 
 @dataclass(frozen=True)
 class FirstFit:
@@ -43,6 +52,7 @@ class FirstFit:
     cores: list[int]
     transfer_seconds: float
     seconds: float
+    peak_bytes: int | None  # of memory, over what was resident before
     fit: dict[str, Any]  # the fields of `Fit`, as lists
     description: dict[str, Any]
     mismatch: str  # why it is not the work that was asked for; empty if it is
@@ -52,6 +62,14 @@ class FirstFit:
     def reason(self) -> str:
         """Why the entry may not be timed; empty if it may."""
         return self.mismatch or self.verdict.reason
+
+
+@dataclass(frozen=True)
+class LastFit:
+    """What an entry's last fit showed."""
+
+    verdict: Verdict
+    device_seconds: float | None  # of one fit by the device's own clock, where it has one
 
 
 class Pool:
@@ -88,6 +106,7 @@ class Pool:
         self.stop_idle = stop_idle
         self.workers: dict[Home, Worker] = {}
         self._prepared: Prepared | None = None
+        self._quietest: list[int] = []  # the cores, those that others use least first
         try:
             (folder / "logs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -109,9 +128,15 @@ class Pool:
         for home in homes:
             self.workers[home].close()
 
-    def start(self, homes: Sequence[Home]) -> Iterator[tuple[Home, dict[str, Any] | WorkerFailed]]:
-        """Start workers, several at once, and yield each home as its worker is ready or lost."""
-        for worker, answer in start_all(homes, self._spawn, len(self.cores)):
+    def start(
+        self, homes: Sequence[Home], at_once: int | None = None
+    ) -> Iterator[tuple[Home, dict[str, Any] | WorkerFailed]]:
+        """Start workers, by default as many at once as there are cores.
+
+        Yields:
+            Each home as its worker is ready or lost.
+        """
+        for worker, answer in start_all(homes, self._spawn, at_once or len(self.cores)):
             yield worker.home, answer
 
     def _spawn(self, home: Home) -> Worker:
@@ -129,8 +154,12 @@ class Pool:
         return worker
 
     def cores_for(self, threads: int) -> list[int]:
-        """The last cores: the first ones tend to serve interrupts, and this process."""
-        return self.cores[-threads:]
+        """The cores that others use least just now; the same ones for a whole workload."""
+        if threads >= len(self.cores):
+            return self.cores
+        if not self._quietest:
+            self._quietest = machine.quietest(self.cores)
+        return sorted(self._quietest[:threads])
 
     def prepare(self, workload: Workload) -> Prepared:
         """Make the data of a workload, for workers to map, and its reference solution.
@@ -155,6 +184,7 @@ class Pool:
             reference = gate.prepare(workload, problem)
         digest = sha256(problem.data)
         self._prepared = Prepared(workload, problem, folder.resolve(), digest, reference)
+        self._quietest = []
         return self._prepared
 
     def first_fit(self, entry: Entry, home: Home | None = None) -> FirstFit:
@@ -181,20 +211,38 @@ class Pool:
             cores=cores,
             transfer_seconds=loaded["transfer_seconds"],
             seconds=first["seconds"],
+            peak_bytes=first.get("peak_bytes"),  # an older checkout does not say
             fit=first["fit"],
             description=description,
             mismatch=mismatch(entry, description, received, prepared.sha256),
-            verdict=self._judge(entry, first["fit"]),
+            verdict=self._judge(entry, home, first["fit"]),
         )
 
     def sample(self, home: Home, fits: int) -> float:
         """Time that many fits in a row; the seconds per fit."""
         return float(self.workers[home].ask("sample", fits=fits)["seconds"])
 
-    def judge_last(self, entry: Entry, home: Home | None = None) -> Verdict:
-        """Judge the last timed fit: a backend must not be right only when first asked."""
-        return self._judge(entry, self.workers[home or entry.home].ask("last")["fit"])
+    def last_fit(self, entry: Entry, home: Home | None = None) -> LastFit:
+        """The last timed fit, judged: a backend must not be right only when first asked."""
+        home = home or entry.home
+        last = self.workers[home].ask("last")
+        return LastFit(self._judge(entry, home, last["fit"]), last.get("device_seconds"))
 
-    def _judge(self, entry: Entry, fit: dict[str, Any]) -> Verdict:
-        reference = self.prepare(entry.workload).reference
-        return gate.judge(Fit(**fit), reference, entry.backend.stability)
+    def judge_last(self, entry: Entry, home: Home | None = None) -> Verdict:
+        """The verdict of `last_fit`."""
+        return self.last_fit(entry, home).verdict
+
+    def _judge(self, entry: Entry, home: Home, fit: dict[str, Any]) -> Verdict:
+        prepared = self.prepare(entry.workload)
+        reference = prepared.with_tf32 if home.tf32 else prepared.reference
+        verdict = gate.judge(Fit(**fit), reference, entry.backend.stability)
+        if not verdict.passed and self._was_unfinished(home):
+            early = "returned before its device had finished: the result changed afterwards"
+            return replace(verdict, reason=f"{early}; at first, {verdict.reason}")
+        return verdict
+
+    def _was_unfinished(self, home: Home) -> bool:
+        """Whether a wrong result has become another one since."""
+        if home.variant and home.variant.tree != ROOT:
+            return False  # another revision's worker may not know the question
+        return bool(self.workers[home].ask("changed", seconds=_UNFINISHED)["changed"])

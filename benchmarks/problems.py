@@ -1,4 +1,4 @@
-"""Problems: data with a known truth, made once from a seed.
+"""Problems: data with a known truth, made once from a seed; or data that were read.
 
 The truth never leaves the parent process: a backend is given `Problem.data` alone.
 """
@@ -17,12 +17,18 @@ DType = Literal["float32", "float64"]
 
 @dataclass(frozen=True)
 class Problem:
-    """`y = X weight + bias + sigma * standard normal noise`, and who knows it."""
+    """`y = X weight + bias + sigma * standard normal noise`, and who knows it.
+
+    Of data that were not made here but read, weight, bias and sigma are None: nobody knows them.
+    """
 
     data: Data
-    weight: np.ndarray  # (n_features,), float64
-    bias: float
-    sigma: float  # 0 means exact up to rounding
+    weight: np.ndarray | None  # (n_features,), float64
+    bias: float | None
+    sigma: float | None  # 0 means exact up to rounding
+    #: The coefficients of least squares as an authority has published them, (n_features + 1,),
+    #: bias last; None where nobody has.
+    certified: np.ndarray | None = None
 
 
 class Recipe(Protocol):
@@ -84,8 +90,8 @@ class Synthetic:
     def make(self, seed: int) -> Problem:
         """Draw features, truth and noise from `seed`.
 
-        The targets are computed in float64 from the features *as rounded* to `dtype`, so that
-        the truth holds for exactly the numbers that the backends receive.
+        The targets come from the features *as rounded* to `dtype`, so that the truth holds for
+        exactly the numbers that the backends receive.
         """
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((self.n_samples, self.n_features))
@@ -99,9 +105,15 @@ class Synthetic:
         weight = rng.standard_normal(self.n_features)
         bias = float(rng.standard_normal())
 
-        def targets(rounded: np.ndarray) -> np.ndarray:
-            noise = self.sigma * rng.standard_normal(len(rounded))
-            return (rounded.astype(np.float64) @ weight + bias + noise).astype(self.dtype)
-
         X, X_test = X.astype(self.dtype), X_test.astype(self.dtype)
-        return Problem(Data(X, targets(X), X_test, targets(X_test)), weight, bias, self.sigma)
+        y = targets(X, weight, bias, self.sigma, rng)
+        y_test = targets(X_test, weight, bias, self.sigma, rng)
+        return Problem(Data(X, y, X_test, y_test), weight, bias, self.sigma)
+
+
+def targets(
+    X: np.ndarray, weight: np.ndarray, bias: float, sigma: float, rng: np.random.Generator
+) -> np.ndarray:
+    """`X weight + bias` and noise, computed in float64 and rounded to the dtype of X."""
+    noise = sigma * rng.standard_normal(len(X))
+    return np.asarray((X.astype(np.float64) @ weight + bias + noise).astype(X.dtype))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from benchmarks import estimates
 from benchmarks.estimates import Estimate, Sample
+from benchmarks.floor import Floor, Place, floors
 from benchmarks.runfile import Record, of_kind
 
 #: What the others are compared with, if it passed: what most people use today, per method.
@@ -45,6 +47,9 @@ class Row:
     compile_seconds: float | None  # the first fit
     weight_error: float | None  # ||fit - reference|| / ||reference|| over weight and bias
     bound: float | None  # what weight_error was held to
+    floor_seconds: float | None  # that no implementation can beat here (see `floor`)
+    times_floor: float | None  # how many times that seconds_median is
+    peak_bytes: float | None  # memory that the first fit needed, over what was resident before
 
     # The rest is for reports, not for export.
     entry: str
@@ -54,10 +59,21 @@ class Row:
     status: Status
     rank: str  # "1", "2=" where it cannot be told from its neighbour, "" if not ranked
     once_seconds: float | None  # import, device start, transfer and first fit together
+    fresh: bool  # whether its first fit was the first thing that its process did
     times: dict[int, Sample]  # by round
     fit: Record | None  # the `fit` record
     checks: list[dict[str, Any]]  # of the verdict
     known_failure: str  # why it is known to fail; empty if it is not
+    digits: Record | None  # of the verdict: correct digits, where certified
+    device_seconds: float | None = None  # of one fit, by the device's own clock
+    joules: float | None = None  # of one fit, drawn by its GPU
+
+    @property
+    def with_transfer_seconds(self) -> float | None:
+        """A fit of data that lie on the host; `seconds_median` is that of data on the device."""
+        if self.transfer_seconds is None or self.seconds_median is None:
+            return None
+        return self.transfer_seconds + self.seconds_median
 
 
 #: The columns of `export`, in order.
@@ -67,7 +83,8 @@ EXPORTED = tuple(f.name for f in fields(Row))[: [f.name for f in fields(Row)].in
 def rows(records: Sequence[Record]) -> list[Row]:
     """The rows of a run, workload by workload, the fastest that passed first."""
     header = records[0]
-    made = [_row(entry, records) for entry in header["entries"]]
+    known = floors(records)
+    made = [_row(entry, records, known) for entry in header["entries"]]
     result: list[Row] = []
     for workload in dict.fromkeys(entry["workload"] for entry in header["entries"]):
         result += _ranked([row for row in made if row["workload"] == workload], records)
@@ -79,7 +96,9 @@ def workloads(records: Sequence[Record]) -> dict[str, Record]:
     return {record["name"]: record for record in of_kind(records, "workload")}
 
 
-def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
+def _row(
+    entry: Record, records: Sequence[Record], known_floors: Mapping[Place, Floor]
+) -> dict[str, Any]:
     """The fields of a row that do not depend on other rows."""
 
     def mine(kind: str) -> list[Record]:
@@ -91,10 +110,12 @@ def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
     verdict = refused or (verdicts[0] if verdicts else None)
     passed = bool(verdict and verdict["passed"] and not failures)
     reason = failures[0]["reason"] if failures else verdict["reason"] if verdict else "not reached"
-    if refused and entry["known_failure"]:
-        reason += f"; known: {entry['known_failure']}"
+    lost = bool(failures) and failures[0]["phase"] == "fit"
+    if (refused or lost) and entry["known_failure"]:
+        reason = f"{reason.rstrip('.')}; known: {entry['known_failure']}"
     typical = estimates.typical(times) if times else None
     fit = fits[0] if fits else None
+    floor = known_floors.get((entry["workload"], entry["device"], entry["threads"]))
     workers = {r["worker"]: r for r in of_kind(records, "worker")}
     worker = workers.get(fit["worker"], {}) if fit else {}
     phases = [worker.get("import_seconds"), worker.get("start_seconds")]
@@ -123,12 +144,24 @@ def _row(entry: Record, records: Sequence[Record]) -> dict[str, Any]:
         "transfer_seconds": phases[2],
         "compile_seconds": phases[3],
         "once_seconds": sum(known) if len(known) == len(phases) else None,
+        "fresh": bool(fit and fit.get("fresh", True)),
         "weight_error": _number(verdict["weight_error"] if verdict else None),
         "bound": _number(verdict["bound"] if verdict else None),
+        "device_seconds": _median(mine("device"), "device_seconds"),
+        "joules": _median(mine("device"), "joules"),
+        "floor_seconds": floor and floor.seconds,
+        "times_floor": typical.value / floor.seconds if typical and floor else None,
+        "peak_bytes": fit.get("peak_bytes") if fit else None,
         "times": times,
         "fit": fit,
         "checks": verdict["checks"] if verdict else [],
+        "digits": verdict.get("digits") if verdict else None,
     }
+
+
+def _median(records: Sequence[Record], field: str) -> float | None:
+    known = [record[field] for record in records if field in record]
+    return statistics.median(known) if known else None
 
 
 def _number(value: float | str | None) -> float | None:

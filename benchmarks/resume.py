@@ -13,7 +13,7 @@ from benchmarks.estimates import Sample
 from benchmarks.plan import Absence, Entry, Plan
 from benchmarks.runfile import Record, of_kind
 from benchmarks.workers import Home
-from benchmarks.workloads import select
+from benchmarks.workloads import Workload, select
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,43 @@ def plan(header: Record, known: Mapping[str, type[Backend]]) -> Plan:
         UserError: it holds a backend that is not there any more, or a variant.
     """
     if any(entry["variant_of"] for entry in header["entries"]):
-        raise UserError("cannot resume a run with --against: start it again")
+        raise UserError("cannot resume a run with --against or --env: start it again")
+    tf32 = header.get("tf32", False)
     names = list(dict.fromkeys(entry["workload"] for entry in header["entries"]))
-    workloads = {workload.name: workload for workload in select(names)}
+    files = {file["name"]: file for file in header.get("files", [])}
+    workloads = {name: _workload(name, files.get(name)) for name in names}
 
     def entry(fields: Mapping[str, Any]) -> Entry:
         backend = known.get(fields["backend"])
         if backend is None:
             raise UserError(f"cannot resume: there is no backend {fields['backend']!r} here now")
-        home = Home(backend.name, fields["device"], fields["threads"])
+        home = Home(
+            backend.name,
+            fields["device"],
+            fields["threads"],
+            tf32=tf32 and fields["device"] != "cpu",
+            workload=fields["workload"] if header["cold"] else "",
+        )
         return Entry(workloads[fields["workload"]], backend, home)
 
     entries = [entry(fields) for fields in header["entries"]]
     absent = [Absence(**absence) for absence in header["absent"]]
-    return Plan(list(workloads.values()), entries, absent, header["replicates"])
+    return Plan(
+        list(workloads.values()),
+        entries,
+        absent,
+        header["replicates"],
+        cold=header["cold"],
+        tf32=tf32,
+    )
+
+
+def _workload(name: str, file: Mapping[str, Any] | None) -> Workload:
+    if file is None:
+        return select([name])[0]
+    from benchmarks import data  # pyarrow is imported for nothing else
+
+    return data.again(file)
 
 
 def check_machine(header: Record, now: Mapping[str, Any]) -> None:

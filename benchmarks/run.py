@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import calibrate, machine, runfile, schedule, standings
+from benchmarks import accuracy, calibrate, gpu, limits, machine, runfile, schedule, standings
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
 from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
+from benchmarks.reference import Unsolvable
 from benchmarks.results import BASELINES
 from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
@@ -111,6 +112,7 @@ class _Execution:
         self.plan, self.options, self.pool = plan, options, pool
         self.writer, self.progress, self.earlier = writer, progress, earlier
         self.rng = random.Random(options.seed + earlier.workers)
+        self.gpus = gpu.of({entry.home.device for entry in plan.entries})
         self.dropped = set(earlier.failed)
         ahead = [e for e in plan.entries if e.workload.name not in earlier.done]
         self.entries = [e for e in ahead if e.id not in self.dropped]
@@ -119,18 +121,23 @@ class _Execution:
 
     def go(self) -> None:
         """All workloads that are not done yet."""
-        self._start_workers()
         left = max(0.0, (self.options.budget or 0.0) - self.earlier.spent)
         workloads = [w for w in self.plan.workloads if w.name not in self.earlier.done]
         for position, workload in enumerate(workloads):
             title = f"{workload.name} ({position + 1} of {len(workloads)})"
+            self._start_workers(workload)
             admitted = self._admit(workload, title)
             if self.options.budget is not None:
+                self._limits(workload, admitted)
+                self._write_gpus(workload)
+                gpus = gpu.Watch(self.gpus.values())
                 watch, began = machine.Watch(), time.perf_counter()
                 share = left / (len(workloads) - position)
-                self._measure(admitted, share, began + left, title)
+                self._measure(admitted, share, began + left, title, gpus)
                 left -= time.perf_counter() - began
-                for trouble in watch.troubles():
+                self._write_gpus(workload)
+                self._limits(workload, admitted)
+                for trouble in watch.troubles() + gpus.troubles():
                     self.progress.say(f"{workload.name}: {trouble}")
                     self.writer.write("warning", message=f"{workload.name}: {trouble}")
                 self._judge_last([entry for entry, _ in admitted])
@@ -155,22 +162,33 @@ class _Execution:
             budget_seconds=options.budget,
             precision=options.precision,
             replicates=self.plan.replicates,
+            cold=self.plan.cold,
             plugins=[str(path.resolve()) for path in options.plugins],
             suite={"version": version("linreg-bench"), **_commit()},
             machine=facts,
             calibration=calibration,
+            tf32=self.plan.tf32,
+            environments=[environment.to_json() for environment in self.plan.environments],
             entries=[entry.to_json() for entry in self.plan.entries],
             absent=[asdict(absence) for absence in self.plan.absent],
+            files=[asdict(w.file) for w in self.plan.workloads if w.file],
         )
 
     def _replicate(self, home: Home) -> int:
         """The number under which the samples of a process are recorded."""
         return self.earlier.replicates + home.replicate
 
-    def _start_workers(self) -> None:
-        count = len(self.homes)
-        self.progress.say(f"starting {count} workers")
-        for ready, (home, answer) in enumerate(self.pool.start(self.homes), start=1):
+    def _start_workers(self, workload: Workload) -> None:
+        """Those that this workload needs and no earlier one did."""
+        entries = [entry for entry in self.entries if entry.workload is workload]
+        needed = dict.fromkeys(home for entry in entries for home in self.plan.processes(entry))
+        missing = [home for home in needed if home not in self.pool.workers]
+        count = len(missing)
+        if count:
+            self.progress.say(f"starting {count} workers for {workload.name}")
+        # Cold ones one by one: the time that they take is wanted.
+        at_once = 1 if self.plan.cold else len(self.options.cores)
+        for ready, (home, answer) in enumerate(self.pool.start(missing, at_once), start=1):
             self.progress.status(f"started {ready} of {count} workers: {home.name}")
             if isinstance(answer, WorkerFailed):
                 phase = "absent" if answer.kind == "unavailable" else "start"
@@ -216,7 +234,13 @@ class _Execution:
     def _admit(self, workload: Workload, title: str) -> list[tuple[Entry, float]]:
         """The entries whose first fits the gate lets through, with the longest one's seconds."""
         self.progress.status(f"{title}: making the data and the reference solution")
-        prepared = self.pool.prepare(workload)
+        try:
+            prepared = self.pool.prepare(workload)
+        except Unsolvable as error:
+            for entry in self.entries:
+                if entry.workload is workload:
+                    self._drop(entry, "reference", str(error))
+            return []
         if workload.name not in self.earlier.data:
             self._write_workload(prepared)
         elif self.earlier.data[workload.name] != prepared.sha256:
@@ -248,10 +272,14 @@ class _Execution:
         return first.seconds
 
     def _write_workload(self, prepared: Prepared) -> None:
-        workload, problem = prepared.workload, prepared.problem
-        recipe, points = workload.recipe, {}
+        workload, problem, reference = prepared.workload, prepared.problem, prepared.reference
+        recipe = workload.recipe
+        extra: dict[str, Any] = {}
+        if reference.descent:
+            iterates = reference.descent.trajectory.iterates
+            extra["descent_errors"] = accuracy.errors(iterates, reference.solution.coefficients)
         if recipe.n_features == 1 and recipe.n_samples <= _POINTS:
-            points = {name: np.ravel(getattr(problem.data, name)) for name in ARRAYS}
+            extra["points"] = {name: np.ravel(getattr(problem.data, name)) for name in ARRAYS}
         self.writer.write(
             "workload",
             name=workload.name,
@@ -264,11 +292,15 @@ class _Execution:
             sigma=problem.sigma,
             seed=self.options.seed,
             sha256=prepared.sha256,
-            condition=prepared.reference.conditioning.condition,
-            tangent=prepared.reference.conditioning.tangent,
+            condition=reference.conditioning.condition,
+            tangent=reference.conditioning.tangent,
+            rank=reference.solution.rank,
+            note=reference.note,
             weight=problem.weight,
             bias=problem.bias,
-            **({"points": points} if points else {}),
+            certified=problem.certified,
+            solution=reference.solution.coefficients,
+            **extra,
         )
 
     def _write_fit(self, entry: Entry, home: Home, first: FirstFit) -> None:
@@ -277,10 +309,12 @@ class _Execution:
             entry=entry.id,
             replicate=self._replicate(home),
             worker=self.numbers[home],
+            fresh=self._entries_of(home)[0] is entry,
             cores=first.cores,
             sha256=first.sha256,
             transfer_seconds=first.transfer_seconds,
             compile_seconds=first.seconds,
+            peak_bytes=first.peak_bytes,
             **first.fit,
             description=first.description,
         )
@@ -293,6 +327,14 @@ class _Execution:
             self.dropped.add(entry.id)
             self.progress.say(f"{entry.id}: failed: {verdict.reason}")
 
+    def _write_device(self, entry: Entry, home: Home, **figures: float) -> None:
+        replicate = self._replicate(home)
+        self.writer.write("device", entry=entry.id, replicate=replicate, **figures)
+
+    def _write_gpus(self, workload: Workload) -> None:
+        for gauges in self.gpus.values():
+            self.writer.write("gpu", workload=workload.name, **gauges.state())
+
     def _judge_last(self, entries: Sequence[Entry]) -> None:
         """Judge the last timed fits as well."""
         for entry in entries:
@@ -300,12 +342,20 @@ class _Execution:
                 if entry.id in self.dropped:
                     break
                 try:
-                    self._write_verdict(entry, home, self.pool.judge_last(entry, home))
+                    last = self.pool.last_fit(entry, home)
+                    self._write_verdict(entry, home, last.verdict)
+                    if last.device_seconds is not None:
+                        self._write_device(entry, home, device_seconds=last.device_seconds)
                 except WorkerFailed as failure:
                     self._failed(entry, home, "fit", failure)
 
     def _measure(
-        self, admitted: Sequence[tuple[Entry, float]], seconds: float, deadline: float, title: str
+        self,
+        admitted: Sequence[tuple[Entry, float]],
+        seconds: float,
+        deadline: float,
+        title: str,
+        gpus: gpu.Watch,
     ) -> None:
         runners = [self._runner(entry, first) for entry, first in admitted]
 
@@ -324,6 +374,7 @@ class _Execution:
         baselines = [entry.id for entry in usual]
 
         def between_rounds(done: int) -> None:
+            gpus.look()
             if self.progress.due():
                 left = max(0.0, deadline - time.perf_counter())
                 now = standings.standings(runners, baselines)
@@ -343,16 +394,37 @@ class _Execution:
                 took = f"its first fit took {runner.fit_seconds:.2g} s"
                 self.progress.say(f"{runner.entry}: not timed: {took}, the budget is too small")
 
+    def _limits(self, workload: Workload, admitted: Sequence[tuple[Entry, float]]) -> None:
+        """Measure what the machine can do at best; on top of the budget, but bounded."""
+
+        def lost(entry: Entry, home: Home, failure: WorkerFailed) -> None:
+            self._failed(entry, home, "limits", failure)
+
+        limits.measure(
+            workload,
+            [entry for entry, _ in admitted if entry.id not in self.dropped],
+            self.pool,
+            random.Random(self.options.seed),
+            lambda **fields: self.writer.write("limit", **fields),
+            lost,
+        )
+
     def _runner(self, entry: Entry, first_seconds: float) -> Runner:
         processes = {self._replicate(home): home for home in self.plan.processes(entry)}
 
         def sample(replicate: int, fits: int) -> float:
             home = processes[replicate]
+            gauges = self.gpus.get(home.device)
+            before = gauges.joules() if gauges else None
             try:
-                return self.pool.sample(home, fits)
+                seconds = self.pool.sample(home, fits)
             except WorkerFailed as failure:
                 self._failed(entry, home, "sample", failure)
                 return float("nan")
+            after = gauges.joules() if gauges else None
+            if before is not None and after is not None and fits * seconds >= gpu.LONG_ENOUGH:
+                self._write_device(entry, home, joules=(after - before) / fits)
+            return seconds
 
         rounds = dict(self.earlier.rounds.get(entry.id, {}))
         return Runner(entry.id, sample, first_seconds, list(processes), entry.original, rounds)

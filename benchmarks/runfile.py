@@ -6,12 +6,15 @@ Python's `float` reads. `entry` is the id `workload/backend/device/threads`.
 
 | record    | written                      | fields |
 | --------- | ---------------------------- | ------ |
-| header    | first                        | format (1), started (ISO 8601, UTC), command (list), seed, budget_seconds, precision, replicates, plugins [path], suite {version, commit, dirty}, calibration {line, ...} or null, machine {see `machine.py`}, entries [{entry, workload, backend, device, threads, framework, algorithm, style, known_failure, variant_of (entry or null)}], absent [{backend, device, reason}] |
-| workload  | when its data are made       | name, description, method {kind, ...}, dtype, n_samples, n_features, n_test, sigma, seed, sha256, condition, tangent, weight, bias, and points {X, y, X_test, y_test} if it has one feature and few samples |
+| header    | first                        | format (1), started (ISO 8601, UTC), command (list), seed, budget_seconds, precision, replicates, cold (whether each entry had processes of its own), plugins [path], tf32 (whether it was asked for), suite {version, commit, dirty}, calibration {line, ...} or null, machine {see `machine.py`}, environments [{name, executable, python, packages}], entries [{entry, workload, backend, device, threads, framework, algorithm, style, known_failure, variant_of (entry or null)}], absent [{backend, device, reason}], files [{name (of the workload), path, target (or null), sha256 (of the file)}] for the user's own data |
+| workload  | when its data are made       | name, description, method {kind, ...}, dtype, n_samples, n_features, n_test, sigma, seed, sha256, condition, tangent, rank (of the centred features), note (what is special, or empty), weight, bias (these two and sigma are null for data that were read), certified (coefficients, bias last, or null), solution (least squares, bias last), descent_errors (gradient descent: of each iterate of the reference, from its start, against `solution`), and points {X, y, X_test, y_test} if it has one feature and few samples |
 | worker    | when a process is ready      | worker (number), backend, device, threads, replicate, import_seconds, start_seconds, log (file name) |
-| fit       | after an entry's first fit   | entry, replicate, worker, cores, sha256, transfer_seconds, compile_seconds, weight, bias, train_losses, test_losses, description {see `Backend.describe`} |
-| verdict   | when the gate has judged     | entry, replicate, passed, reason, weight_error, bound, checks [{name, error, bound, passed, source}] |
+| fit       | after an entry's first fit   | entry, replicate, worker, cores, fresh (whether it is the worker's first workload), sha256, transfer_seconds, compile_seconds, peak_bytes (of memory, over what was resident before; or null), weight, bias, train_losses, test_losses, description {see `Backend.describe`} |
+| verdict   | when the gate has judged     | entry, replicate, passed, reason, weight_error, bound, checks [{name, error, bound, passed, source}], digits {coefficients (correct digits of each, bias last), least, bound, possible, most} where certified, else null |
 | sample    | after every timed sample     | entry, replicate, round, fits (in a row), seconds (per fit) |
+| device    | after the samples, or one    | entry, replicate, and of a fit device_seconds (by the device's own clock) or joules (of its GPU) |
+| gpu       | before and after the samples | workload, gpu (number), clock_mhz, memory_clock_mhz, temperature, watts, limited_by [words] |
+| limit     | before and after a workload's samples | workload, framework, device, threads, dtype, words (what the call does), call_seconds, product_rate (operations a second), read_rate (bytes a second), took_seconds; what was not measured is null |
 | done      | when a workload is finished  | workload |
 | failure   | when an entry drops out      | entry, phase, reason, and log (file name) if a process of it had one |
 | warning   | when the machine misbehaved  | message |
@@ -36,6 +39,14 @@ from benchmarks.errors import UserError
 Record = dict[str, Any]
 FORMAT = 1
 NAME = "run.jsonl"
+#: What nothing can be read without: of a header, and of each of its entries.
+_HEADER = ("entries",)
+_ENTRY = (
+    *("entry", "workload", "backend", "device", "threads"),
+    *("framework", "algorithm", "known_failure", "variant_of"),
+)
+#: What a run cannot go on without.
+RESUMED = ("seed", "budget_seconds", "precision", "replicates", "plugins", "machine", "absent")
 
 
 class RunWriter:
@@ -101,7 +112,8 @@ def read(path: Path) -> list[Record]:
     A last line that was cut off, by a kill or a full disk, is left out.
 
     Raises:
-        UserError: there is no such file, or it is not a run file of this format.
+        UserError: there is no such file, it is not a run file of this format, or its header lacks
+            what nothing can be read without.
     """
     if path.is_dir():
         path = path / NAME
@@ -116,7 +128,23 @@ def read(path: Path) -> list[Record]:
         raise UserError(
             f"{path} has format {records[0].get('format')!r}; this version reads {FORMAT}"
         )
+    require(path, records[0], _HEADER)
+    entries = records[0]["entries"]
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{path} is not a run file: the entries in its header are no objects")
+    for number, entry in enumerate(entries, start=1):
+        require(path, entry, _ENTRY, f"entry {number} of its header")
     return records
+
+
+def require(path: Path, record: Record, fields: Iterable[str], where: str = "its header") -> None:
+    """Refuse a record without one of `fields`.
+
+    Raises:
+        UserError: the line says which is missing.
+    """
+    if missing := [name for name in fields if name not in record]:
+        raise UserError(f"{path} is not a whole run file: {where} has no {missing[0]!r}")
 
 
 def _parse(path: Path, lines: list[bytes]) -> Iterator[Record]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psutil
 from rich.console import Console
+from rich.text import Text
 
 from backends import registry
 from benchmarks import machine, plan, resume, runfile
@@ -17,12 +17,12 @@ from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.plan import Plan
 from benchmarks.printable import line
 from benchmarks.progress import Progress
-from benchmarks.results import rows
+from benchmarks.results import rows, workloads
 from benchmarks.resume import Earlier
 from benchmarks.run import Options, run
-from benchmarks.workers import Variant
-from benchmarks.workloads import DEFAULT, FULL, select
-from reports import page, table
+from benchmarks.runfile import Record
+from benchmarks.workloads import DEFAULT, FULL, Workload, select
+from reports import digits, facts, page, pairs, table
 
 
 def make_plan(
@@ -31,24 +31,49 @@ def make_plan(
     devices: str,
     threads: int | None,
     plugin: list[Path] | None,
-    replicates: int | None,
-    variants: Sequence[Variant] = (),
-    full: bool = False,
+    full: bool,
+    own: tuple[Path | None, str | None] = (None, None),
+    **how: Any,
 ) -> Plan:
-    """The plan for what was asked for on the command line, on this machine."""
+    """The plan for what was asked for on the command line, on this machine.
+
+    Args:
+        workloads: names, groups, globs or sizes, with commas between.
+        backends: names or globs.
+        devices: names, with commas between.
+        threads: for all entries, instead of each workload's own number.
+        plugin: files with further backends.
+        full: whether all workloads and backends are wanted.
+        own: the user's own data: a file, and which column is the target.
+        how: handed on to `plan.make`.
+    """
     n_gpus = len(machine.gpus())
     known = registry.load(tuple(plugin or ()))
-    return plan.make(
-        select(_split(workloads) if workloads else FULL if full else DEFAULT),
+    wanted = select(_split(workloads) if workloads else FULL if full else DEFAULT)
+    if any(own):
+        wanted = [_own(*own), *(wanted if workloads or full else [])]
+    made = plan.make(
+        wanted,
         plan.choose_backends(backends or [], known, full),
         plan.choose_devices(_split(devices), n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
         threads=threads,
         available_bytes=psutil.virtual_memory().available,
-        replicates=replicates,
-        variants=[None, *variants],
+        **how,
     )
+    if how.get("tf32") and not any(entry.home.tf32 for entry in made.entries):
+        print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
+    return made
+
+
+def _own(data: Path | None, target: str | None) -> Workload:
+    """The user's data; pyarrow is imported for nothing else."""
+    if data is None:
+        raise UserError("--target needs --data, the table that has this column")
+    from benchmarks import data as own
+
+    return own.workload(data, target)
 
 
 def _split(text: str) -> list[str]:
@@ -78,6 +103,7 @@ def resume_run(out: Path, patience: float, quiet: bool = False) -> NoReturn:
     """Go on with the run in `out`."""
     try:
         records = runfile.read(out)
+        runfile.require(out, records[0], runfile.RESUMED)
     except UserError as error:
         raise UserError(f"nothing to resume: {error}") from error
     header = records[0]
@@ -121,7 +147,7 @@ def execute(
     if records:
         # Whatever ended the run, what was measured by then is shown.
         if not quiet:
-            table.show(rows(records), Console())
+            _show(records)
         print(line(f"report: {page.write(records, out)}"))
     if isinstance(stopped, UserError):
         raise stopped
@@ -141,3 +167,13 @@ def execute(
         times = f"{change.ratio.value:.3f} times as long ({interval})"
         print(f"slower: {line(change.entry)} takes {times}")
     raise SystemExit(FAILED if failed or slower else 0)
+
+
+def _show(records: list[Record]) -> None:
+    found, console = rows(records), Console()
+    table.show(found, console)
+    for what, why in facts.absent(records[0]["absent"]):
+        console.print(Text(f"absent: {what}: {why}", style="dim"))
+    pairs.show(records, console)
+    for certified in digits.tables(found, workloads(records)):
+        print(f"{certified.dtype}: {certified.sentence}")

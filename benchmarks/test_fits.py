@@ -20,7 +20,7 @@ from benchmarks import machine, plan
 from benchmarks.plan import Entry
 from benchmarks.pool import Pool
 from benchmarks.workers import WorkerFailed
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import DEFAULT, select
 
 #: A fit longer than this is timed in one round only, seconds.
 LONG = 1.0
@@ -51,7 +51,7 @@ def entries() -> list[Entry]:
     """All entries of the default workloads on all devices."""
     n_gpus = len(machine.gpus())
     return plan.make(
-        list(WORKLOADS.values()),
+        select(DEFAULT),
         list(registry.load().values()),
         plan.choose_devices(["all"], n_gpus),
         n_cores=len(machine.usable_cores()),

@@ -37,10 +37,11 @@ class WorkerFailed(Exception):
 
 @dataclass(frozen=True)
 class Variant:
-    """Another way to run a backend: from another checkout of the suite, or slowed on purpose."""
+    """Another way to run a backend: under another interpreter, from another checkout, or slowed."""
 
     name: str
     tree: Path = ROOT  # the checkout whose `backends` package the worker runs
+    python: Path | None = None  # the interpreter; None: this one
     extra_work: float = 0.0  # 0.05: after each fit, work that takes 5 % of its time
 
 
@@ -53,6 +54,8 @@ class Home:
     threads: int
     variant: Variant | None = None
     replicate: int = 0
+    workload: str = ""  # the only one that it serves; empty: one after another
+    tf32: bool = False  # whether products of float32 may be rounded to TF32; on CUDA only
 
     @property
     def name(self) -> str:
@@ -60,19 +63,33 @@ class Home:
         return f"{self.backend}@{self.variant.name}" if self.variant else self.backend
 
 
+def interpreter_environment() -> dict[str, str]:
+    """What another interpreter inherits: not the paths that are meant for this one."""
+    own = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+    return {key: value for key, value in os.environ.items() if key not in own}
+
+
 def environment(home: Home) -> dict[str, str]:
     """The environment that fixes a worker's threads and devices before anything is imported."""
     kind, _, number = home.device.partition(":")
     threads = str(home.threads)
-    return os.environ | {
+    inherited = interpreter_environment() if home.variant and home.variant.python else os.environ
+    return inherited | {
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "VECLIB_MAXIMUM_THREADS": threads,
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": "1",
+        "PJRT_NPROC": threads,  # the thread pool of JAX
         "TF_CPP_MIN_LOG_LEVEL": "1",
+        # All of a GPU's memory would not be left to the other workers on it.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        # float32 is float32: NVIDIA's libraries and oneDNN can be told otherwise from outside.
+        "NVIDIA_TF32_OVERRIDE": "1" if home.tf32 else "0",
+        "CUPY_TF32": "1" if home.tf32 else "0",
+        "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
         # Compiling in a pool of further processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
@@ -115,9 +132,10 @@ class Worker:
         self._buffer = b""
         child_in, requests = os.pipe()
         answers, child_out = os.pipe()
+        python = str((home.variant and home.variant.python) or sys.executable)
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "backends.worker", str(child_in), str(child_out)],
+                [python, "-m", "backends.worker", str(child_in), str(child_out)],
                 cwd=home.variant.tree if home.variant else ROOT,
                 env=environment(home),
                 stdin=subprocess.DEVNULL,
@@ -164,9 +182,12 @@ class Worker:
     def send_start(self) -> None:
         """Ask the worker to import its framework and make its device ready."""
         device = "cpu" if self.home.device == "cpu" else "cuda:0"
-        home, extra = self.home, {}
+        home, extra = self.home, dict[str, Any]()
+        # Left out where they say nothing: a worker of another revision may not know them.
         if home.variant and home.variant.extra_work:
-            extra = {"extra_work": home.variant.extra_work}
+            extra["extra_work"] = home.variant.extra_work
+        if home.tf32:
+            extra["tf32"] = True
         self.send(
             "start",
             backend=home.backend,

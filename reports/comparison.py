@@ -23,6 +23,10 @@ def show(compared: Compared, console: Console, limit: float | None = None) -> No
         console.print(Text(text.line(f"{name}: {was}, now {now}"), style="dim"))
     if compared.changes:
         console.print(_table(compared.changes))
+    for mean in compared.overall:
+        of = f"on average over {mean.n_workloads} workloads"
+        verdict = mean.ratio.against_one()
+        console.print(Text(text.line(f"{mean.place} {of}: {_with_interval(mean.ratio)} {verdict}")))
     for entry, why in compared.unmatched:
         console.print(Text(text.line(f"not compared: {entry}: {why}"), style="dim"))
     for row in compared.newly_failing:
@@ -81,7 +85,7 @@ def _conclusion(compared: Compared, limit: float | None) -> str:
     )
     if limit is None:
         return f"{said}."
-    names = [text.line(change.new.entry) for change in compared.slower(limit)]
+    names = [text.line(name) for name in compared.slower(limit)]
     return (
         f"{said}; slower by more than {100 * limit:g}% for certain: {text.both(names) or 'none'}."
     )

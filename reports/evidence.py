@@ -100,6 +100,11 @@ def _facts(row: Row, workload: Record | None, worker: Record) -> list[tuple[str,
     ]
     if row.weight_error is not None:
         facts.append(("error", f"{text.error(row.weight_error)} of {text.error(row.bound)}"))
+    if row.times_floor is not None:
+        floor = text.seconds(row.floor_seconds)
+        facts.append(("against its floor", f"{text.times(row.times_floor)} of {floor}"))
+    if row.peak_bytes is not None:
+        facts.append(("memory of the first fit", text.amount(row.peak_bytes, "B")))
     facts += [
         (label, text.seconds(seconds))
         for field, (label, _) in figures.PHASES.items()

@@ -52,9 +52,42 @@ def run_facts(records: Sequence[Record]) -> list[tuple[str, str]]:
         ("GPUs", "; ".join(shown(gpu) for gpu in before.get("gpus") or [])),
         ("load", _from_to(before.get("load"), after.get("load"), "{:.2f}")),
         ("clock", _from_to(before.get("clock_mhz"), after.get("clock_mhz"), "{:.0f} MHz")),
-        ("packages", ", ".join(f"{text.line(k)} {text.line(v)}" for k, v in packages.items() if v)),
+        ("packages", _packages(packages)),
+        ("TF32", "on for float32 products on CUDA" if header.get("tf32") else ""),
+    ]
+    facts += [
+        (f"GPU {number}", _gpu(states)) for number, states in _by_gpu(of_kind(records, "gpu"))
+    ]
+    facts += [
+        (
+            f"environment {text.line(other['name'])}",
+            f"Python {text.line(other['python'])}, {_packages(other['packages'])}; "
+            f"{text.line(other['executable'])}",
+        )
+        for other in header.get("environments") or []
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _by_gpu(states: Sequence[Record]) -> list[tuple[int, list[Record]]]:
+    numbers = sorted({state["gpu"] for state in states})
+    return [(n, [state for state in states if state["gpu"] == n]) for n in numbers]
+
+
+def _gpu(states: Sequence[Record]) -> str:
+    """What a GPU's gauges showed before and after the samples of all workloads."""
+    gauges = {"clock_mhz": "MHz", "memory_clock_mhz": "MHz memory", "temperature": "°C"}
+    parts = []
+    for gauge, unit in (gauges | {"watts": "W"}).items():
+        if known := [state[gauge] for state in states if state.get(gauge) is not None]:
+            parts.append(f"{min(known):.0f} to {max(known):.0f} {unit}")
+    limits = dict.fromkeys(text.line(w) for s in states for w in s.get("limited_by") or [])
+    parts += [f"slowed down by {text.both(list(limits))}"] if limits else []
+    return ", ".join(parts)
+
+
+def _packages(versions: Record) -> str:
+    return ", ".join(f"{text.line(k)} {text.line(v)}" for k, v in versions.items() if v)
 
 
 def _caches(sizes: Record) -> str:
@@ -104,4 +137,5 @@ def workload_facts(workload: Record) -> str:
         parts.append(f"condition number {condition:.2g}")
     if (sigma := text.number(workload.get("sigma"))) is not None:
         parts.append(f"noise {sigma:g}" if sigma else "no noise")
+    parts.append(text.line(workload.get("note") or ""))
     return " · ".join(filter(None, parts))

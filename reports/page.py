@@ -13,7 +13,7 @@ from markupsafe import Markup
 from benchmarks import estimates
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
-from reports import drawing, summary, text
+from reports import drawing, pairs, summary, text
 from reports.drawing import Picture
 from reports.figures import PHASES
 from reports.view import View, view
@@ -70,6 +70,7 @@ def html(seen: View) -> str:
     return render(
         "page.html",
         view=seen,
+        pairs=pairs,
         against=text.against,
         changed=text.changed,
         phases=PHASES,
@@ -93,6 +94,8 @@ def render(template: str, **values: object) -> str:
         "seconds": text.seconds,
         "between": text.between,
         "error": text.error,
+        "amount": text.amount,
+        "times": text.times,
         "verdict": text.verdict,
     }
     script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")

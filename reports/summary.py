@@ -32,6 +32,12 @@ def markdown(view: View) -> str:
     lines += ["| workload | answer |", "| --- | --- |"]
     lines += _capped([_answer(section) for section in view.sections], _MOST_WORKLOADS)
     lines += ["", *_matrix(view.sections[:_MOST_WORKLOADS])]
+    said = [shown.sentence for shown in view.races]
+    said += [sentence for shown in view.series for sentence in shown.sentences]
+    if said:
+        lines += ["", escape(" ".join(said))]
+    for table in view.digits:
+        lines += ["", f"{escape(table.dtype)}: {escape(table.sentence)}"]
     if notes := _notes(view):
         lines += ["", *_capped(notes, _MOST_NOTES)]
     drawn = [section for section in view.sections[:_MOST_WORKLOADS] if section.ranking]
@@ -45,12 +51,12 @@ def _answer(section: Section) -> str:
 
 
 def _changes(changes: list[Change]) -> list[str]:
-    """What became slower or faster than in the other revision, and how many did not."""
+    """What is slower or faster than what stood beside it, and how many are not."""
     told = [(change, *text.changed(change.ratio)) for change in changes]
     by_word = {word: [f for f in told if f[1] == word] for word in ("slower", "faster")}
     others = len(told) - sum(map(len, by_word.values()))
     lines = [
-        f"- **{word}** than the other revision: {escape(change.entry)}: {by}"
+        f"- **{word}** than {escape(change.other)}: {escape(change.entry)}: {by}"
         for word, found in by_word.items()
         for change, _, by in found
     ]

@@ -12,6 +12,7 @@ from benchmarks.results import Row
 
 MISSING = "–"
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -46,6 +47,22 @@ def tick(value: float) -> str:
     """A time on an axis: `10 ms`, without digits that say nothing."""
     size, unit = _unit(value)
     return f"{value / size:.3g}{_NO_BREAK}{unit}"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A quantity to three digits with an SI prefix: `16.1 MB`, `104 Gflop/s`."""
+    if value is None:
+        return MISSING
+    rounded = float(f"{value:.3g}")
+    size, prefix = next((pair for pair in _PREFIXES if rounded >= pair[0]), (1.0, ""))
+    return f"{value / size:.{_decimals(value / size)}f}{_NO_BREAK}{prefix}{unit}"
+
+
+def times(value: float | None) -> str:
+    """How many times something is, to three digits: `7.08×`, `38,100×`."""
+    if value is None:
+        return MISSING
+    return f"{float(f'{value:.3g}'):,.{_decimals(value)}f}×"
 
 
 def _unit(value: float) -> tuple[float, str]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from benchmarks.against import Change, changes
 from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
-from reports import answer, descent, facts, figures, text
+from reports import accuracy, answer, descent, digits, facts, figures, limits, scaling, text
 from reports.drawing import Picture
 from reports.evidence import Evidence, Witness
+from reports.pairs import Pair, pairs
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Section:
     phases: Picture | None = None
     devices: Picture | None = None
     descent: list[tuple[Picture, str]] = field(default_factory=list)  # with captions
+    #: Further columns, where there is something to show: head, and cell by entry.
+    on_devices: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @property
     def pictures(self) -> list[Picture]:
@@ -53,13 +56,21 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
-    changes: list[Change] = field(default_factory=list)  # against another revision, if asked for
+    pairs: list[Pair] = field(default_factory=list)  # what stood side by side
+    limits: limits.Limits | None = None  # None: not measured
+    races: list[accuracy.Shown] = field(default_factory=list)
+    series: list[scaling.Shown] = field(default_factory=list)
+    digits: list[digits.Table] = field(default_factory=list)
+    slugs: dict[str, str] = field(default_factory=dict)  # of the sections' anchors, by workload
+    changes: list[Change] = field(default_factory=list)  # against what stood side by side
     interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
     @property
     def pictures(self) -> list[Picture]:
         """All that goes into `figures/`."""
-        return [picture for section in self.sections for picture in section.pictures]
+        found = [picture for section in self.sections for picture in section.pictures]
+        found += [race.picture for race in self.races]
+        return found + [series.picture for series in self.series]
 
 
 def view(records: Sequence[Record], folder: Path | None = None) -> View:
@@ -70,8 +81,9 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
         folder: the run's own, in which its logs are; None: there are none.
     """
     header = records[0]
+    every = rows(records)
     found: dict[str, list[Row]] = {}
-    for row in rows(records):
+    for row in every:
         found.setdefault(row.workload, []).append(row)
     slugs = unique_slugs(found)
     known = workloads(records)
@@ -86,6 +98,12 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
             _section(name, slugs[name], known.get(name), same, witness)
             for name, same in found.items()
         ],
+        pairs=pairs(records),
+        limits=limits.limits(records),
+        races=accuracy.races(records, every),
+        series=scaling.series(records, every),
+        digits=digits.tables(every, known),
+        slugs=slugs,
         changes=changes(records),
     )
 
@@ -136,7 +154,26 @@ def _section(
         phases=figures.phases(slug, once, labels) if once else None,
         devices=figures.devices(slug, timed),
         descent=_descent(slug, workload, passed, labels) if workload else [],
+        on_devices=_on_devices(once),
     )
+
+
+def _on_devices(shown_rows: list[Row]) -> list[tuple[str, dict[str, str]]]:
+    """What only makes sense where some entries ran on a device that is not the host."""
+    if all(row.device == "cpu" for row in shown_rows):
+        return []
+    columns = {
+        "... of data on the host": [text.seconds(r.with_transfer_seconds) for r in shown_rows],
+        "... by the device's own clock": [text.seconds(r.device_seconds) for r in shown_rows],
+        "... energy of the GPU": [
+            text.MISSING if r.joules is None else f"{r.joules:.3g} J" for r in shown_rows
+        ],
+    }
+    return [
+        (head, dict(zip([row.entry for row in shown_rows], cells, strict=True)))
+        for head, cells in columns.items()
+        if any(cell != text.MISSING for cell in cells)
+    ]
 
 
 def _descent(

@@ -5,33 +5,59 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from backends import registry
 from backends.base import Backend
 from benchmarks import machine
 from benchmarks.plan import Entry
 from benchmarks.pool import Pool
 from benchmarks.workers import Home
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import DEFAULT, WORKLOADS, select
 
 ROOT = Path(__file__).parents[1]
 
 
+def _examples() -> list[str]:
+    """The Python in the README of the backends."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "backends/README.md").read_text(), re.S)
+
+
+def test_the_example_of_scikit_learn_prints_what_it_says(capsys: pytest.CaptureFixture) -> None:
+    [source] = [code for code in _examples() if "LinearRegression" in code]
+    with np.printoptions(precision=2, suppress=True):
+        exec(source)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == re.findall(r"# (\[.*\])", source)
+    assert printed == ["[0.35 1.21 0.97 1.   1.  ]", "[1. 1. 1. 1. 1.]"]
+
+
 def test_the_example_of_a_backend_is_complete_short_and_right(tmp_path: Path) -> None:
-    [source] = re.findall(r"```python\n(.*?)```", (ROOT / "backends/README.md").read_text(), re.S)
+    [source] = [code for code in _examples() if "class " in code]
     assert source.count("\n") < 40
-    plugin = tmp_path / "scipy_gelsy.py"
+    plugin = tmp_path / "numpy_qr.py"
     plugin.write_text(source)
-    backend: type[Backend] = registry.load((plugin,))["scipy-gelsy"]
+    backend: type[Backend] = registry.load((plugin,))["numpy-qr"]
     with Pool(tmp_path, machine.usable_cores(), plugins=[plugin]) as pool:
-        entry = Entry(WORKLOADS["line"], backend, Home("scipy-gelsy", "cpu", 1))
+        entry = Entry(WORKLOADS["line"], backend, Home("numpy-qr", "cpu", 1))
         assert pool.first_fit(entry).reason == ""
 
 
-def test_the_readme_names_every_workload_and_the_other_every_backend() -> None:
+def test_the_readme_names_every_workload() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert all(f"| `{name}` |" in readme for name in WORKLOADS)
-    backends = (ROOT / "backends/README.md").read_text()
-    assert all(f"`{name}`" in backends for name in registry.load())
+    assert all(f"| `{workload.name}` |" in readme for workload in select(DEFAULT))
+
+
+def test_the_table_of_backends_tells_their_style_and_whether_they_are_in_the_default_run() -> None:
+    table = {}
+    for line in (ROOT / "backends/README.md").read_text().splitlines():
+        cells = line.split("|")[1:-1]
+        if len(cells) == 3 and "_" in cells[0]:
+            for style, cell in zip(("idiomatic", "tuned"), cells[1:], strict=True):
+                found = re.findall(r"`([^`]+)`(\\\*)?", cell)
+                table.update({name: (style, bool(mark)) for name, mark in found})
+    assert table == {name: (b.style, b.optional) for name, b in registry.load().items()}
 
 
 def test_every_file_that_a_page_links_to_exists() -> None:

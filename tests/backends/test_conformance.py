@@ -141,6 +141,20 @@ def test_a_backend_reports_what_is_in_force(conforming: Conforming) -> None:
     assert description["algorithm"]
 
 
+def test_a_backend_shows_its_limits_or_none_and_is_right_afterwards(conforming: Conforming) -> None:
+    workload = next(w for w in reversed(CASES) if w.method.kind in conforming.backend.methods)
+    entry = conforming.entry(workload)
+    conforming.first_fit(workload)
+    asked = {"side": 64, "n_bytes": 1 << 16, "dtype": workload.recipe.dtype, "read": True}
+    found = conforming.pool.workers[conforming.home].ask("limits", **asked)
+    rates = [found[key] for key in ("call_seconds", "product_rate", "read_rate")]
+    assert all(rate is None or rate > 0 for rate in rates)
+    assert bool(found["words"]) == (found["call_seconds"] is not None)
+    assert found["read_rate"] is not None or conforming.home.device != "cpu"
+    assert conforming.pool.sample(entry.home, 2) > 0
+    assert conforming.pool.judge_last(entry).reason == ""
+
+
 def test_no_framework_is_imported_to_list_backends() -> None:
     """Importing all backends must stay free, and leave frameworks to their workers."""
     program = (

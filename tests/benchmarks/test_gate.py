@@ -16,8 +16,9 @@ from benchmarks import gate
 from benchmarks.bounds import Stability
 from benchmarks.gate import Reference, Verdict
 from benchmarks.problems import Problem, Synthetic
-from benchmarks.workloads import WORKLOADS, Workload, select
+from benchmarks.workloads import DEFAULT, Workload, select
 
+WORKLOADS = {workload.name: workload for workload in select(DEFAULT)}
 STABILITIES: tuple[Stability, ...] = ("orthogonal", "normal equations")
 DESCENTS = [name for name in WORKLOADS if isinstance(WORKLOADS[name].method, GradientDescent)]
 SOLVED = [name for name in WORKLOADS if name not in DESCENTS]

@@ -45,6 +45,14 @@ def test_a_container_that_may_use_one_cpu_has_one_core(
     assert machine.usable_cores() == [0]
 
 
+def test_the_quietest_cores_come_first_and_of_equals_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("psutil.cpu_percent", lambda **_: [2.0, 100.0, 40.0, 0.0, 0.0])
+    assert machine.quietest([0, 1, 2, 3]) == [3, 0, 2, 1]
+    assert machine.quietest([2, 9]) == [9, 2]  # more cores than the system tells of
+
+
 def test_a_description_is_complete() -> None:
     facts = machine.describe([0])
     assert facts["cores_used"] == [0]

@@ -11,7 +11,7 @@ from backends.base import Backend, Data, Fit, Kind, Method
 from benchmarks import plan
 from benchmarks.errors import UserError
 from benchmarks.plan import MOST_PROCESSES, MOST_REPLICATES, Plan
-from benchmarks.workers import Variant
+from benchmarks.workers import Home, Variant
 from benchmarks.workloads import WORKLOADS, select
 
 
@@ -57,6 +57,11 @@ def make(
 ) -> Plan:
     given = {"n_cores": 4, "n_gpus": 0, "threads": None, "available_bytes": 1 << 40} | arguments
     return plan.make(select(workloads.split(",")), backends or ALL, devices, **given)
+
+
+def homes(made: Plan) -> set[Home]:
+    """All worker processes."""
+    return {home for entry in made.entries for home in made.processes(entry)}
 
 
 def ids(made: Plan) -> list[str]:
@@ -164,7 +169,7 @@ def test_a_workload_that_does_not_fit_into_memory_is_refused_before_it_is_made()
 def test_few_entries_get_more_processes_each(backends: list[Any], replicates: int) -> None:
     made = make(backends=backends)
     assert made.replicates == replicates
-    assert len(made.homes) == replicates * len(backends) <= MOST_PROCESSES
+    assert len(homes(made)) == replicates * len(backends) <= MOST_PROCESSES
     numbers = [home.replicate for home in made.processes(made.entries[0])]
     assert numbers == list(range(replicates))
 
@@ -177,8 +182,15 @@ def test_many_entries_get_one_process_each_unless_asked_for() -> None:
 
 
 def test_a_process_serves_all_workloads_with_its_threads() -> None:
-    assert len(make("line,wide,tall", [Direct], replicates=1).homes) == 2
-    assert len(make("line,wide,tall", [Direct], replicates=1, threads=4).homes) == 1
+    assert len(homes(make("line,wide,tall", [Direct], replicates=1))) == 2
+    assert len(homes(make("line,wide,tall", [Direct], replicates=1, threads=4))) == 1
+
+
+def test_a_cold_plan_has_a_process_for_every_entry() -> None:
+    warm, cold = (make("line,wide,tall", [Direct], cold=cold) for cold in (False, True))
+    assert len(homes(cold)) == 3 * cold.replicates
+    assert ids(cold) == ids(warm)
+    assert cold.replicates == warm.replicates
 
 
 def test_a_variant_stands_beside_the_backend_as_it_is() -> None:

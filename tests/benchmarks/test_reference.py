@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from backends.base import Data, GradientDescent
-from benchmarks import reference
-from benchmarks.errors import UserError
+from benchmarks import bounds, reference
 from benchmarks.precise import dot, two_product, two_sum
 from benchmarks.problems import DType, Synthetic
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import WORKLOADS, select
+from tests.exact import shortest
 
 
 def data_of(X: np.ndarray, y: np.ndarray) -> Data:
@@ -21,18 +21,7 @@ def data_of(X: np.ndarray, y: np.ndarray) -> Data:
 
 
 def exact(data: Data) -> np.ndarray:
-    """The least-squares solution by the normal equations in rational arithmetic, rounded once."""
-    A = [[Fraction(float(x)) for x in row] + [Fraction(1)] for row in data.X]
-    y = [Fraction(float(value)) for value in data.y]
-    p = len(A[0])
-    rows = [[sum((a[i] * a[j] for a in A), Fraction(0)) for j in range(p)] for i in range(p)]
-    for i, row in enumerate(rows):
-        row.append(sum((a[i] * value for a, value in zip(A, y, strict=True)), Fraction(0)))
-    for i in range(p):
-        rows[i] = [value / rows[i][i] for value in rows[i]]  # positive definite: no pivoting
-        for k in set(range(p)) - {i}:
-            rows[k] = [a - rows[k][i] * b for a, b in zip(rows[k], rows[i], strict=True)]
-    return np.array([float(row[p]) for row in rows])
+    return shortest(data.X, data.y)
 
 
 def test_transformations_lose_nothing() -> None:
@@ -113,13 +102,118 @@ def test_angle_between_targets_and_columns() -> None:
     assert isclose(found.stretch, 1)
 
 
+# Dependent features
+
+RNG = np.random.default_rng(0)
+FREE = RNG.standard_normal((9, 3))
+DEPENDENT = {
+    "constant": np.column_stack([FREE, np.full(9, 7.0)]),
+    "zero": np.column_stack([FREE, np.zeros(9)]),
+    "all constant": np.tile([2.0, -3.0], (9, 1)),
+    "twice": FREE[:, [0, 1, 0, 2]],
+    "multiple": np.outer(np.arange(9.0), [1, 3]),
+    "multiple and shifted": np.outer(np.arange(9.0), [1, 4]) + np.array([0.0, 8.0]),
+    "multiples far apart": np.outer(np.arange(9.0), [1, 2.0**30, 2.0**-30]),
+    "one hot": np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 0, 1]],
+    "square": RNG.standard_normal((4, 4)),
+    "wide": RNG.standard_normal((3, 7)),
+    "one sample": np.array([[2.0, 3.0]]),
+    "two samples": np.array([[1.0], [1.0]]),
+}
+RANKS = {
+    "constant": 3,
+    "zero": 3,
+    "all constant": 0,
+    "twice": 3,
+    "multiple": 1,
+    "multiple and shifted": 1,
+    "multiples far apart": 1,
+    "one hot": 2,
+    "square": 3,
+    "wide": 2,
+    "one sample": 0,
+    "two samples": 0,
+}
+
+
+def dependent(name: str, dtype: str) -> Data:
+    X = DEPENDENT[name].astype(dtype)
+    return data_of(X, np.random.default_rng(1).standard_normal(len(X)).astype(dtype))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("X", [np.ones((9, 1)), np.zeros((9, 1)), np.outer(range(9), [1, 3]),
-                               np.random.default_rng(0).standard_normal((3, 4))])  # fmt: skip
-def test_dependent_columns_are_one_clear_line(dtype: DType, X: np.ndarray) -> None:
-    X = X.astype(dtype)
-    with pytest.raises(UserError, match="linearly dependent"):
-        reference.least_squares(data_of(X, np.arange(len(X)).astype(dtype)))
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_of_several_minimisers_it_is_the_shortest_weight(dtype: DType, name: str) -> None:
+    data = dependent(name, dtype)
+    found = reference.least_squares(data)
+    assert found.ranks == (RANKS[name], RANKS[name])
+    expected = exact(data)
+    off = np.linalg.norm(found.coefficients - expected)
+    assert off < 1e-13 * np.linalg.norm(expected)
+    residual = reference.design(data.X) @ found.coefficients - data.y
+    assert isclose(found.residual_norm, np.linalg.norm(residual), abs_tol=1e-14)
+    assert isclose(found.target_norm, np.linalg.norm(data.y.astype(float)), rel_tol=1e-14)
+
+
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_a_shift_of_the_features_changes_nothing_but_the_bias(name: str) -> None:
+    data = dependent(name, "float64")
+    shift = np.arange(1.0, 1 + data.X.shape[1]) / 4
+    moved = reference.least_squares(data_of(data.X + shift, data.y)).coefficients
+    still = reference.least_squares(data).coefficients
+    np.testing.assert_allclose(moved[:-1], still[:-1], rtol=1e-9, atol=1e-13)
+    assert isclose(moved[-1], still[-1] - shift @ still[:-1], rel_tol=1e-9, abs_tol=1e-12)
+
+
+@pytest.mark.parametrize("condition", [1e2, 1e8])
+def test_dependent_features_cost_far_less_than_solvers_may_lose(condition: float) -> None:
+    data = Synthetic(30, 3, 1.0, condition, "float64").make(seed=5).data
+    data = data_of(np.column_stack([data.X, data.X[:, 1], data.X[:, 0]]), data.y)
+    found = reference.least_squares(data)
+    assert found.rank == 3
+    expected = exact(data)
+    size = np.linalg.norm(expected)
+    allowed = bounds.least_squares(reference.conditioning(found), "orthogonal", 1e-14).coefficients
+    assert np.linalg.norm(found.coefficients - expected) < 0.01 * allowed * size
+
+
+@pytest.mark.parametrize("name", ["twice", "wide", "constant"])
+def test_condition_of_the_row_space_is_what_moves_the_solution(name: str) -> None:
+    """The restricted condition number is that of [X W, 1], W a basis of the row space."""
+    data = dependent(name, "float64")
+    solution = reference.least_squares(data)
+    assert solution.basis is not None
+    centred = data.X - data.X.mean(axis=0)
+    np.testing.assert_allclose(centred @ solution.basis @ solution.basis.T, centred, atol=1e-14)
+    within = reference.design(data.X @ solution.basis)
+    smallest = np.linalg.svd(within, compute_uv=False)[-1]
+    found = reference.conditioning(solution)
+    largest = np.linalg.norm(reference.design(data.X), 2)
+    assert isclose(found.condition, largest / smallest, rel_tol=1e-12)
+    assert found.deficient
+
+
+def test_many_features_of_few_samples_take_no_time() -> None:
+    rng = np.random.default_rng(3)
+    data = data_of(rng.standard_normal((40, 3000)), rng.standard_normal(40))
+    found = reference.least_squares(data)
+    weight = np.linalg.pinv(data.X - data.X.mean(axis=0)) @ (data.y - data.y.mean())
+    np.testing.assert_allclose(found.coefficients[:-1], weight, rtol=1e-9, atol=1e-12)
+
+
+def test_a_sum_that_is_rounded_leaves_the_rank_open_in_its_dtype() -> None:
+    [single, double] = select(["odd-sum", "odd-sum-float64"])
+    found = reference.least_squares(single.make(0).data)
+    assert (found.ranks, found.ambiguous) == ((4, 5), True)
+    found = reference.least_squares(double.make(0).data)
+    assert (found.ranks, found.ambiguous) == ((4, 4), False)
+
+
+def test_the_unit_of_a_feature_does_not_decide_its_rank() -> None:
+    X = np.column_stack([FREE[:, 0], 1e-12 * FREE[:, 1], 1e12 * FREE[:, 2]])
+    for dtype in ("float32", "float64"):
+        data = data_of(X.astype(dtype), FREE[:, 0].astype(dtype))
+        assert reference.least_squares(data).ranks == (3, 3)
 
 
 def test_all_zero_targets_have_a_zero_solution() -> None:
@@ -157,5 +251,5 @@ def test_l1_step_by_hand() -> None:
 
 def test_divergence_is_one_clear_line() -> None:
     data = WORKLOADS["line-descent"].make(0).data
-    with pytest.raises(UserError, match="diverges"):
+    with pytest.raises(reference.Unsolvable, match="diverges"):
         reference.descent(data, GradientDescent("squared", 1e9, 200, (0.0,), 0.0))

@@ -233,5 +233,5 @@ def test_numbers_that_are_not_finite_are_read() -> None:
 
 def test_what_is_exported_ends_where_the_reports_own_begins() -> None:
     assert EXPORTED[0] == "workload"
-    assert EXPORTED[-1] == "bound"
+    assert EXPORTED[-1] == "peak_bytes"
     assert not {"entry", "times", "fit"} & set(EXPORTED)

@@ -130,7 +130,7 @@ def test_a_size_is_a_workload(text: str, recipe: Synthetic) -> None:
         ("nothing-like-it-*", "there are: tutorial"),
         ("1x1", "at least 2 samples"),
         ("10x0", "1 feature"),
-        ("10x10", "more samples than features"),
+        ("10x10:condition=2", "more samples than features"),
         ("10x2:float16", "'float16' is no option"),
         ("10x2:noise=1", "'noise=1' is no option"),
         ("10x2:sigma=-1", "sigma must be a number of at least 0"),

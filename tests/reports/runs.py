@@ -13,7 +13,7 @@ import numpy as np
 from backends.base import GradientDescent
 from benchmarks.problems import Problem
 from benchmarks.runfile import FORMAT, Record
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import WORKLOADS, Workload, select
 
 #: Seconds of one fit, before noise. torch-eager and numpy-loop are ties on line-descent, and so
 #: are numpy-gelsd and torch-cholesky on line.
@@ -99,7 +99,7 @@ def entry(workload: str, backend: str, device: str = "cpu", threads: int = 1) ->
 
 
 def run(
-    workloads: tuple[str, ...] = tuple(WORKLOADS),
+    workloads: tuple[str, ...] = tuple(TIMES),
     rounds: int = 12,
     only: tuple[str, ...] = (),
     threads: tuple[int, ...] = (1,),
@@ -149,7 +149,7 @@ def workload(what: Workload, problem: Problem) -> Record:
         "sha256": "ab" * 32,
         "condition": 12.5,
         "tangent": 0.1,
-        "weight": problem.weight.tolist(),
+        "weight": None if problem.weight is None else problem.weight.tolist(),
         "bias": problem.bias,
     }
     if recipe.n_features == 1:
@@ -162,7 +162,7 @@ def _first(
 ) -> list[Record]:
     """What an entry writes before it is timed: worker, fit, verdict."""
     weight, bias, train, test = _descend(what, problem, one["backend"], rng)
-    typical = TIMES[one["workload"]][one["backend"]]
+    typical = TIMES.get(one["workload"], {}).get(one["backend"], 1e-3)
     compiles = 6.5 if one["backend"] in ("torch-compile", "tensorflow-xla") else 0.0
     common = {"entry": one["entry"], "replicate": 0}
     return [
@@ -259,6 +259,78 @@ def sample(entry_id: str, turn: int, seconds: float) -> Record:
     }
 
 
+def limit(workload: str, framework: str, threads: int = 1, **fields: Any) -> Record:
+    """What one framework showed that it can do at best."""
+    return {
+        "record": "limit",
+        "workload": workload,
+        "framework": framework,
+        "device": "cpu",
+        "threads": threads,
+        "dtype": "float32",
+        "words": "adding 1 to a tensor of one element",
+        "call_seconds": 1.2e-6,
+        "product_rate": 100e9,
+        "read_rate": None,
+        "took_seconds": 0.01,
+    } | fields
+
+
+def measured(records: list[Record]) -> list[Record]:
+    """The same run with its limits: every workload is read at 25 GB/s, by numpy."""
+    rates = {"torch": {}, "numpy": {"read_rate": 25e9}}
+    limits = [
+        limit(record["name"], framework, dtype=record["dtype"], **fields)
+        for record in records
+        if record["record"] == "workload"
+        for framework, fields in rates.items()
+    ]
+    return [*records[:-1], *limits, records[-1]]
+
+
+def race(rounds: int = 12) -> list[Record]:
+    """A run of the line by descent and by closed forms, whose errors fall tenfold in 10 epochs."""
+    records = run(("line-descent", "line"), rounds=rounds)
+    for record in records:
+        if record["record"] == "workload":
+            solution = [1.01 * record["weight"][0], record["bias"]]
+            record["solution"] = solution
+            if record["name"] == "line-descent":
+                record["descent_errors"] = [10 ** (-epoch / 10) for epoch in range(101)]
+        if record["record"] == "fit":
+            record |= {"weight": solution[:1], "bias": solution[1] * (1 + 1e-7)}
+    return records
+
+
+def sizes(rounds: int = 12) -> list[Record]:
+    """A run over samples: torch-cholesky overtakes numpy-gelsd at 2,000, and fails at the end."""
+    rng = np.random.default_rng(5)
+    over = (100, 400, 1600, 6400, 25_600, 102_400)
+    backends = {
+        "numpy-gelsd": lambda n: 1e-7 * n,
+        "torch-cholesky": lambda n: 1e-4 + 5e-8 * n,
+        "sklearn-linear": lambda n: 1e-3 + 6e-8 * n,
+    }
+    names = {size: f"{size}x10" for size in over}
+    entries = [entry(name, backend) for name in names.values() for backend in backends]
+    records = [header(entries)]
+    for size, name in names.items():
+        [what] = select([name])
+        problem = what.make(0)
+        records.append(workload(what, problem))
+        for number, (backend, time) in enumerate(backends.items()):
+            one = entry(name, backend)
+            records += _first(one, number, what, problem, rng)
+            for turn in range(rounds):
+                noise = np.exp(0.01 * rng.standard_normal())
+                records.append(sample(one["entry"], turn, time(size) * noise))
+    for record in records:
+        if record["record"] == "fit":
+            record["peak_bytes"] = 3_000_000
+    last = f"{names[over[-1]]}/torch-cholesky/cpu/1"
+    return fail([*records, footer()], last, "coefficients are off")
+
+
 def footer(outcome: str = "complete") -> Record:
     """The last record of a run."""
     return {
@@ -338,7 +410,7 @@ def hostile() -> list[Record]:
 
 def full() -> list[Record]:
     """A run in which everything happens at once: what a page has to cope with."""
-    records = run()
+    records = measured(run())
     records = fail(
         records,
         "ill-conditioned/tensorflow-cholesky/cpu/1",

@@ -1,0 +1,152 @@
+"""The floor: the time that no implementation of a workload can beat on a machine, by its limits.
+
+The roofline model (Williams, Waterman & Patterson, CACM 52(4), 2009): what has to be read takes its
+time, and what has to be computed takes its time; at best the two overlap, so that the larger of
+them is the floor:
+
+    floor = max(least bytes / read rate, least operations / rate of matrix products)
+
+Both rates are the best that any framework showed in the run, on the cores and with the threads of
+the entry. The read rate is that of a buffer of the size of X, measured beside its workload: a small
+problem is read from a cache, and faster. That of products is the same for all workloads of a dtype.
+
+An addition and a multiplication are one operation each. n samples, p features, m test samples:
+
+*Least squares*: X and y are read once, n (p + 1) numbers. X'X, which is symmetric, takes
+n p (p + 1) operations, and its Cholesky factor p**3 / 3 (Golub & Van Loan, *Matrix Computations*,
+5.3.2); with more features than samples it is XX', and n and p change places. That is the least of
+the direct methods: QR takes twice as many, an SVD more. Iterative and randomized solvers can do
+with fewer, at some accuracy; there is none here.
+
+*Gradient descent*: in each epoch, X and y are read once, since a row can give its residual and its
+part of the gradient while it is at hand, and so are the test data: n (p + 1) + m (p + 1) numbers.
+Residuals and gradient take 4 n p operations, test residuals 2 m p. That holds for whoever goes
+through the samples in every epoch, as the method says. (With squared loss one could do so once and
+go on with X'X.)
+
+Neither counts what starts a framework's calls. It is shown apart: the time of the cheapest call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from benchmarks.runfile import Record, of_kind
+
+#: What the limits of an entry are looked up by: workload, device, threads.
+Place = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The least that a workload takes of any implementation."""
+
+    bytes: float  # read
+    operations: float  # additions and multiplications
+
+    @classmethod
+    def least(cls, workload: Record) -> Work:
+        """Of the workload of a `workload` record; the formulae are above."""
+        n, p, m = workload["n_samples"], workload["n_features"], workload["n_test"]
+        itemsize = 4 if workload["dtype"] == "float32" else 8
+        method = workload["method"]
+        if method["kind"] == "least squares":
+            long, short = max(n, p), min(n, p)
+            return cls(n * (p + 1) * itemsize, long * short * (short + 1) + short**3 / 3)
+        epochs = method["epochs"]
+        return cls(epochs * (n + m) * (p + 1) * itemsize, epochs * (4 * n + 2 * m) * p)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best of several measurements of one quantity."""
+
+    value: float
+    typical: float  # their median: how far it is from the best says how steady the machine was
+    by: str  # the framework that showed it
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The floor of a workload with one number of threads on one device."""
+
+    work: Work
+    read: Best  # bytes a second
+    product: Best  # operations a second
+
+    @property
+    def memory_seconds(self) -> float:
+        """For reading what has to be read."""
+        return self.work.bytes / self.read.value
+
+    @property
+    def arithmetic_seconds(self) -> float:
+        """For computing what has to be computed."""
+        return self.work.operations / self.product.value
+
+    @property
+    def seconds(self) -> float:
+        """The floor."""
+        return max(self.memory_seconds, self.arithmetic_seconds)
+
+    @property
+    def bound(self) -> Literal["memory", "arithmetic"]:
+        """Which of the two it is."""
+        return "memory" if self.memory_seconds >= self.arithmetic_seconds else "arithmetic"
+
+
+@dataclass(frozen=True)
+class Call:
+    """The cheapest call of one framework, seconds."""
+
+    framework: str
+    device: str
+    threads: int
+    words: str
+    seconds: Best
+
+
+def floors(records: Sequence[Record]) -> dict[Place, Floor]:
+    """The floors of a run, as far as its limits were measured."""
+    workloads = {w["name"]: w for w in of_kind(records, "workload")}
+    read: dict[Place, list[Record]] = {}
+    products: dict[tuple[str, str, int], list[Record]] = {}  # by dtype, device, threads
+    for limit in of_kind(records, "limit"):
+        device, threads = limit["device"], limit["threads"]
+        read.setdefault((limit["workload"], device, threads), []).append(limit)
+        products.setdefault((limit["dtype"], device, threads), []).append(limit)
+    found = {}
+    for (name, device, threads), limits in read.items():
+        reading = _highest(limits, "read_rate")
+        same = products[workloads[name]["dtype"], device, threads]
+        product = _highest(same, "product_rate")
+        if reading and product:
+            found[name, device, threads] = Floor(Work.least(workloads[name]), reading, product)
+    return found
+
+
+def calls(records: Sequence[Record]) -> list[Call]:
+    """The cheapest call of each framework, device and number of threads, the cheapest first."""
+    by_place: dict[tuple[str, str, int, str], list[float]] = {}
+    for limit in of_kind(records, "limit"):
+        if limit["call_seconds"] is not None:
+            place = (limit["framework"], limit["device"], limit["threads"], limit["words"])
+            by_place.setdefault(place, []).append(limit["call_seconds"])
+    found = [
+        Call(*place, Best(min(seconds), median(seconds), place[0]))
+        for place, seconds in by_place.items()
+    ]
+    return sorted(found, key=lambda call: call.seconds.value)
+
+
+def _highest(limits: Sequence[Record], field: str) -> Best | None:
+    """The highest rate, and the median of those of the framework that showed it."""
+    measured = [limit for limit in limits if limit[field] is not None]
+    if not measured:
+        return None
+    best = max(measured, key=lambda limit: limit[field])
+    same = [limit[field] for limit in measured if limit["framework"] == best["framework"]]
+    return Best(best[field], median(same), best["framework"])

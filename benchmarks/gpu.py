@@ -1,0 +1,97 @@
+"""What the driver says of a GPU while it works: clock, temperature, power, limits, energy.
+
+Everything is read through NVML, from this process: no framework is asked. GPUs are numbered by
+their PCI bus, here and in workers (see `workers.environment`). What a GPU cannot say is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+#: Reasons for a lower clock that are no part of normal work, NVML's nvmlClocksThrottleReason...
+_LIMITS = {
+    0x04: "its power limit",
+    0x08: "a hardware slow-down",
+    0x20: "its temperature",
+    0x40: "its temperature (hardware)",
+    0x80: "its power supply",
+}
+#: Joules are read in steps of the counter, some 20 to 100 ms apart: what lasts less says nothing.
+LONG_ENOUGH = 1.0  # seconds
+
+
+class Gpu:
+    """One GPU's gauges; each reading takes well below a millisecond."""
+
+    def __init__(self, number: int) -> None:
+        """Open the gauges of GPU `number`; where there is no driver, nothing can be read."""
+        import pynvml
+
+        self.number = number
+        self._nvml, self._handle = pynvml, None
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlInit()
+            self._handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+
+    def state(self) -> dict[str, Any]:
+        """Now: clock_mhz, memory_clock_mhz, temperature (°C), watts, limited_by (see `limits`)."""
+        nvml = self._nvml
+        watts = self._read(nvml.nvmlDeviceGetPowerUsage)
+        return {
+            "gpu": self.number,
+            "clock_mhz": self._read(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM),
+            "memory_clock_mhz": self._read(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_MEM),
+            "temperature": self._read(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU),
+            "watts": None if watts is None else watts / 1000,
+            "limited_by": self.limits(),
+        }
+
+    def limits(self) -> list[str]:
+        """What keeps its clock down at this moment, in words; nothing, for a GPU that is idle."""
+        reasons = self._read(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons) or 0
+        return [word for bit, word in _LIMITS.items() if reasons & bit]
+
+    def joules(self) -> float | None:
+        """Energy since the driver was loaded."""
+        millijoules = self._read(self._nvml.nvmlDeviceGetTotalEnergyConsumption)
+        return None if millijoules is None else millijoules / 1000
+
+    def _read(self, gauge: Callable[..., Any], *arguments: Any) -> Any:
+        if self._handle is None:
+            return None
+        try:
+            return gauge(self._handle, *arguments)
+        except self._nvml.NVMLError:  # not every GPU has every gauge
+            return None
+
+
+def of(devices: Iterable[str]) -> dict[str, Gpu]:
+    """The gauges of those of the devices that are GPUs: "cuda:1" is number 1."""
+    kinds = {device: device.partition(":") for device in devices}
+    return {
+        device: Gpu(int(number or 0))
+        for device, (kind, _, number) in kinds.items()
+        if kind == "cuda"
+    }
+
+
+class Watch:
+    """Collects what limits GPUs while they work."""
+
+    def __init__(self, gpus: Iterable[Gpu]) -> None:
+        self._found: dict[Gpu, list[str]] = {gpu: [] for gpu in gpus}
+
+    def look(self) -> None:
+        """Note what limits the GPUs at this moment."""
+        for gpu, found in self._found.items():
+            found += [word for word in gpu.limits() if word not in found]
+
+    def troubles(self) -> list[str]:
+        """What slowed the GPUs down until now, a line each."""
+        return [
+            f"GPU {gpu.number} was slowed down by {' and '.join(found)}"
+            for gpu, found in self._found.items()
+            if found
+        ]

@@ -1,0 +1,91 @@
+"""Features that do not determine the weight: the shortest one is asked for, or a plain refusal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backends import rank, registry
+from backends.base import Data, Fit, LeastSquares
+
+#: Backends that find out by themselves that the columns of [X 1] depend on each other.
+REVEALING = ["numpy-gelsd", "scipy-gelsd", "scipy-gelsy", "scipy-gelss", "jax-lstsq"]
+
+RNG = np.random.default_rng(5)
+FEATURES = RNG.standard_normal((40, 3)) + 2
+CASES = {
+    "a column twice": np.column_stack([FEATURES, FEATURES[:, 0]]),
+    "the sum of two columns": np.column_stack([FEATURES, FEATURES[:, 0] + FEATURES[:, 1]]),
+    "a constant column": np.column_stack([FEATURES, np.full(40, 0.1)]),
+    "nothing but a constant column": np.full((40, 1), 0.1),
+    "fewer samples than features": RNG.standard_normal((5, 9)) + 2,
+    "as many samples as features": RNG.standard_normal((6, 6)) + 2,
+}
+
+
+def _fit(name: str, X: np.ndarray, y: np.ndarray) -> Fit:
+    backend = registry.load()[name]
+    if missing := registry.missing(backend):
+        pytest.skip(missing)
+    made = backend()
+    made.start("cpu", 1)
+    made.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+    return made.fit()
+
+
+def _targets(X: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(6).standard_normal(len(X))
+    return np.asarray(X @ np.arange(1, X.shape[1] + 1) - 3 + 0.1 * noise)
+
+
+def _shortest(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """By the pseudo-inverse of the centred data, in float64, with a generous cut-off."""
+    return np.asarray(np.linalg.pinv(X - X.mean(axis=0), rcond=1e-6) @ (y - y.mean()))
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", REVEALING)
+def test_of_several_weights_the_shortest_is_found(name: str, case: str) -> None:
+    X = CASES[case]
+    y = _targets(X)
+    fit = _fit(name, X, y)
+    # The pseudo-inverse cannot tell a constant column that was centred from a small one.
+    expected = np.zeros(1) if X.shape[1] == 1 else _shortest(X, y)
+    np.testing.assert_allclose(fit.weight, expected, atol=1e-9)
+    assert fit.bias == pytest.approx(y.mean() - X.mean(axis=0) @ expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", REVEALING)
+def test_float32_stays_float32(name: str) -> None:
+    X = CASES["a column twice"].astype(np.float32)
+    y = _targets(X).astype(np.float32)
+    fit = _fit(name, X, y)
+    assert fit.weight.dtype == np.float32
+    np.testing.assert_allclose(fit.weight, _shortest(X.astype(float), y), atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", ["scipy-cholesky", "jax-cholesky"])
+def test_cholesky_refuses_in_one_line(name: str, case: str, dtype: type) -> None:
+    X = CASES[case].astype(dtype)
+    with pytest.raises(np.linalg.LinAlgError, match="needs full rank") as caught:
+        _fit(name, X, _targets(X).astype(dtype))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["scipy-gels", "scipy-cholesky", "jax-qr", "jax-cholesky", "statsmodels-qr"]
+)
+def test_a_solver_for_full_rank_refuses_fewer_samples_than_columns(name: str) -> None:
+    X = CASES["fewer samples than features"]
+    with pytest.raises(np.linalg.LinAlgError, match="5 samples of 9 features"):
+        _fit(name, X, _targets(X))
+
+
+def test_the_rows_without_mean_are_the_centred_ones_turned() -> None:
+    X = CASES["a constant column"]
+    centred, rows = X - X.mean(axis=0), rank.without_mean(X)
+    assert len(rows) == len(X) - 1
+    np.testing.assert_allclose(rows.T @ rows, centred.T @ centred, atol=1e-12)
+    assert not rows[:, -1].any(), "a constant column must become exactly 0"

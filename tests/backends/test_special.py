@@ -1,0 +1,79 @@
+"""What single backends are known for, read back from their frameworks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import registry
+from backends.base import Data, LeastSquares
+from backends.sklearn_backends import SklearnexLinear
+from benchmarks import machine
+from benchmarks.plan import Entry
+from benchmarks.pool import FirstFit, Pool
+from benchmarks.workers import Home
+from benchmarks.workloads import WORKLOADS
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    with Pool(tmp_path_factory.mktemp("special"), machine.usable_cores()) as pool:
+        yield pool
+
+
+def _first_fit(pool: Pool, name: str, workload: str, threads: int = 1) -> FirstFit:
+    backend = registry.load()[name]
+    if missing := registry.missing(backend):
+        pytest.skip(missing)
+    return pool.first_fit(Entry(WORKLOADS[workload], backend, Home(name, "cpu", threads)))
+
+
+def test_scikit_learn_drops_a_direction_unless_tol_is_0(pool: Pool) -> None:
+    as_it_comes = _first_fit(pool, "sklearn-linear", "ill-conditioned")
+    assert "coefficients are off" in as_it_comes.reason
+    assert as_it_comes.description["rank"] == 19
+    without = _first_fit(pool, "sklearn-linear-tol0", "ill-conditioned")
+    assert without.reason == ""
+    assert without.description["rank"] == 20
+
+
+@pytest.mark.parametrize("name", ["jax-cholesky", "sklearnex-linear"])
+@pytest.mark.skipif(len(machine.usable_cores()) < 2, reason="needs two cores")
+def test_a_thread_pool_has_as_many_threads_as_were_asked_for(pool: Pool, name: str) -> None:
+    first = _first_fit(pool, name, "line", threads=2)
+    assert first.reason == ""
+    assert first.description["threads"] == 2
+
+
+def test_intelex_really_computes_in_onedal(pool: Pool) -> None:
+    first = _first_fit(pool, "sklearnex-linear", "line")
+    assert first.description["dispatched"] == "oneDAL"
+
+
+def test_intelex_says_so_if_scikit_learn_did_the_work() -> None:
+    if missing := registry.missing(SklearnexLinear):
+        pytest.skip(missing)
+
+    class Fallen(SklearnexLinear):
+        def estimator(self) -> Any:
+            from sklearn.linear_model import LinearRegression
+
+            return LinearRegression()
+
+    backend = Fallen()
+    X, y = np.eye(4)[:, :2], np.arange(4.0)
+    backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+    backend.fit()
+    assert "scikit-learn's own" in backend.describe()["dispatched"]
+    assert "LAPACK" in backend.describe()["algorithm"]
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("cupy-lstsq", "cupy-cuda12x"), ("cuml-eig", "cuml-cu12")]
+)
+def test_a_framework_for_cuda_that_is_missing_says_what_to_install(name: str, package: str) -> None:
+    missing = registry.missing(registry.load()[name])
+    assert missing == "" or missing.endswith(f"not installed: pip install {package}")
