@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from backends.base import Backend, Data, Fit, Method, Unavailable
-from backends.rank import DEPENDENT, refuse_wide, shortest
+from backends.base import Backend, Data, Fit, Method, Probes, Unavailable
+from backends.rank import refuse_pivot, refuse_wide, shortest
 
 if TYPE_CHECKING:
     import cupy
@@ -52,6 +50,28 @@ class CupyBackend(Backend):
             "tf32": os.environ.get("CUPY_TF32", "0") != "0",
         }
 
+    def device_seconds(self) -> float | None:
+        import cupy
+
+        first, last = cupy.cuda.Event(), cupy.cuda.Event()
+        first.record()
+        self.fit()
+        last.record()
+        last.synchronize()
+        return 1e-3 * float(cupy.cuda.get_elapsed_time(first, last))
+
+    def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
+        import cupy
+
+        one, A = cupy.ones(1, dtype), cupy.ones((side, side), dtype)
+        buffer = cupy.ones(n_bytes // A.itemsize, dtype)
+        # The device has finished when a number of the result is on the host.
+        return Probes(
+            lambda: (one + one).get(),
+            product=lambda: (A @ A)[0, 0].get(),
+            read=lambda: buffer.sum().get(),
+        )
+
 
 class CupyLstsq(CupyBackend):
     """`cupy.linalg.lstsq` as it comes."""
@@ -85,18 +105,17 @@ class CupyCholesky(CupyBackend):
 
         # Block by block, because a copy of X with a column of ones costs more than X'X does.
         X, y = self.X, self.y
-        n, p = X.shape
         refuse_wide(X)
+        n, p = X.shape
         gram, moment = cupy.empty((p + 1, p + 1), X.dtype), cupy.empty(p + 1, X.dtype)
         gram[:p, :p] = X.T @ X
         gram[:p, p] = gram[p, :p] = cupy.ones_like(y) @ X
         gram[p, p] = n
         moment[:p], moment[p] = y @ X, y.sum()
         L = cupy.linalg.cholesky(gram)
+        refuse_pivot(float((L.diagonal() ** 2 / gram.diagonal()).min()), X.dtype)
         self.result = solve_triangular(L, solve_triangular(L, moment, lower=True), "T", lower=True)
         solution = self.result.get()
-        if not np.isfinite(solution).all():
-            raise np.linalg.LinAlgError(f"X'X is not positive definite: {DEPENDENT}")
         return Fit(solution[:-1], float(solution[-1]))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class JaxBackend(Backend):
-    """Arrays on one device, full precision everywhere.
+    """Arrays on one device, full precision everywhere unless TF32 is asked for.
 
     JAX has no call for the number of CPU threads. XLA makes its pool when the device is first used,
     with as many threads as the environment variable PJRT_NPROC says; LAPACK is SciPy's.
@@ -32,7 +32,8 @@ class JaxBackend(Backend):
 
         # Without this, float64 data silently become float32. Those that are float32 remain so.
         jax.config.update("jax_enable_x64", True)
-        jax.config.update("jax_default_matmul_precision", "highest")
+        precision = "tensorfloat32" if self.tf32 else "highest"
+        jax.config.update("jax_default_matmul_precision", precision)
         jax.config.update("jax_platforms", "cpu" if device == "cpu" else "cuda,cpu")
         try:
             self.device = jax.devices("cpu" if device == "cpu" else "cuda")[0]
@@ -60,7 +61,7 @@ class JaxBackend(Backend):
             "device": "cpu" if on_cpu else f"cuda:{device.id}",
             "dtype": str(self.result.dtype),
             "algorithm": self.algorithm,
-            "matmul_precision": str(jax.config.jax_default_matmul_precision),
+            "tf32": jax.config.jax_default_matmul_precision != "highest",
             **(blas("scipy") if on_cpu else {}),
             "threads": _pool_threads(),
         }

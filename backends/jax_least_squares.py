@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backends.base import Data, Fit, Method
 from backends.jax_base import JaxBackend
-from backends.rank import DEPENDENT, refuse_wide, shortest
+from backends.rank import NEEDS_FULL_RANK, refuse_pivot, refuse_wide, shortest
 
 if TYPE_CHECKING:
     import jax
@@ -47,29 +46,15 @@ class JaxLstsq(JaxBackend):
         return Fit(solution[:-1], float(solution[-1]))
 
 
-class _JaxFullRank(JaxBackend):
-    """A solver that needs full rank, and where there is none computes what is not a number."""
-
-    methods = ("least squares",)
-    style = "tuned"
-    optional = True
-
-    solve: Callable[[jax.Array, jax.Array], jax.Array]
-
-    def fit(self) -> Fit:
-        refuse_wide(self.X)
-        self.result = self.solve(self.X, self.y)
-        solution = np.asarray(self.result)
-        if not np.isfinite(solution).all():
-            raise np.linalg.LinAlgError(DEPENDENT)
-        return Fit(solution[:-1], float(solution[-1]))
-
-
-class JaxQR(_JaxFullRank):
+class JaxQR(JaxBackend):
     """Householder QR."""
 
     name = "jax-qr"
+    methods = ("least squares",)
     algorithm = "jax.numpy.linalg.qr of [X 1], triangular solve"
+    style = "tuned"
+    optional = True
+    known_failures = NEEDS_FULL_RANK
 
     def load(self, data: Data, method: Method) -> None:
         import jax
@@ -85,14 +70,21 @@ class JaxQR(_JaxFullRank):
 
         self.solve = solve
 
+    def fit(self) -> Fit:
+        refuse_wide(self.X)
+        self.result = self.solve(self.X, self.y)
+        solution = np.asarray(self.result)
+        return Fit(solution[:-1], float(solution[-1]))
 
-class JaxCholesky(_JaxFullRank):
+
+class JaxCholesky(JaxBackend):
     """The normal equations: fast, and good for as many digits as X'X keeps."""
 
     name = "jax-cholesky"
+    methods = ("least squares",)
     algorithm = "Cholesky of [X 1]'[X 1] (normal equations)"
     stability = "normal equations"
-    optional = False
+    style = "tuned"
 
     def load(self, data: Data, method: Method) -> None:
         import jax
@@ -108,9 +100,18 @@ class JaxCholesky(_JaxFullRank):
             sums, moment = jnp.stack([jnp.ones_like(y), y]) @ X
             n = jnp.full((1, 1), len(y), X.dtype)
             gram = jnp.block([[X.T @ X, sums[:, None]], [sums[None, :], n]])
-            return cho_solve(cho_factor(gram), jnp.append(moment, y.sum()))
+            factor = cho_factor(gram)
+            pivot = (factor[0].diagonal() ** 2 / gram.diagonal()).min()
+            return cho_solve(factor, jnp.append(moment, y.sum())), pivot
 
         self.solve = solve
+
+    def fit(self) -> Fit:
+        refuse_wide(self.X)
+        self.result, pivot = self.solve(self.X, self.y)
+        refuse_pivot(float(pivot), self.result.dtype)
+        solution = np.asarray(self.result)
+        return Fit(solution[:-1], float(solution[-1]))
 
 
 def _with_ones(X: jax.Array) -> jax.Array:

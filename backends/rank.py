@@ -12,12 +12,20 @@ from typing import Any
 
 import numpy as np
 
-#: Singular values below so many `eps` of the largest are taken for 0. Where there should be a 0,
-#: rounding leaves 0.2 to 2.2: a cut-off of 1, which is SciPy's own, decides by chance.
+#: Singular values below so many `eps` of the largest are taken for 0, and so are Cholesky's pivots.
+#: Where there should be a 0, rounding leaves singular values of 0.2 to 2.2 `eps`: a cut-off of 1,
+#: which is SciPy's own, decides by chance.
 CUTOFF = 5
 
 #: What a solver says that can do nothing with such a matrix.
 DEPENDENT = "the columns of [X 1] depend on each other, or nearly, and this solver needs full rank"
+NOT_DEFINITE = f"X'X is not positive definite: {DEPENDENT}"
+
+#: For the `known_failures` of such a solver.
+NEEDS_FULL_RANK = dict.fromkeys(
+    ("odd-square", "odd-wide", "odd-constant", "odd-twice", "odd-sum*"),
+    "it takes the columns of [X 1] to be independent",
+)
 
 
 def refuse_wide(X: Any) -> None:
@@ -29,6 +37,21 @@ def refuse_wide(X: Any) -> None:
     n, p = X.shape
     if n <= p:
         raise np.linalg.LinAlgError(f"{n} samples of {p} features: {DEPENDENT}")
+
+
+def refuse_pivot(smallest: float, dtype: Any) -> None:
+    """Leave where the Cholesky factorization X'X = R'R has met a pivot that is rounding at most.
+
+    Args:
+        smallest: of r_ii**2 / (X'X)_ii: the share of column i that those before it do not explain.
+            NaN, which is what some frameworks go on with, counts as too small.
+        dtype: that R was computed in.
+
+    Raises:
+        LinAlgError: it has.
+    """
+    if not smallest > CUTOFF * np.finfo(dtype).eps:
+        raise np.linalg.LinAlgError(NOT_DEFINITE)
 
 
 def shortest(solve: Callable[[Any, Any], Any], X: Any, y: Any) -> tuple[Any, Any]:

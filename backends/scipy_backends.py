@@ -8,7 +8,15 @@ import numpy as np
 
 from backends.base import TWO_POINTS, Fit, Probes
 from backends.numpy_backends import NumpyBackend, blas
-from backends.rank import CUTOFF, DEPENDENT, refuse_wide, shortest
+from backends.rank import (
+    CUTOFF,
+    DEPENDENT,
+    NEEDS_FULL_RANK,
+    NOT_DEFINITE,
+    refuse_pivot,
+    refuse_wide,
+    shortest,
+)
 
 
 class ScipyBackend(NumpyBackend):
@@ -88,6 +96,7 @@ class ScipyGels(ScipyBackend):
     algorithm = "LAPACK gels (QR without pivoting) of [X 1]"
     style = "tuned"
     optional = True
+    known_failures = NEEDS_FULL_RANK
 
     def fit(self) -> Fit:
         from scipy.linalg import get_lapack_funcs
@@ -120,6 +129,7 @@ class ScipyCholesky(ScipyBackend):
 
         # Block by block, because a copy of X with a column of ones costs more than X'X does.
         X, y = self.data.X, self.data.y
+        refuse_wide(X)
         n, p = X.shape
         ones = np.ones_like(y)
         gram, moment = np.empty((p + 1, p + 1), X.dtype), np.empty(p + 1, X.dtype)
@@ -127,11 +137,12 @@ class ScipyCholesky(ScipyBackend):
         gram[:p, p] = gram[p, :p] = ones @ X
         gram[p, p] = n
         moment[:p], moment[p] = y @ X, y.sum()
+        diagonal = gram.diagonal().copy()
         try:
-            factor = cho_factor(gram, overwrite_a=True)
+            factor = cho_factor(gram, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError as error:
-            reason = f"X'X is not positive definite: {DEPENDENT}"
-            raise np.linalg.LinAlgError(reason) from error
-        solution = cho_solve(factor, moment)
+            raise np.linalg.LinAlgError(NOT_DEFINITE) from error
+        refuse_pivot((factor[0].diagonal() ** 2 / diagonal).min(), X.dtype)
+        solution = cho_solve(factor, moment, check_finite=False)
         self.result_dtype = str(solution.dtype)
         return Fit(solution[:-1], float(solution[-1]))

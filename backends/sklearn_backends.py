@@ -81,7 +81,10 @@ class SklearnLinearTol0(SklearnLinear):
     name = "sklearn-linear-tol0"
     algorithm = "LinearRegression(tol=0): centred, LAPACK gelsd (SVD) through SciPy, no cut-off"
     style = "tuned"
-    known_failures: ClassVar[Mapping[str, str]] = {}
+    known_failures: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("odd-square", "odd-wide", "odd-twice", "odd-sum*"),
+        "without a cut-off it takes what rounding leaves of a 0 for a direction of X",
+    )
 
     def estimator(self) -> Any:
         from sklearn.linear_model import LinearRegression

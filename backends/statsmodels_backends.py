@@ -9,7 +9,7 @@ import numpy as np
 
 from backends.base import TWO_POINTS, Fit, Probes
 from backends.numpy_backends import NumpyBackend
-from backends.rank import refuse_wide, shortest
+from backends.rank import NEEDS_FULL_RANK, refuse_wide, shortest
 
 
 class _StatsmodelsOLS(NumpyBackend):
@@ -62,6 +62,7 @@ class StatsmodelsQR(_StatsmodelsOLS):
 
     name = "statsmodels-qr"
     algorithm = "OLS.fit(method='qr'): QR of [X 1], and its pseudo-inverse besides"
+    known_failures = NEEDS_FULL_RANK
     how = "qr"
 
     def fit(self) -> Fit:

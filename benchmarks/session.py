@@ -16,12 +16,12 @@ from benchmarks.against import changes
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.plan import Plan
 from benchmarks.progress import Progress
-from benchmarks.results import rows
+from benchmarks.results import rows, workloads
 from benchmarks.resume import Earlier
 from benchmarks.run import Options, run
 from benchmarks.runfile import Record
 from benchmarks.workloads import DEFAULT, FULL, Workload, select
-from reports import facts, page, pairs, table
+from reports import digits, facts, page, pairs, table
 
 
 def make_plan(
@@ -162,9 +162,11 @@ def execute(
 
 
 def _show(records: list[Record], out: Path) -> None:
-    console = Console()
-    table.show(rows(records), console)
+    found, console = rows(records), Console()
+    table.show(found, console)
     for what, why in facts.absent(records[0]["absent"]):
         console.print(Text(f"absent: {what}: {why}", style="dim"))
     pairs.show(records, console)
+    for certified in digits.tables(found, workloads(records)):
+        print(f"{certified.dtype}: {certified.sentence}")
     print(f"report: {page.write(records, out)}")

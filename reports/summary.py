@@ -33,6 +33,8 @@ def markdown(view: View) -> str:
     said += [sentence for shown in view.series for sentence in shown.sentences]
     if said:
         lines += ["", escape(" ".join(said))]
+    for table in view.digits:
+        lines += ["", f"{escape(table.dtype)}: {escape(table.sentence)}"]
     if notes := _notes(view):
         lines += ["", *_capped(notes, _MOST_NOTES)]
     drawn = [section for section in view.sections[:_MOST_WORKLOADS] if section.ranking]

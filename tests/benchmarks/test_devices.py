@@ -240,7 +240,8 @@ def test_what_lowers_precision_from_outside_is_overruled(monkeypatch: pytest.Mon
     monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "ANY")
     found = environment(Home("x", "cuda:0", 1))
     assert (found["NVIDIA_TF32_OVERRIDE"], found["ONEDNN_DEFAULT_FPMATH_MODE"]) == ("0", "STRICT")
-    assert environment(Home("x", "cuda:0", 1, tf32=True))["NVIDIA_TF32_OVERRIDE"] == "1"
+    asked_for = environment(Home("x", "cuda:0", 1, tf32=True))
+    assert (asked_for["NVIDIA_TF32_OVERRIDE"], asked_for["CUPY_TF32"]) == ("1", "1")
 
 
 @pytest.fixture(scope="module")
