@@ -17,6 +17,7 @@ from backends import (
     torch_descent,
     torch_least_squares,
     torch_loops,
+    torch_refined,
 )
 from backends.base import Backend
 
@@ -27,6 +28,7 @@ MODULES = (
     numpy_backends,
     sklearn_backends,
     torch_least_squares,
+    torch_refined,
     tensorflow_least_squares,
 )
 ENTRY_POINTS = "linreg_bench.backends"
