@@ -30,12 +30,14 @@ def cholesky(gram: torch.Tensor) -> torch.Tensor:
     """The lower triangle L with L L' = gram.
 
     Raises:
-        DependentFeatures: there is none.
+        DependentFeatures: a pivot is not positive, or nothing but rounding: at most p u of what
+            stood there, which is where LAPACK's pivoted Cholesky (xPSTRF) stops.
     """
     import torch
 
     factor, info = torch.linalg.cholesky_ex(gram)
-    if info.item() or not factor.isfinite().all():
+    least = len(gram) * torch.finfo(gram.dtype).eps * gram.diagonal()
+    if info.item() or not bool((factor.diagonal() ** 2 > least).all()):
         raise DependentFeatures("X'X is not positive definite")
     return factor
 
@@ -95,7 +97,7 @@ class TorchQR(TorchSolver):
         Q, R = torch.linalg.qr(_with_ones(self.X))
         pivots = R.diagonal().abs()
         # A column that depends on those before it leaves nothing but rounding on the diagonal.
-        least = torch.finfo(R.dtype).eps * R.norm(dim=0)
+        least = len(pivots) * torch.finfo(R.dtype).eps * R.norm(dim=0)
         if len(R) < R.shape[1] or bool((pivots <= least).any()):
             raise DependentFeatures("R of [X 1] is singular")
         return self.done(torch.linalg.solve_triangular(R, Q.T @ self.y[:, None], upper=True)[:, 0])
