@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import accuracy, calibrate, gpu, limits, machine, runfile, schedule, standings
+from benchmarks import accuracy, calibrate, gpu, machine, runfile, schedule, standings
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
+from benchmarks.limits import Limits
 from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
@@ -119,6 +120,13 @@ class _Execution:
         self.homes = list(dict.fromkeys(h for e in self.entries for h in plan.processes(e)))
         self.numbers = {home: earlier.workers + n for n, home in enumerate(self.homes)}
 
+        self.limits = Limits(
+            pool,
+            random.Random(options.seed),
+            lambda **fields: writer.write("limit", **fields),
+            lambda entry, home, failure: self._failed(entry, home, "limits", failure),
+        )
+
     def go(self) -> None:
         """All workloads that are not done yet."""
         left = max(0.0, (self.options.budget or 0.0) - self.earlier.spent)
@@ -128,7 +136,7 @@ class _Execution:
             self._start_workers(workload)
             admitted = self._admit(workload, title)
             if self.options.budget is not None:
-                self._limits(workload, admitted)
+                self._measure_limits(workload, admitted)
                 self._write_gpus(workload)
                 gpus = gpu.Watch(self.gpus.values())
                 watch, began = machine.Watch(), time.perf_counter()
@@ -136,7 +144,7 @@ class _Execution:
                 self._measure(admitted, share, began + left, title, gpus)
                 left -= time.perf_counter() - began
                 self._write_gpus(workload)
-                self._limits(workload, admitted)
+                self._measure_limits(workload, admitted)
                 for trouble in watch.troubles() + gpus.troubles():
                     self.progress.say(f"{workload.name}: {trouble}")
                     self.writer.write("warning", message=f"{workload.name}: {trouble}")
@@ -394,20 +402,10 @@ class _Execution:
                 took = f"its first fit took {runner.fit_seconds:.2g} s"
                 self.progress.say(f"{runner.entry}: not timed: {took}, the budget is too small")
 
-    def _limits(self, workload: Workload, admitted: Sequence[tuple[Entry, float]]) -> None:
-        """Measure what the machine can do at best; on top of the budget, but bounded."""
-
-        def lost(entry: Entry, home: Home, failure: WorkerFailed) -> None:
-            self._failed(entry, home, "limits", failure)
-
-        limits.measure(
-            workload,
-            [entry for entry, _ in admitted if entry.id not in self.dropped],
-            self.pool,
-            random.Random(self.options.seed),
-            lambda **fields: self.writer.write("limit", **fields),
-            lost,
-        )
+    def _measure_limits(self, workload: Workload, admitted: Sequence[tuple[Entry, float]]) -> None:
+        """What the machine can do at best; on top of the budget, but bounded."""
+        entries = [entry for entry, _ in admitted if entry.id not in self.dropped]
+        self.limits.measure(workload, entries)
 
     def _runner(self, entry: Entry, first_seconds: float) -> Runner:
         processes = {self._replicate(home): home for home in self.plan.processes(entry)}
