@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 #: A measurement lasts at least about this long ...
-_SECONDS = 1e-3
+_SECONDS = 0.5e-3
 #: ... and the shortest of so many counts: whatever disturbs it makes it longer.
 _REPEATS = 3
 #: Less than this for each thread would measure the loop around the reading.
@@ -22,8 +22,7 @@ _LEAST_BYTES = 1 << 16
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """The time of one `call`, the best of several batches, after one untimed call."""
-    call()
+    """The time of one `call`, in the best of several batches."""
     return _best(lambda count: _time(lambda: [call() for _ in range(count)]))
 
 
@@ -46,7 +45,7 @@ def read_rate(n_bytes: int, dtype: str, threads: int) -> float:
             return _time(lambda: list(pool.map(_maxima, views)))
 
         # Starting threads takes some 0.1 ms, which is to be little of it.
-        return buffer.nbytes / _best(read, 5 * _SECONDS if threads > 1 else _SECONDS)
+        return buffer.nbytes / _best(read, 10 * _SECONDS if threads > 1 else _SECONDS)
 
 
 def _maxima(view: np.ndarray) -> np.ndarray:

@@ -125,7 +125,6 @@ class Worker:
     threads: int
     returned: Fit  # what the backend returned last, in its own arrays
     fit: dict[str, Any]  # the same as it was at that moment
-    fits = 1  # in the last sample
 
     extra_work = 0.0
 
@@ -216,21 +215,13 @@ class Worker:
         ended = clock()
         self._keep(result)
         gc.enable()
-        self.fits = fits
         # What was overwritten is still there: it comes now, or never.
         if _has_nan(self.fit) and self.changed(_UNFINISHED)["changed"]:
             raise Unfinished("returned before its device had finished: the result came afterwards")
         return {"seconds": (ended - began) / fits / 1e9}
 
     def last(self) -> dict[str, Any]:
-        """The last fit, so that timed fits can be judged as well; and the device's own time of one.
-
-        Of several in a row the last may hold what those before it left in the same memory: then
-        it is made again on its own.
-        """
-        if self.fits > 1:
-            self._spoil()
-            self._keep(self.backend.fit())
+        """The last fit of a sample, so that it is judged as well; and the device's time of one."""
         return {"fit": self.fit, "device_seconds": self.backend.device_seconds()}
 
     def changed(self, seconds: float) -> dict[str, Any]:
@@ -300,10 +291,8 @@ def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> d
         return {"ok": False, "kind": "error", "reason": f"{name}: {text}"[:500]}
 
 
-#: How frameworks call it: Python; torch; TensorFlow; XLA, whose errors have one class.
-_OUT_OF_MEMORY = (
-    *("MemoryError", "OutOfMemoryError", "ResourceExhaustedError", "RESOURCE_EXHAUSTED"),
-)
+#: How it is called: in Python and, with more before it, in torch; in TensorFlow; in XLA's message.
+_OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "RESOURCE_EXHAUSTED")
 
 
 def _slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:

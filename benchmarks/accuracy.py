@@ -56,8 +56,8 @@ class Race:
     closed: list[str]
     paths: list[Path]
     #: How far the least-squares solution itself is from the truth: a smaller error tells nothing
-    #: of the world that the data are from. 0 without noise, up to rounding.
-    statistical: float
+    #: of the world that the data are from. 0 without noise, up to rounding; None: it is not known.
+    statistical: float | None
 
 
 def errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
@@ -78,10 +78,15 @@ def races(records: Sequence[Record], rows: Sequence[Row]) -> list[Race]:
             continue
         paths = [_curve(row, descent) for row in by_name[descent["name"]]]
         paths += [_point(row) for name in closed for row in by_name[name]]
-        solution = np.asarray(descent["solution"], float)
-        truth = np.asarray([[*descent["weight"], descent["bias"]]], float)
-        found.append(Race(descent["name"], closed, paths, float(errors(truth, solution)[0])))
+        found.append(Race(descent["name"], closed, paths, _statistical(descent)))
     return found
+
+
+def _statistical(workload: Record) -> float | None:
+    if workload["weight"] is None:
+        return None
+    truth = np.asarray([[*workload["weight"], workload["bias"]]], float)
+    return float(errors(truth, np.asarray(workload["solution"], float))[0])
 
 
 def _curve(row: Row, workload: Record) -> Path:

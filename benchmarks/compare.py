@@ -146,19 +146,24 @@ class _Delta:
 
 
 def _changes(pairs: Sequence[tuple[Row, Row]]) -> tuple[list[Change], list[Overall]]:
+    places = {new.entry: f"{new.backend}/{new.device}" for _, new in pairs}
+    workloads = [
+        _deltas([(old, new) for old, new in pairs if new.workload == workload])
+        for workload in dict.fromkeys(new.workload for _, new in pairs)
+    ]
     machines: dict[str, float] = {}  # by entry: the machine's own change of log time
     deltas: dict[str, _Delta] = {}  # by entry, without it
-    places = {new.entry: f"{new.backend}/{new.device}" for _, new in pairs}
-    for workload in dict.fromkeys(new.workload for _, new in pairs):
-        found = _deltas([(old, new) for old, new in pairs if new.workload == workload])
-        known = {entry: delta.value for entry, delta in found.items() if delta.variance}
+    for found in workloads:
         for entry, delta in found.items():
-            others = [value for other, value in known.items() if other != entry]
+            others = _others(found, entry)
             if len(others) >= FEWEST_ENTRIES - 1:
                 machines[entry] = float(np.median(others))
                 deltas[entry] = delta.less(machines[entry])
     beyond = {
-        place: _beyond_rounds([d for entry, d in deltas.items() if places[entry] != place])
+        place: _beyond_rounds(
+            # Not even in what the others are held against may this backend have a part.
+            [{e: d for e, d in found.items() if places[e] != place} for found in workloads]
+        )
         for place in places.values()
     }
     confidence = 1 - (1 - estimates.CONFIDENCE) / max(len(pairs) + len(beyond), 1)
@@ -178,6 +183,11 @@ def _changes(pairs: Sequence[tuple[Row, Row]]) -> tuple[list[Change], list[Overa
         for place, same in together.items()
         if len(same) > 1
     ]
+
+
+def _others(found: Mapping[str, _Delta], entry: str) -> list[float]:
+    """The changes that an entry of the same workload is held against."""
+    return [delta.value for other, delta in found.items() if delta.variance and other != entry]
 
 
 def _deltas(pairs: Sequence[tuple[Row, Row]]) -> dict[str, _Delta]:
@@ -234,16 +244,21 @@ def _delta(old: Rounds, new: Rounds) -> _Delta:
     return _Delta(is_ - was, estimates.add([was_variance, is_variance]))
 
 
-def _beyond_rounds(deltas: Sequence[_Delta]) -> Variance:
+def _beyond_rounds(workloads: Sequence[Mapping[str, _Delta]]) -> Variance:
     """By what factor changes vary more than the rounds of both runs show, if no code has changed.
 
     By the median, as a few may have changed in earnest. A dozen entries alone know little of it:
     `USUAL` is what was found so far, and moderates them, as processes are in `estimates`.
 
     Args:
-        deltas: of the entries that are taken for unchanged.
+        workloads: for each, the changes of entries that are taken for unchanged.
     """
-    off = [abs(d.value) / math.sqrt(d.variance.value) for d in deltas if d.variance]
+    off = [
+        abs(delta.value - float(np.median(others))) / math.sqrt(delta.variance.value)
+        for found in workloads
+        for entry, delta in found.items()
+        if delta.variance and (others := _others(found, entry))
+    ]
     prior, own = estimates.PRIOR_FREEDOM, _EFFICIENCY * len(off)
     found = (float(np.median(off)) / _QUARTILE) ** 2 if off else USUAL
     return Variance(max(1.0, (prior * USUAL + own * found) / (prior + own)), prior + own)

@@ -27,6 +27,8 @@ from benchmarks.workloads import File, Workload, certified_workload
 _READERS = {".csv": csv.read_csv, ".parquet": parquet.read_table, ".pq": parquet.read_table}
 #: A column of text is taken for numbers with a mistake in it if so many of its values are numbers.
 _MOSTLY = 0.5
+#: Numbers that gain nothing from a second thread.
+_SMALL = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,8 @@ def workload(path: Path, target: str | None) -> Workload:
     if left_out:
         about += f", without {', '.join(map(repr, left_out))} (no numbers)"
     about += "; no truth is known, so fits are held to the reference solution alone"
-    return Workload(path.name, about, recipe, LeastSquares(), group="data", file=source)
+    threads = 1 if recipe.X.size <= _SMALL else None
+    return Workload(path.name, about, recipe, LeastSquares(), threads, group="data", file=source)
 
 
 def again(source: Mapping[str, Any]) -> Workload:

@@ -65,4 +65,4 @@ def _digits(errors: np.ndarray, certified: np.ndarray, most: float) -> np.ndarra
     sizes = np.where(certified == 0, 1.0, np.abs(certified))
     with np.errstate(all="ignore"):
         digits = -np.log10(errors / sizes)
-    return np.asarray(np.clip(np.nan_to_num(digits, nan=0.0), 0.0, most))
+    return np.asarray(np.clip(np.nan_to_num(digits, nan=0.0), 0.0, most) + 0.0)  # not -0.0

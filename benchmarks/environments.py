@@ -69,13 +69,9 @@ def find_all(asked: Sequence[str], plugins: Sequence[Path] = ()) -> list[Environ
 
     Raises:
         UserError: one has no proper name, is not there, does not start, or is no Python that can
-            run a worker; or two have the same name.
+            run a worker.
     """
-    found = [find(text, plugins) for text in asked]
-    names = [environment.name for environment in found]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UserError(f"--env {twice}: two environments of that name")
-    return found
+    return [find(text, plugins) for text in asked]
 
 
 def find(text: str, plugins: Sequence[Path] = ()) -> Environment:
@@ -141,9 +137,11 @@ def create(name: str, requirements: Sequence[str]) -> Environment:
         raise UserError(f"there is an environment {name!r} already: linreg-bench env remove {name}")
     python = _python_of(name)
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
+    # Asked for twice, a package gets a message about the conflict and not about what is wrong.
+    asked = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}
     try:
         _call(name, [sys.executable, "-m", "venv", str(folder)])
-        _call(name, [*pip, *ALWAYS, *requirements])
+        _call(name, [*pip, *(p for p in ALWAYS if p not in asked), *requirements])
         return _survey(name, python, ())
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # half an environment helps nobody
@@ -155,7 +153,8 @@ def _call(name: str, command: list[str]) -> None:
         command, env=interpreter_environment(), capture_output=True, text=True, errors="replace"
     )
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        said = [line for line in lines if not line.startswith("WARNING")]
         raise UserError(f"cannot make environment {name!r}: {' / '.join(said[-3:])}")
 
 

@@ -152,7 +152,7 @@ _SLOWED = "torch-cholesky"
 
 def _measured_run(seconds: float, variant: Variant | None) -> list[Record]:
     """A run of small least-squares workloads; with a variant, `_SLOWED` is replaced by it."""
-    names = ("numpy-gelsd", "torch-gelsy", _SLOWED, "sklearn-linear")
+    names = ("numpy-gelsd", "scipy-*y", "torch-gelsy", _SLOWED, "sklearn-linear")
     cores = machine.usable_cores()
     made = plan.make(
         select(["line", "500x5", "300x20", "1000x10:float64", "2000x5"]),
@@ -162,7 +162,7 @@ def _measured_run(seconds: float, variant: Variant | None) -> list[Record]:
         n_gpus=0,
         threads=1,
         available_bytes=psutil.virtual_memory().available,
-        replicates=4,
+        replicates=3,
     )
     entries = [
         replace(e, home=replace(e.home, variant=variant)) if e.home.backend == _SLOWED else e

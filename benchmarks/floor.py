@@ -6,16 +6,17 @@ them is the floor:
 
     floor = max(least bytes / read rate, least operations / rate of matrix products)
 
-Both rates are the best that any framework of the run showed, on the cores and with the threads of
-the entry. The read rate is that of a buffer of the size of X, in bytes: a small problem is read
-from a cache, and faster.
+Both rates are the best that any framework showed in the run, on the cores and with the threads of
+the entry. The read rate is that of a buffer of the size of X, measured beside its workload: a small
+problem is read from a cache, and faster. That of products is the same for all workloads of a dtype.
 
 An addition and a multiplication are one operation each. n samples, p features, m test samples:
 
 *Least squares*: X and y are read once, n (p + 1) numbers. X'X, which is symmetric, takes
 n p (p + 1) operations, and its Cholesky factor p**3 / 3 (Golub & Van Loan, *Matrix Computations*,
-5.3.2). That is the least of the direct methods: QR takes twice as many, an SVD more. Iterative and
-randomized solvers can do with fewer, at some accuracy; there is none here.
+5.3.2); with more features than samples it is XX', and n and p change places. That is the least of
+the direct methods: QR takes twice as many, an SVD more. Iterative and randomized solvers can do
+with fewer, at some accuracy; there is none here.
 
 *Gradient descent*: in each epoch, X and y are read once, since a row can give its residual and its
 part of the gradient while it is at hand, and so are the test data: n (p + 1) + m (p + 1) numbers.
@@ -53,7 +54,8 @@ class Work:
         itemsize = 4 if workload["dtype"] == "float32" else 8
         method = workload["method"]
         if method["kind"] == "least squares":
-            return cls(n * (p + 1) * itemsize, n * p * (p + 1) + p**3 / 3)
+            long, short = max(n, p), min(n, p)
+            return cls(n * (p + 1) * itemsize, long * short * (short + 1) + short**3 / 3)
         epochs = method["epochs"]
         return cls(epochs * (n + m) * (p + 1) * itemsize, epochs * (4 * n + 2 * m) * p)
 
@@ -110,15 +112,19 @@ class Call:
 def floors(records: Sequence[Record]) -> dict[Place, Floor]:
     """The floors of a run, as far as its limits were measured."""
     workloads = {w["name"]: w for w in of_kind(records, "workload")}
-    by_place: dict[Place, list[Record]] = {}
+    read: dict[Place, list[Record]] = {}
+    products: dict[tuple[str, str, int], list[Record]] = {}  # by dtype, device, threads
     for limit in of_kind(records, "limit"):
-        place = (limit["workload"], limit["device"], limit["threads"])
-        by_place.setdefault(place, []).append(limit)
+        device, threads = limit["device"], limit["threads"]
+        read.setdefault((limit["workload"], device, threads), []).append(limit)
+        products.setdefault((limit["dtype"], device, threads), []).append(limit)
     found = {}
-    for place, limits in by_place.items():
-        read, product = (_highest(limits, field) for field in ("read_rate", "product_rate"))
-        if read and product:
-            found[place] = Floor(Work.least(workloads[place[0]]), read, product)
+    for (name, device, threads), limits in read.items():
+        reading = _highest(limits, "read_rate")
+        same = products[workloads[name]["dtype"], device, threads]
+        product = _highest(same, "product_rate")
+        if reading and product:
+            found[name, device, threads] = Floor(Work.least(workloads[name]), reading, product)
     return found
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from backends.base import Fit, GradientDescent, Stability
 from benchmarks import bounds, reference, tutorial
+from benchmarks.checks import Check, Malformed, check, numbers, relative
 from benchmarks.digits import Digits, count
 from benchmarks.problems import Problem
 from benchmarks.reference import Conditioning, Solution, Trajectory
@@ -23,17 +23,6 @@ from benchmarks.workloads import WORKLOADS, Workload
 #: A right fit is refused by chance once in a million times.
 SIGNIFICANCE = 1e-6
 _COEFFICIENTS, _FITTED, _RESIDUAL = "coefficients", "fitted values", "residuals"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One error and the bound it was held to."""
-
-    name: str
-    error: float
-    bound: float
-    passed: bool
-    source: str  # where the bound comes from
 
 
 @dataclass(frozen=True)
@@ -108,10 +97,6 @@ class Reference:
         return 2 * bounds.TF32 if self.tf32 else 0.0
 
 
-class _Malformed(Exception):
-    """The fit is not made of the numbers that were asked for."""
-
-
 def prepare(workload: Workload, problem: Problem) -> Reference:
     """Solve `problem`, made by `workload`, in higher precision, and derive the bounds.
 
@@ -166,13 +151,13 @@ def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
                 if ref.descent is None
                 else _check_descent(b, fit, ref, ref.descent)
             )
-        except _Malformed as error:
+        except Malformed as error:
             return Verdict(False, str(error), None, None, ())
         return _verdict(b, checks, ref, stability)
 
 
 def _verdict(b: np.ndarray, checks: list[Check], ref: Reference, stability: Stability) -> Verdict:
-    failed = next((check for check in checks if not check.passed), None)
+    failed = next((one for one in checks if not one.passed), None)
     reason = "" if failed is None else _reason(failed, checks, b, ref)
     digits = None
     if ref.problem.certified is not None:
@@ -183,7 +168,7 @@ def _verdict(b: np.ndarray, checks: list[Check], ref: Reference, stability: Stab
 
 
 def _reason(failed: Check, checks: list[Check], b: np.ndarray, ref: Reference) -> str:
-    fitted = [check for check in checks if check.name == _FITTED]
+    fitted = [one for one in checks if one.name == _FITTED]
     length, shortest = (np.linalg.norm(v[:-1]) for v in (b, ref.solution.coefficients))
     dependent = ref.solution.basis is not None and not ref.solution.ambiguous
     if dependent and failed.name == _COEFFICIENTS and fitted[0].passed and length > shortest:
@@ -209,11 +194,11 @@ def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[C
     if allowed.vanishing:
         size, fitted_size = solution.target_norm / conditioning.norm, solution.target_norm
     off = b - solution.coefficients
-    error = _relative(np.linalg.norm(off), size)
-    fitted_error = _relative(np.linalg.norm(solution.triangle @ off), fitted_size)
+    error = relative(np.linalg.norm(off), size)
+    fitted_error = relative(np.linalg.norm(solution.triangle @ off), fitted_size)
     checks = [
-        _check(_COEFFICIENTS, error, allowed.coefficients, source),
-        _check(_FITTED, fitted_error, allowed.fitted, source),
+        check(_COEFFICIENTS, error, allowed.coefficients, source),
+        check(_FITTED, fitted_error, allowed.fitted, source),
     ]
     if ref.problem.sigma:
         checks.append(_check_truth(b, ref, allowed.fitted * fitted_size))
@@ -231,7 +216,7 @@ def _check_residual(b: np.ndarray, ref: Reference, eps: float) -> Check:
     allowed = eps * (ref.conditioning.norm * float(np.linalg.norm(b)) + solution.target_norm)
     size, excess = solution.target_norm, max(0.0, residual - solution.residual_norm)
     source = "backward error; the rank is ambiguous, so that coefficients are not judged"
-    return _check(_RESIDUAL, _relative(excess, size), min(1.0, _relative(allowed, size)), source)
+    return check(_RESIDUAL, relative(excess, size), min(1.0, relative(allowed, size)), source)
 
 
 def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
@@ -240,7 +225,7 @@ def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
     assert sigma
     statistic = float(np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / sigma) ** 2
     largest = float(stats.chi2.isf(SIGNIFICANCE, terms))
-    return _check(
+    return check(
         "coefficients against the truth",
         statistic,
         (math.sqrt(largest) + numerical / sigma) ** 2,
@@ -251,18 +236,18 @@ def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
 def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) -> list[Check]:
     data, method, allowed = ref.problem.data, descent.method, descent.bounds
     path, last = descent.trajectory, descent.trajectory.iterates[-1]
-    train = _numbers("train_losses", fit.train_losses, (method.epochs,))
+    train = numbers("train_losses", fit.train_losses, (method.epochs,))
     source = "running bound of the rounding errors of all steps"
     if allowed.circling is not None:
         source = f"one step, since rounding decides on signs from epoch {allowed.circling}"
     size = np.linalg.norm(last)
-    error, bound = _relative(np.linalg.norm(b - last), size), _relative(allowed.coefficients, size)
+    error, bound = relative(np.linalg.norm(b - last), size), relative(allowed.coefficients, size)
     checks = [
-        _check(_COEFFICIENTS, error, bound, source),
+        check(_COEFFICIENTS, error, bound, source),
         _check_losses("train losses", train, path.train_losses, allowed.train_losses),
     ]
     if len(data.y_test):
-        test = _numbers("test_losses", fit.test_losses, (method.epochs,))
+        test = numbers("test_losses", fit.test_losses, (method.epochs,))
         checks += [
             _check_losses("test losses", test, path.test_losses, allowed.test_losses),
             _check_last_loss(b, float(test[-1]), ref, method),
@@ -271,7 +256,7 @@ def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) ->
             checks.append(_check_printed(train, test, descent.printed))
     if method.loss == "l1" and ref.problem.sigma == 0 and _steps_away(last, ref, method) <= 1:
         steps, source = _steps_away(b, ref, method), "in steps: lr mean|x| in weight, lr in bias"
-        checks.append(_check("coefficients against the optimum", steps, 1.0, source))
+        checks.append(check("coefficients against the optimum", steps, 1.0, source))
     # Before it has converged, a right descent is not near the truth either.
     if ref.problem.sigma and _check_truth(last, ref, 0.0).passed:
         widest = float(np.linalg.norm(ref.solution.triangle, 2))
@@ -284,7 +269,7 @@ def _check_losses(name: str, found: np.ndarray, expected: np.ndarray, allowed: n
     errors = np.abs(found - expected)
     worst = int(np.argmax(errors / np.maximum(allowed, np.finfo(float).tiny)))
     source = f"at epoch {worst}: running bound of the rounding errors of all steps until then"
-    return _check(name, errors[worst], allowed[worst], source)
+    return check(name, errors[worst], allowed[worst], source)
 
 
 def _check_last_loss(b: np.ndarray, found: float, ref: Reference, method: GradientDescent) -> Check:
@@ -294,7 +279,7 @@ def _check_last_loss(b: np.ndarray, found: float, ref: Reference, method: Gradie
     error = abs(found - reference.loss(method, r))
     allowed = bounds.loss_rounding(data.X_test, data.y_test, method, b, ref.products)
     name = "coefficients against the last test loss"
-    return _check(name, error, allowed, "rounding of one loss at these coefficients")
+    return check(name, error, allowed, "rounding of one loss at these coefficients")
 
 
 def _check_printed(
@@ -305,7 +290,7 @@ def _check_printed(
         for epoch, losses in printed.items()
     )
     epochs = ", ".join(map(str, printed))
-    return _check(
+    return check(
         "printed losses", error, tutorial.TOLERANCE, f"the tutorial's table, at epochs {epochs}"
     )
 
@@ -316,35 +301,6 @@ def _steps_away(b: np.ndarray, ref: Reference, method: GradientDescent) -> float
     return float(np.max(np.abs(b - ref.truth) / steps))
 
 
-def _check(name: str, error: Any, bound: float, source: str) -> Check:
-    return Check(name, float(error), float(bound), bool(error <= bound), source)
-
-
-def _relative(error: Any, size: Any) -> float:
-    """The ratio error / size; of a reference that is 0, only 0 is no error."""
-    if size > 0:
-        return float(error / size)
-    return math.inf if error > 0 else 0.0
-
-
 def _coefficients(fit: Fit, ref: Reference) -> np.ndarray:
-    weight = _numbers("weight", fit.weight, (ref.problem.data.X.shape[1],))
-    return np.append(weight, _numbers("bias", fit.bias, ()))
-
-
-def _numbers(name: str, value: object, shape: tuple[int, ...]) -> np.ndarray:
-    """`value` as a float64 array; it came from another process and may be anything."""
-    if value is None:
-        raise _Malformed(f"{name} is missing")
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, OverflowError):
-        raise _Malformed(f"{name} is not an array of numbers") from None
-    if array.size and array.dtype.kind not in "fiu":
-        raise _Malformed(f"{name} is not an array of real numbers")
-    if array.shape != shape:
-        raise _Malformed(f"{name} has shape {array.shape} and not {shape}")
-    array = array.astype(np.float64)
-    if bad := array.size - int(np.isfinite(array).sum()):
-        raise _Malformed(f"{name} has {bad} of {array.size} values that are NaN or infinite")
-    return array
+    weight = numbers("weight", fit.weight, (ref.problem.data.X.shape[1],))
+    return np.append(weight, numbers("bias", fit.bias, ()))

@@ -161,9 +161,12 @@ def make(
         tf32: whether products of float32 may be rounded to TF32 on CUDA.
 
     Raises:
-        UserError: nothing is left to run, a workload does not fit into memory, or more threads
-            are asked for than there are cores.
+        UserError: nothing is left to run, a workload does not fit into memory, more threads are
+            asked for than there are cores, or two variants have the same name.
     """
+    names = [v.name for v in [*variants, *(e.variant for e in environments)] if v]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"two variants are called {twice!r}: choose another name for --env")
     if threads is not None and not 1 <= threads <= n_cores:
         raise UserError(f"--threads {threads}: this machine has 1 to {n_cores} usable cores")
     for workload in workloads:

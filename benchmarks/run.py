@@ -19,14 +19,16 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import accuracy, calibrate, estimates, gpu, limits, machine, runfile, schedule
+from benchmarks import accuracy, calibrate, gpu, machine, runfile, schedule, standings
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
+from benchmarks.limits import Limits
 from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
 from benchmarks.reference import Unsolvable
+from benchmarks.results import BASELINES
 from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
 from benchmarks.schedule import Runner
@@ -118,6 +120,13 @@ class _Execution:
         self.homes = list(dict.fromkeys(h for e in self.entries for h in plan.processes(e)))
         self.numbers = {home: earlier.workers + n for n, home in enumerate(self.homes)}
 
+        self.limits = Limits(
+            pool,
+            random.Random(options.seed),
+            lambda **fields: writer.write("limit", **fields),
+            lambda entry, home, failure: self._failed(entry, home, "limits", failure),
+        )
+
     def go(self) -> None:
         """All workloads that are not done yet."""
         left = max(0.0, (self.options.budget or 0.0) - self.earlier.spent)
@@ -127,7 +136,7 @@ class _Execution:
             self._start_workers(workload)
             admitted = self._admit(workload, title)
             if self.options.budget is not None:
-                self._limits(workload, admitted)
+                self._measure_limits(workload, admitted)
                 self._write_gpus(workload)
                 gpus = gpu.Watch(self.gpus.values())
                 watch, began = machine.Watch(), time.perf_counter()
@@ -135,7 +144,7 @@ class _Execution:
                 self._measure(admitted, share, began + left, title, gpus)
                 left -= time.perf_counter() - began
                 self._write_gpus(workload)
-                self._limits(workload, admitted)
+                self._measure_limits(workload, admitted)
                 for trouble in watch.troubles() + gpus.troubles():
                     self.progress.say(f"{workload.name}: {trouble}")
                     self.writer.write("warning", message=f"{workload.name}: {trouble}")
@@ -192,7 +201,7 @@ class _Execution:
             if isinstance(answer, WorkerFailed):
                 phase = "absent" if answer.kind == "unavailable" else "start"
                 for entry in self._entries_of(home):
-                    self._drop(entry, phase, str(answer))
+                    self._drop(entry, phase, str(answer), home)
                 continue
             self.writer.write(
                 "worker",
@@ -203,27 +212,32 @@ class _Execution:
                 replicate=self._replicate(home),
                 import_seconds=answer["import_seconds"],
                 start_seconds=answer["start_seconds"],
-                log=f"logs/{self.pool.workers[home].log.name}",
+                log=self._log(home),
             )
 
     def _entries_of(self, home: Home) -> list[Entry]:
         return [entry for entry in self.entries if home in self.plan.processes(entry)]
 
-    def _drop(self, entry: Entry, phase: str, reason: str) -> None:
-        """Record, once, that an entry is out of the run."""
+    def _log(self, home: Home) -> str:
+        """Where the output of a worker is, seen from the run's folder."""
+        return f"logs/{self.pool.workers[home].log.name}"
+
+    def _drop(self, entry: Entry, phase: str, reason: str, home: Home | None = None) -> None:
+        """Record, once, that an entry is out of the run, and in which process that showed."""
         if entry.id not in self.dropped:
             self.dropped.add(entry.id)
-            self.writer.write("failure", entry=entry.id, phase=phase, reason=reason)
+            log = {"log": self._log(home)} if home else {}
+            self.writer.write("failure", entry=entry.id, phase=phase, reason=reason, **log)
             self.progress.say(f"{entry.id}: {phase}: {reason}")
 
     def _failed(self, entry: Entry, home: Home, phase: str, failure: WorkerFailed) -> None:
         """Drop an entry; if its worker is gone, later workloads have to do without it, too."""
-        self._drop(entry, phase, str(failure))
+        self._drop(entry, phase, str(failure), home)
         if self.pool.workers[home].failed:
             reason = f"its worker was lost in workload {entry.workload.name!r}: {failure}"
             entries = self._entries_of(home)
             for later in entries[entries.index(entry) + 1 :]:
-                self._drop(later, "start", reason)
+                self._drop(later, "start", reason, home)
 
     def _admit(self, workload: Workload, title: str) -> list[tuple[Entry, float]]:
         """The entries whose first fits the gate lets through, with the longest one's seconds."""
@@ -363,13 +377,16 @@ class _Execution:
                 seconds=sample.seconds,
             )
 
+        usual = [e for e, _ in admitted if e.home.name == BASELINES[e.workload.method.kind]]
+        usual.sort(key=lambda entry: entry.home.device != "cpu")
+        baselines = [entry.id for entry in usual]
+
         def between_rounds(done: int) -> None:
             gpus.look()
-            left = max(0.0, deadline - time.perf_counter())
-            timed = [r for r in runners if r.rounds and not r.lost]
-            timed.sort(key=lambda r: estimates.middle(r.rounds))
-            best = " < ".join(r.entry.split("/")[-3] for r in timed[:4])
-            self.progress.status(f"{title}: round {done}, {left:.0f} s left; so far {best}")
+            if self.progress.due():
+                left = max(0.0, deadline - time.perf_counter())
+                now = standings.standings(runners, baselines)
+                self.progress.standings(f"{title}: round {done}, {left:.0f} s left", now)
 
         schedule.measure(
             runners,
@@ -385,20 +402,10 @@ class _Execution:
                 took = f"its first fit took {runner.fit_seconds:.2g} s"
                 self.progress.say(f"{runner.entry}: not timed: {took}, the budget is too small")
 
-    def _limits(self, workload: Workload, admitted: Sequence[tuple[Entry, float]]) -> None:
-        """Measure what the machine can do at best; on top of the budget, but bounded."""
-
-        def lost(entry: Entry, home: Home, failure: WorkerFailed) -> None:
-            self._failed(entry, home, "limits", failure)
-
-        limits.measure(
-            workload,
-            [entry for entry, _ in admitted if entry.id not in self.dropped],
-            self.pool,
-            random.Random(self.options.seed),
-            lambda **fields: self.writer.write("limit", **fields),
-            lost,
-        )
+    def _measure_limits(self, workload: Workload, admitted: Sequence[tuple[Entry, float]]) -> None:
+        """What the machine can do at best; on top of the budget, but bounded."""
+        entries = [entry for entry, _ in admitted if entry.id not in self.dropped]
+        self.limits.measure(workload, entries)
 
     def _runner(self, entry: Entry, first_seconds: float) -> Runner:
         processes = {self._replicate(home): home for home in self.plan.processes(entry)}

@@ -25,13 +25,24 @@ NOT_REACHED = "not reached"
 
 
 @dataclass(frozen=True)
+class Line:
+    """One backend, in the words of a table."""
+
+    backend: str
+    method: str
+    times: list[tuple[str, str]]  # to each tolerance, with the interval
+    error: str  # at the end
+    whole: str  # time of a whole fit
+
+
+@dataclass(frozen=True)
 class Shown:
     """One race, drawn and in words."""
 
     title: str
     sentence: str
     heads: list[str]
-    lines: list[list[str]]  # the table, a line for each backend
+    lines: list[Line]
     picture: Picture
 
 
@@ -66,21 +77,22 @@ def _is_descent(race: Race, path: Path) -> bool:
     return path.row.workload == race.descent
 
 
-def _line(race: Race, path: Path, labels: dict[str, str]) -> list[str]:
-    return [
-        labels[path.row.entry],
-        "descent" if _is_descent(race, path) else "closed form",
-        *(_time(path, tolerance) for tolerance in TOLERANCES),
-        text.error(path.error),
-        text.seconds(path.row.seconds_median),
-    ]
+def _line(race: Race, path: Path, labels: dict[str, str]) -> Line:
+    return Line(
+        backend=labels[path.row.entry],
+        method="descent" if _is_descent(race, path) else "closed form",
+        times=[_time(path, tolerance) for tolerance in TOLERANCES],
+        error=text.error(path.error),
+        whole=text.seconds(path.row.seconds_median),
+    )
 
 
-def _time(path: Path, tolerance: float) -> str:
+def _time(path: Path, tolerance: float) -> tuple[str, str]:
     reached = path.time_to(tolerance)
     if reached is None:
-        return NOT_REACHED
-    return text.seconds(reached.value, reached.low, reached.high)
+        return NOT_REACHED, ""
+    limits = text.between(reached.value, reached.low, reached.high)
+    return text.seconds(reached.value), limits
 
 
 def _sentence(race: Race, labels: dict[str, str]) -> str:
@@ -134,15 +146,9 @@ def _picture(name: str, race: Race, labels: dict[str, str]) -> Picture:
                 [middle], errors, xerr=reach, fmt=marker, color=colour, label=label
             )
             bars[0].set_markersize(5.5)
-        if race.statistical > 1e-12:
-            axes.axhline(race.statistical, color=INK, lw=0.8, ls=(0, (2, 2)))
-            axes.annotate(
-                "the truth is this far from the least-squares solution",
-                (0.005, race.statistical),
-                xycoords=axes.get_yaxis_transform(),
-                xytext=(0, -3),
-                textcoords="offset points",
-                va="top",
+        if race.statistical and race.statistical > 1e-12:
+            axes.axhline(
+                race.statistical, color=INK, lw=0.8, ls=(0, (2, 2)), label="distance of the truth"
             )
         narrow = figure.get_figwidth() <= _NARROW
         axes.set_xscale("log")

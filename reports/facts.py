@@ -137,4 +137,5 @@ def workload_facts(workload: Record) -> str:
         parts.append(f"condition number {condition:.2g}")
     if (sigma := text.number(workload.get("sigma"))) is not None:
         parts.append(f"noise {sigma:g}" if sigma else "no noise")
+    parts.append(text.line(workload.get("note") or ""))
     return " · ".join(filter(None, parts))

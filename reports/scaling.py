@@ -19,7 +19,19 @@ from reports.drawing import INK, MARKERS, Picture, framework_colours, picture, s
 _WORDS = {"n_samples": "samples", "n_features": "features"}
 #: Inches, on a page and on a phone.
 _WIDTH, _NARROW, _HEIGHT = 7.2, 4.0, 3.4
-_HEADS = ("exponent", "over", "smallest", "largest", "memory", "memory / X")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One backend, in the words of a table."""
+
+    backend: str
+    exponent: tuple[str, str]  # with its interval
+    over: str  # from which size to which
+    smallest: str  # time at the smallest size
+    largest: str  # time at the largest size
+    memory: str  # that the first fit needed at the largest size
+    share: str  # how many times the size of X that is
 
 
 @dataclass(frozen=True)
@@ -28,8 +40,7 @@ class Shown:
 
     title: str
     sentences: list[str]  # one for each change of the lead
-    heads: tuple[str, ...]
-    lines: list[list[str]]  # the table, a line for each backend
+    lines: list[Line]
     crossovers: list[str]  # all of them, pair by pair
     failed: list[str]  # what is not drawn, since it is not right
     picture: Picture
@@ -51,7 +62,6 @@ def _shown(number: int, one: Series) -> Shown:
         title=f"Time over {varied}, at {one.fixed:,} {kept}, {text.line(one.dtype)}",
         sentences=[_sentence(found, varied, labels) for found in lead]
         or [_no_change(one, varied, labels)],
-        heads=_HEADS,
         lines=[_line(one, key, labels) for key in one.rows],
         crossovers=[_sentence(found, varied, labels) for found in scaling.crossovers(one)],
         failed=[
@@ -76,7 +86,7 @@ def _sentence(found: Crossover, varied: str, labels: Mapping[Key, str]) -> str:
     if found.size is None:
         return (
             f"{before} is faster up to {_size(found.low)} {varied} and {after} from "
-            f"{_size(found.high)} on; in between they cannot be told apart all along."
+            f"{_size(found.high)} on; in between it is not certain at every size."
         )
     return (
         f"Below about {_size(found.size)} {varied} ({between}) {before} is faster than {after}, "
@@ -89,7 +99,7 @@ def _size(value: float) -> str:
     return f"{float(f'{value:.2g}'):,.0f}"
 
 
-def _line(one: Series, key: Key, labels: Mapping[Key, str]) -> list[str]:
+def _line(one: Series, key: Key, labels: Mapping[Key, str]) -> Line:
     curve = one.rows[key]
     found, largest = scaling.exponent(curve), max(curve)
     row = curve[largest]
@@ -98,15 +108,17 @@ def _line(one: Series, key: Key, labels: Mapping[Key, str]) -> list[str]:
     )
     X = n_samples * n_features * (4 if one.dtype == "float32" else 8)
     memory = row.peak_bytes
-    return [
-        labels[key],
-        f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})" if found else text.MISSING,
-        f"{_size(found.first)} to {_size(found.last)}" if found else text.MISSING,
-        _at(curve, min(curve)),
-        _at(curve, largest),
-        text.MISSING if memory is None else text.amount(memory, "B"),
-        text.MISSING if memory is None else f"{memory / X:.1f}×",
-    ]
+    return Line(
+        backend=labels[key],
+        exponent=(f"{found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}")
+        if found
+        else (text.MISSING, ""),
+        over=f"{_size(found.first)} to {_size(found.last)}" if found else text.MISSING,
+        smallest=_at(curve, min(curve)),
+        largest=_at(curve, largest),
+        memory=text.amount(memory, "B"),
+        share=text.MISSING if memory is None else f"{memory / X:.1f}×",
+    )
 
 
 def _at(curve: Mapping[int, Row], size: int) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.against import Change, changes
 from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
-from reports import accuracy, answer, descent, facts, figures, limits, scaling, text
+from reports import accuracy, answer, descent, digits, facts, figures, limits, scaling, text
 from reports.drawing import Picture
 from reports.evidence import Evidence, Witness
 from reports.pairs import Pair, pairs
@@ -59,6 +60,9 @@ class View:
     limits: limits.Limits | None = None  # None: not measured
     races: list[accuracy.Shown] = field(default_factory=list)
     series: list[scaling.Shown] = field(default_factory=list)
+    digits: list[digits.Table] = field(default_factory=list)
+    slugs: dict[str, str] = field(default_factory=dict)  # of the sections' anchors, by workload
+    changes: list[Change] = field(default_factory=list)  # against what stood side by side
     interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
     @property
@@ -98,6 +102,9 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
         limits=limits.limits(records),
         races=accuracy.races(records, every),
         series=scaling.series(records, every),
+        digits=digits.tables(every, known),
+        slugs=slugs,
+        changes=changes(records),
     )
 
 

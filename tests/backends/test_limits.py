@@ -22,7 +22,7 @@ def test_a_call_is_timed_once_and_not_all_its_repetitions() -> None:
     assert limits.seconds(lambda: None) < 1e-4
 
 
-def test_a_call_is_warmed_up_first() -> None:
+def test_what_a_first_call_takes_does_not_count() -> None:
     calls: list[float] = []
 
     def slow_at_first() -> None:

@@ -110,6 +110,15 @@ def test_the_distance_to_the_truth_is_told() -> None:
     assert race().statistical == pytest.approx(0.1)
 
 
+def test_of_data_that_were_read_the_truth_is_not_known() -> None:
+    records = run()
+    for record in records:
+        if record["record"] == "workload":
+            record |= {"weight": None, "bias": None, "sigma": None}
+    [found] = accuracy.races(records, results.rows(records))
+    assert found.statistical is None
+
+
 def test_other_data_are_no_race() -> None:
     records = run()
     next(r for r in records if r["record"] == "workload" and r["name"] == "line")["sha256"] = "cd"

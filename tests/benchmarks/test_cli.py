@@ -104,6 +104,9 @@ def test_check_fails_on_a_wrong_fit_only(tmp_path: Path) -> None:
         ("run --workloads 99999999x9999", "GiB of memory"),
         ("run --backends torch-eagre", "did you mean 'torch-eager'?"),
         ("run --backends tensorflow-qr --workloads tutorial", "nothing to run"),
+        ("run --data none.csv --target y", "--data: cannot read none.csv: No such file"),
+        ("check --data README.md --target y", "none of .csv, .parquet, .pq, .dat"),
+        ("run --target y", "--target needs --data"),
         ("run --devices gpu", "unknown device 'gpu'"),
         ("run --devices cuda:7", "cuda"),
         ("run --budget -3", "--budget -3: needs a time above zero, such as 60s"),
@@ -188,3 +191,38 @@ def test_a_full_disk_ends_the_run_in_one_line(tmp_path: Path) -> None:
     assert "cannot write" in done.stderr
     assert "File too large" in done.stderr
     assert results.rows(runfile.read(tmp_path))[0].samples > 0
+
+
+TABLE = "a,b,=cmd(),city,y\n" + "".join(
+    f"{i},{i * i % 7},{i % 3},Rome,{2 * i}\n" for i in range(20)
+)
+
+
+def test_own_data_are_fitted_and_judged_without_a_truth(tmp_path: Path) -> None:
+    (tmp_path / "my table.csv").write_text(TABLE)
+    done = linreg_bench(
+        *("check", "--data", tmp_path / "my table.csv", "--target", "y"),
+        *("--backends", "numpy-gelsd", "--backends", "sklearn-linear", "--out", tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "my table.csv" in done.stdout
+    records = runfile.read(tmp_path)
+    rows = results.rows(records)
+    assert [(row.workload, row.backend, row.passed) for row in rows] == [
+        ("my table.csv", "numpy-gelsd", True),
+        ("my table.csv", "sklearn-linear", True),
+    ]
+    [file] = records[0]["files"]
+    assert (file["name"], file["target"]) == ("my table.csv", "y")
+    assert "no truth is known" in (tmp_path / "index.html").read_text()
+
+
+def test_own_data_come_beside_other_workloads_only_if_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(TABLE)
+    done = linreg_bench(
+        *("check", "--data", tmp_path / "t.csv", "--target", "y", "--workloads", "line"),
+        *("--backends", "numpy-gelsd", "--out", tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = results.rows(runfile.read(tmp_path))
+    assert [row.workload for row in rows] == ["t.csv", "line"]

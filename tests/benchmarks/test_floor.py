@@ -20,7 +20,7 @@ def workload(method: Record, dtype: str = "float32", name: str = "w") -> Record:
 
 
 def limit(framework: str = "numpy", **fields: Any) -> Record:
-    where = {"workload": "w", "device": "cpu", "threads": 1, "words": "x"}
+    where = {"workload": "w", "device": "cpu", "threads": 1, "words": "x", "dtype": "float32"}
     rates = dict.fromkeys(("call_seconds", "product_rate", "read_rate"))
     return {"record": "limit", "framework": framework, **where, **rates} | fields
 
@@ -29,6 +29,12 @@ def test_least_squares_reads_once_and_multiplies_by_symmetry() -> None:
     """100 x (3 + 1) numbers; 100 x 3 x 4 operations for X'X and 27 / 3 for its factor."""
     assert Work.least(workload(LEAST_SQUARES)) == Work(1600, 1209)
     assert Work.least(workload(LEAST_SQUARES, "float64")) == Work(3200, 1209)
+
+
+def test_with_more_features_than_samples_the_smaller_product_is_the_least() -> None:
+    """XX' of 10 samples: 60 x 10 x 11 operations, and 1000 / 3 for its factor."""
+    wide = workload(LEAST_SQUARES) | {"n_samples": 10, "n_features": 60}
+    assert Work.least(wide) == Work(10 * 61 * 4, 6600 + 1000 / 3)
 
 
 def test_an_epoch_reads_training_and_test_data_once() -> None:
@@ -80,6 +86,23 @@ def test_limits_hold_for_their_own_workload_device_and_threads() -> None:
     assert found["w", "cpu", 1].seconds == 1600
     assert found["w", "cpu", 4].seconds == 16
     assert found["v", "cuda:0", 1].seconds == 8800
+
+
+def test_products_are_as_fast_in_one_workload_as_in_another_of_the_dtype() -> None:
+    records = [
+        *(workload(LEAST_SQUARES, name=name) for name in "wv"),
+        workload(LEAST_SQUARES, "float64", name="double"),
+        limit(read_rate=5.0, product_rate=10.0),
+        limit(workload="v", read_rate=6.0, product_rate=20.0),
+        limit(workload="double", dtype="float64", read_rate=7.0, product_rate=30.0),
+    ]
+    found = {place[0]: one for place, one in floor.floors(records).items()}
+    assert {name: one.product.value for name, one in found.items()} == {
+        "w": 20,
+        "v": 20,
+        "double": 30,
+    }
+    assert [one.read.value for one in found.values()] == [5, 6, 7]
 
 
 @pytest.mark.parametrize("lacking", ["read_rate", "product_rate"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from scipy import linalg
 
 from backends import registry
 from backends.base import Backend, Data, Fit, LeastSquares
-from benchmarks import gate
+from benchmarks import bounds, gate
 from benchmarks.bounds import Stability
 from benchmarks.gate import Reference, Verdict
 from benchmarks.plan import Entry
@@ -115,6 +116,17 @@ def test_targets_that_are_orthogonal_to_the_features_have_no_coefficients(scale:
         b = np.full(3, scale * error)
         assert gate.judge(Fit(b[:-1], b[-1]), ref, "orthogonal").passed == passed
         assert gate.judge(Fit(b[:-1], b[-1]), ref, "normal equations").passed == passed
+
+
+@pytest.mark.parametrize(("stability", "power"), [("orthogonal", 1), ("normal equations", 2)])
+def test_the_bound_is_wider_by_what_the_row_space_may_tilt(
+    stability: Stability, power: int
+) -> None:
+    eps, c = 1e-9, prepared("odd-twice").conditioning
+    wide = bounds.least_squares(c, stability, eps)
+    narrow = bounds.least_squares(replace(c, deficient=False), stability, eps)
+    assert wide.coefficients - narrow.coefficients == pytest.approx(eps * c.condition**power)
+    assert wide.fitted == narrow.fitted
 
 
 # Backends, without processes: the same classes, and the same gate

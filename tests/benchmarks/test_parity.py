@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,6 +42,14 @@ def test_a_worker_calls_its_only_gpu_the_first(device: str) -> None:
     assert found({"device": "cuda:0"}, entry(device)) == ""
     assert found({}, entry(device)) == "device is 'cpu', not 'cuda:0' as asked for"
     assert "device is 'cuda:0'" in found({"device": "cuda:0"})
+
+
+@pytest.mark.parametrize("tf32", [True, False])
+def test_tf32_is_on_where_it_was_asked_for_and_nowhere_else(tf32: bool) -> None:
+    asked = replace(entry("cuda:0"), home=Home("x", "cuda:0", 2, tf32=tf32))
+    assert found({"device": "cuda:0", "tf32": tf32}, asked) == ""
+    said = f"tf32 is {not tf32}, not {tf32} as asked for"
+    assert found({"device": "cuda:0", "tf32": not tf32}, asked) == said
 
 
 def test_other_data_are_found_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,14 +10,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backends import registry
-from benchmarks import plan, resume, runfile
+from benchmarks import data, plan, resume, runfile
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.runfile import Record, of_kind
@@ -234,3 +235,29 @@ def test_what_an_interrupted_run_has_already() -> None:
 
 def test_nothing_but_a_header_is_a_run_from_the_start() -> None:
     assert resume.earlier([header()]) == resume.Earlier()
+
+
+def test_own_data_are_read_again_and_must_be_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n1,2\n2,3\n3,5\n")
+    own = data.workload(path, "y")
+    assert own.file is not None
+    entries = [e | {"workload": own.name} for e in header()["entries"] if e["workload"] == "line"]
+    written = header(entries=entries, files=[asdict(own.file)])
+    [workload] = resume.plan(written, registry.load()).workloads
+    assert workload.file == own.file
+    path.write_text("a,y\n1,2\n2,3\n3,6\n")
+    with pytest.raises(UserError, match="has changed since the run began"):
+        resume.plan(written, registry.load())
+
+
+def test_a_header_without_what_resuming_needs_is_one_clear_line(tmp_path: Path) -> None:
+    written = header(format=runfile.FORMAT)
+    del written["plugins"]
+    (tmp_path / runfile.NAME).write_text(json.dumps(written) + "\n")
+    done = subprocess.run(
+        linreg_bench("run", "--resume", "--out", tmp_path), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "its header has no 'seed'" in line

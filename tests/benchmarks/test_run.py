@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from backends import registry
+from backends.base import GradientDescent
 from benchmarks import machine, plan, results, resume, runfile
 from benchmarks.plan import Plan
 from benchmarks.progress import Progress
 from benchmarks.results import Row
 from benchmarks.run import Options, run
 from benchmarks.workloads import select
+from reports import page
 
 PLUGINS = tuple((Path(__file__).parents[1] / "plugins").glob("*.py"))
 
@@ -98,6 +101,13 @@ def test_a_wrong_row_says_what_happened(hostile: dict[str, Row], name: str, reas
 
 def test_every_hostile_plugin_is_tested(hostile: dict[str, Row]) -> None:
     assert {name for name, row in hostile.items() if not row.passed} == set(REASONS)
+
+
+def test_the_log_of_a_process_that_failed_is_recorded(tmp_path: Path) -> None:
+    made = make_plan("line", ["hostile-exit"], plugins=PLUGINS)
+    rows_of(made, tmp_path, budget=None, plugins=PLUGINS)
+    (failure,) = runfile.of_kind(runfile.read(tmp_path), "failure")
+    assert (tmp_path / failure["log"]).is_file()
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +208,31 @@ def test_check_judges_and_does_not_time(tmp_path: Path) -> None:
     rows = rows_of(make_plan("line", ["numpy-gelsd", "sklearn-linear"]), tmp_path, budget=None)
     assert [row.status for row in rows.values()] == ["not timed", "not timed"]
     assert all(row.passed and row.samples == 0 for row in rows.values())
+
+
+def test_a_workload_without_a_reference_fails_alone(tmp_path: Path) -> None:
+    method = GradientDescent("squared", 1e9, 200, (0.0,), 0.0)
+    made = make_plan("line-descent,line", ["numpy-*"])
+    wild = replace(made.entries[0].workload, name="wild", method=method)
+    entries = [
+        replace(entry, workload=wild) if entry.workload.name == "line-descent" else entry
+        for entry in made.entries
+    ]
+    rows = rows_of(replace(made, entries=entries, workloads=[wild, *made.workloads[1:]]), tmp_path)
+    assert rows["wild/numpy-loop"].status == "failed"
+    assert rows["wild/numpy-loop"].reason == "descent with learning rate 1e+09 diverges; lower it"
+    assert rows["line/numpy-gelsd"].passed
+    page.write(runfile.read(tmp_path), tmp_path)
+
+
+def test_the_record_of_a_workload_says_what_is_special(tmp_path: Path) -> None:
+    rows_of(make_plan("nist-noint2,odd-twice", ["numpy-gelsd"]), tmp_path, budget=None)
+    records = runfile.read(tmp_path)
+    known = results.workloads(records)
+    assert known["nist-noint2"]["certified"] == [0.727272727272727, 0.0]
+    assert known["nist-noint2"]["weight"] is None
+    assert (known["odd-twice"]["rank"], known["odd-twice"]["certified"]) == (4, None)
+    assert "rank 4" in known["odd-twice"]["note"]
+    digits = {v["entry"].split("/")[0]: v["digits"] for v in runfile.of_kind(records, "verdict")}
+    assert digits["nist-noint2"]["least"] > 14
+    assert digits["odd-twice"] is None

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import runfile
+from benchmarks import results, runfile
 from benchmarks.errors import UserError
 from benchmarks.runfile import RunWriter, read
+from tests.reports import runs
 
 
 @pytest.fixture
@@ -74,6 +75,13 @@ def test_appending_to_a_torn_file_loses_nothing_more(written: Path) -> None:
         (b'{"record": "header", "format": 99}\n', "format 99"),
         (b'{"record": "header", "format": 1}\n[1]\n', "line 2"),
         (b"\xff\xfe\n", "line 1"),
+        (b'{"record": "header", "format": 1}\n', "its header has no 'entries'"),
+        (b'{"record": "header", "format": 1, "entries": 3}\n', "no objects"),
+        (b'{"record": "header", "format": 1, "entries": [3]}\n', "no objects"),
+        (
+            b'{"record": "header", "format": 1, "entries": [{"entry": "a/b/cpu/1"}]}\n',
+            "entry 1 of its header has no 'workload'",
+        ),
     ],
 )
 def test_what_is_no_run_file_is_refused_in_one_line(
@@ -106,3 +114,17 @@ def test_an_old_run_is_set_aside(written: Path) -> None:
     [kept] = written.parent.glob("run-*.jsonl")
     assert len(read(kept)) == 3
     runfile.set_aside(written.parent)
+
+
+@pytest.mark.parametrize("missing", ["entry", "workload", "framework", "variant_of"])
+def test_a_header_that_lacks_what_rows_are_made_of_is_refused(tmp_path: Path, missing: str) -> None:
+    """Each of the fields that `results` takes for granted, and none that it does not."""
+    entry = runs.entry("line", "numpy-gelsd")
+    written = {"record": "header", "format": runfile.FORMAT, "entries": [entry]}
+    path = tmp_path / runfile.NAME
+    path.write_text(json.dumps(written) + "\n")
+    results.rows(read(path))
+    del entry[missing]
+    path.write_text(json.dumps(written) + "\n")
+    with pytest.raises(UserError, match=f"entry 1 of its header has no '{missing}'"):
+        read(path)

@@ -156,6 +156,15 @@ def test_a_stretch_in_which_they_cannot_be_told_apart_is_said() -> None:
     assert (found.low, found.high, found.size) == (300, 30_000, None)
 
 
+def test_a_tie_before_the_last_certain_size_is_forgotten() -> None:
+    def late(n: float) -> float:
+        return 1e-6 * n * (1 if n == 300 else 0.5 if n < 5000 else 2)
+
+    [found] = scaling.crossovers(only(run({"a": late, "b": lambda n: 1e-6 * n})))
+    assert found.size is not None
+    assert 3000 < found.low < found.size < found.high < 10_000
+
+
 def test_curves_that_do_not_cross_have_no_crossover() -> None:
     one = only(run({"a": lambda n: 1e-6 * n, "b": lambda n: 2e-6 * n}))
     assert scaling.crossovers(one) == []

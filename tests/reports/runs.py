@@ -278,11 +278,12 @@ def limit(workload: str, framework: str, threads: int = 1, **fields: Any) -> Rec
 
 def measured(records: list[Record]) -> list[Record]:
     """The same run with its limits: every workload is read at 25 GB/s, by numpy."""
-    names = [record["name"] for record in records if record["record"] == "workload"]
+    rates = {"torch": {}, "numpy": {"read_rate": 25e9}}
     limits = [
-        limit(name, framework, **({"read_rate": 25e9} if framework == "numpy" else {}))
-        for name in names
-        for framework in ("torch", "numpy")
+        limit(record["name"], framework, dtype=record["dtype"], **fields)
+        for record in records
+        if record["record"] == "workload"
+        for framework, fields in rates.items()
     ]
     return [*records[:-1], *limits, records[-1]]
 
@@ -378,6 +379,33 @@ def lose(records: list[Record], entry_id: str, phase: str, reason: str) -> list[
         kept = without(kept, kind, entry_id)
     failure = {"record": "failure", "entry": entry_id, "phase": phase, "reason": reason}
     return [*kept[:-1], failure, kept[-1]]
+
+
+HOSTILE = (
+    "<script>alert(1)</script>\"'|`x`\n](http://evil) ]]> --> $a$ &amp; {{ 7*7 }} =cmd() 😀 "
+    "\x1b[31m\x9b2J\u202e\ud800"
+)
+
+
+def hostile() -> list[Record]:
+    """A run in which every text is out to break whatever shows it."""
+    records = run(("tutorial",), only=("torch-eager", "numpy-loop", "torch-compile"))
+    records = fail(records, "tutorial/torch-compile/cpu/1", HOSTILE)
+    head = records[0]
+    head["command"] = [HOSTILE]
+    head["absent"] = [{"backend": HOSTILE, "device": HOSTILE, "reason": HOSTILE}]
+    head["machine"] = {"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}}
+    for entry in head["entries"]:
+        entry |= {"backend": entry["backend"] + HOSTILE, "framework": HOSTILE, "device": HOSTILE}
+        entry |= {"algorithm": HOSTILE, "workload": HOSTILE, "style": HOSTILE}
+    for record in records:
+        if record["record"] == "workload":
+            record |= {"name": HOSTILE, "description": HOSTILE}
+        if record["record"] == "fit":
+            record["description"] = {HOSTILE: HOSTILE}
+        if record["record"] == "verdict":
+            record["checks"][0] |= {"name": HOSTILE, "source": HOSTILE}
+    return [*records, {"record": "warning", "message": HOSTILE}]
 
 
 def full() -> list[Record]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.results import rows
 from reports import accuracy, page
 from reports.accuracy import Shown
@@ -20,17 +22,18 @@ def test_the_table_says_when_and_not_reached() -> None:
     """30 of 100 epochs to 1e-3, 60 to 1e-6; fits that end at 1e-7 of the bias are within both."""
     found = shown()
     assert found.heads == ["time to 1e-3", "time to 1e-6"]
-    by_name = {cells[0]: cells for cells in found.lines}
+    by_name = {line.backend: line for line in found.lines}
     assert len(by_name) == 12
-    keras = [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in by_name["tensorflow-keras"]]
-    # Of some 0.9 s and a drift of a tenth: 30 % and 60 %.
-    first, second, whole = (float(keras[i].split()[0]) for i in (2, 3, 5))
-    assert keras[2].split()[1] == keras[3].split()[1] == "ms"
-    assert keras[1] == "descent"
-    whole *= 1000 if keras[5].endswith(" s") else 1
-    assert abs(first / whole - 0.3) < 0.01
-    assert abs(second / whole - 0.6) < 0.01
-    assert by_name["numpy-gelsd"][1] == "closed form"
+    keras = by_name["tensorflow-keras"]
+    first, second, whole = (_ms(words) for words in (*(t for t, _ in keras.times), keras.whole))
+    assert first / whole == pytest.approx(0.3, rel=0.01)
+    assert second / whole == pytest.approx(0.6, rel=0.01)
+    assert (keras.method, by_name["numpy-gelsd"].method) == ("descent", "closed form")
+
+
+def _ms(words: str) -> float:
+    value, unit = words.split()
+    return float(value) * {"s": 1000, "ms": 1}[unit]
 
 
 def test_what_never_arrives_is_not_reached_and_comes_last() -> None:
@@ -39,8 +42,8 @@ def test_what_never_arrives_is_not_reached_and_comes_last() -> None:
         if record["record"] == "fit" and record["entry"].startswith("line-descent/torch-eager"):
             record["bias"] *= 1.01
     [found] = accuracy.races(records, rows(records))
-    assert found.lines[-1][0] == "torch-eager"
-    assert found.lines[-1][2:4] == ["not reached", "not reached"]
+    assert found.lines[-1].backend == "torch-eager"
+    assert found.lines[-1].times == [("not reached", "")] * 2
 
 
 def test_the_sentence_names_the_first_of_either_kind() -> None:

@@ -28,13 +28,13 @@ def test_the_crossover_is_a_sentence() -> None:
 
 def test_the_table_has_exponents_times_and_memory() -> None:
     found = shown()
-    cells = {line[0]: line[1:] for line in found.lines}["numpy-gelsd"]
-    assert cells[0].startswith("1.00 (")
-    assert cells[1] == "100 to 100,000"
-    assert cells[3].endswith("at 102,400")
+    line = next(line for line in found.lines if line.backend == "numpy-gelsd")
+    assert line.exponent[0] == "1.00"
+    assert line.over == "100 to 100,000"
+    assert line.smallest.endswith("at 100")
+    assert line.largest.endswith("at 102,400")
     # 3 MB at 102,400 x 10 x 4 bytes.
-    assert cells[4:] == ["3.00\N{NO-BREAK SPACE}MB", "0.7×"]
-    assert len(found.heads) == len(cells)
+    assert (line.memory, line.share) == ("3.00\N{NO-BREAK SPACE}MB", "0.7×")
 
 
 def test_what_failed_is_named() -> None:
