@@ -95,8 +95,8 @@ class JaxCholesky(JaxBackend):
 
         @jax.jit
         def solve(X: jax.Array, y: jax.Array) -> Any:
-            # Both products with X at once, and from the left: as X.T @ y, which XLA's CPU code does
-            # row by row, one of them takes as long as X.T @ X.
+            # One product with X, and from the left: X.T @ y alone would take XLA as long as X.T @ X
+            # does on the CPU.
             sums, moment = jnp.stack([jnp.ones_like(y), y]) @ X
             n = jnp.full((1, 1), len(y), X.dtype)
             gram = jnp.block([[X.T @ X, sums[:, None]], [sums[None, :], n]])

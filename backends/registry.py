@@ -22,6 +22,7 @@ from backends import (
     torch_descent,
     torch_least_squares,
     torch_loops,
+    torch_refined,
 )
 from backends.base import Backend
 
@@ -35,6 +36,7 @@ MODULES = (
     sklearn_backends,
     statsmodels_backends,
     torch_least_squares,
+    torch_refined,
     tensorflow_least_squares,
     jax_least_squares,
     cuda_backends,

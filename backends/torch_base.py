@@ -8,7 +8,7 @@ import shutil
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from backends.base import Backend, Data, Method, Probes, Unavailable
 
@@ -35,7 +35,7 @@ class TorchBackend(Backend):
 
     framework = "torch"
     requires = ("torch",)
-    devices = ("cpu", "cuda")
+    devices: ClassVar[tuple[Literal["cpu", "cuda"], ...]] = ("cpu", "cuda")
 
     result: torch.Tensor  # some tensor that `fit` computed: says where and in which dtype
 

@@ -2,17 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.base import Fit
 from backends.torch_base import TorchBackend
+from backends.torch_blocks import gram
+
+if TYPE_CHECKING:
+    import torch
 
 
-class TorchGelsy(TorchBackend):
+class DependentFeatures(Exception):
+    """The features are linearly dependent, and this solver cannot choose a solution."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: the features are linearly dependent to working precision")
+
+
+def _with_ones(X: torch.Tensor) -> torch.Tensor:
+    """A = [X 1]: (n_samples, n_features + 1)."""
+    import torch
+
+    return torch.cat([X, torch.ones_like(X[:, :1])], dim=1)
+
+
+def cholesky(gram: torch.Tensor) -> torch.Tensor:
+    """The lower triangle L with L L' = gram.
+
+    Raises:
+        DependentFeatures: a pivot is not positive, or nothing but rounding: at most p u of what
+            stood there, which is where LAPACK's pivoted Cholesky (xPSTRF) stops.
+    """
+    import torch
+
+    factor, info = torch.linalg.cholesky_ex(gram)
+    least = len(gram) * torch.finfo(gram.dtype).eps * gram.diagonal()
+    if info.item() or not bool((factor.diagonal() ** 2 > least).all()):
+        raise DependentFeatures("X'X is not positive definite")
+    return factor
+
+
+class TorchSolver(TorchBackend):
+    """Turns coefficients (weight, bias) into a fit."""
+
+    methods = ("least squares",)
+
+    def done(self, coefficients: torch.Tensor) -> Fit:
+        """The fit of (weight, bias), (n_features + 1,)."""
+        self.result = coefficients
+        solution = coefficients.cpu().numpy()
+        return Fit(solution[:-1], float(solution[-1]))
+
+
+class TorchGelsy(TorchSolver):
     """`torch.linalg.lstsq`: QR with column pivoting on the CPU, plain QR on CUDA."""
 
     name = "torch-gelsy"
-    methods = ("least squares",)
     algorithm = "torch.linalg.lstsq of [X 1]: gelsy (pivoted QR); gels (QR) on CUDA"
 
     @property
@@ -23,38 +68,67 @@ class TorchGelsy(TorchBackend):
     def fit(self) -> Fit:
         import torch
 
-        A = torch.cat([self.X, torch.ones_like(self.X[:, :1])], dim=1)
-        found = torch.linalg.lstsq(A, self.y[:, None], driver=self.driver)
-        self.result = found.solution[:, 0]
-        solution = self.result.cpu().numpy()
-        return Fit(solution[:-1], float(solution[-1]))
+        y = self.y[:, None]
+        found = torch.linalg.lstsq(_with_ones(self.X), y, driver=self.driver)
+        # Of several solutions, gelsy gives that with the shortest (weight, bias); of centred data,
+        # that with the shortest weight.
+        if self.driver == "gelsy" and found.rank <= self.X.shape[1]:
+            means = self.X.mean(dim=0), self.y.mean()
+            centred = self.X - means[0], y - means[1]
+            weight = torch.linalg.lstsq(*centred, driver="gelsy").solution[:, 0]
+            return self.done(torch.cat([weight, (means[1] - means[0] @ weight)[None]]))
+        return self.done(found.solution[:, 0])
 
     def describe(self) -> dict[str, Any]:
         name = {"gelsy": "QR with column pivoting", "gels": "QR"}[self.driver]
         return super().describe() | {"algorithm": f"{self.driver} ({name}) of [X 1]"}
 
 
-class TorchCholesky(TorchBackend):
-    """The normal equations: fast, and good for as many digits as X'X keeps."""
+class TorchQR(TorchSolver):
+    """QR without pivoting, and a triangular system."""
+
+    name = "torch-qr"
+    algorithm = "torch.linalg.qr of [X 1], solve_triangular"
+    optional = True
+
+    def fit(self) -> Fit:
+        import torch
+
+        Q, R = torch.linalg.qr(_with_ones(self.X))
+        pivots = R.diagonal().abs()
+        # A column that depends on those before it leaves nothing but rounding on the diagonal.
+        least = len(pivots) * torch.finfo(R.dtype).eps * R.norm(dim=0)
+        if len(R) < R.shape[1] or bool((pivots <= least).any()):
+            raise DependentFeatures("R of [X 1] is singular")
+        return self.done(torch.linalg.solve_triangular(R, Q.T @ self.y[:, None], upper=True)[:, 0])
+
+
+class TorchCholesky(TorchSolver):
+    """The normal equations as textbooks have them: as many digits as X'X keeps."""
 
     name = "torch-cholesky"
-    methods = ("least squares",)
     algorithm = "Cholesky of [X 1]'[X 1] (normal equations)"
     stability = "normal equations"
 
     def fit(self) -> Fit:
         import torch
 
-        # Block by block, because a copy of X with a column of ones costs more than X'X does.
-        X, y = self.X, self.y
-        n, p = X.shape
-        gram, moment = X.new_empty(p + 1, p + 1), X.new_empty(p + 1)
-        torch.mm(X.T, X, out=gram[:p, :p])
-        gram[:p, p] = gram[p, :p] = X.sum(dim=0)
-        gram[p, p] = n
-        torch.mv(X.T, y, out=moment[:p])
-        moment[p] = y.sum()
-        factor = torch.linalg.cholesky(gram)
-        self.result = torch.cholesky_solve(moment[:, None], factor)[:, 0]
-        solution = self.result.cpu().numpy()
-        return Fit(solution[:-1], float(solution[-1]))
+        A = _with_ones(self.X)
+        factor = cholesky(A.T @ A)
+        return self.done(torch.cholesky_solve((A.T @ self.y)[:, None], factor)[:, 0])
+
+
+class TorchCholeskyBlocks(TorchSolver):
+    """The same, without copying X and from blocks of rows that stay in the cache."""
+
+    name = "torch-cholesky-blocks"
+    algorithm = "Cholesky of [1 X]'[1 X] (normal equations), made from blocks of rows"
+    style = "tuned"
+    stability = "normal equations"
+
+    def fit(self) -> Fit:
+        import torch
+
+        products = gram(self.X, self.y)
+        factor = cholesky(products[:-1, :-1])
+        return self.done(torch.cholesky_solve(products[:-1, -1:], factor)[:, 0].roll(-1))

@@ -9,7 +9,7 @@ of these afterwards, many epochs in one product.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backends.base import Data, Fit, GradientDescent, Method
 from backends.torch_base import TorchBackend, need_compiler
@@ -161,7 +161,7 @@ class TorchScan(_TorchLoop):
         at_once = max(steps for steps in range(1, 11) if epochs % steps == 0)
 
         def steps(b: torch.Tensor, D: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            def iteration(b: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            def iteration(b: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
                 rows = []
                 for _ in range(at_once):
                     r = (D * b[:, None]).sum(dim=0) - y
@@ -172,7 +172,7 @@ class TorchScan(_TorchLoop):
             return scan(iteration, b, b.new_zeros(epochs // at_once, 1))[1]
 
         torch.compiler.reset()  # the graph of the last workload would be tried first
-        options = {"cpp_wrapper": True}
+        options: dict[str, Any] = {"cpp_wrapper": True}
         self.steps = torch.compile(steps, fullgraph=True, dynamic=False, options=options)
 
     def path(self, D: torch.Tensor) -> torch.Tensor:

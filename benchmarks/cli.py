@@ -16,6 +16,7 @@ import typer
 from backends import registry
 from benchmarks import env_cli
 from benchmarks.errors import FAILED, USAGE, UserError
+from benchmarks.printable import line
 from benchmarks.quantities import parse_seconds, parse_share
 
 app = typer.Typer(
@@ -71,6 +72,9 @@ TF32 = Annotated[
 FailIfSlower = Annotated[
     str | None, typer.Option(help="Exit with 1 if an entry is slower by more, for certain.")
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show nothing but errors and where the report is.")
+]
 RunPath = Annotated[Path, typer.Argument(help="A run file, or the folder that holds one.")]
 
 
@@ -117,6 +121,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit, judge and time; leave a run file and a report."""
     seconds = parse_seconds("--budget", budget)
@@ -129,7 +134,7 @@ def run(
     from benchmarks import environments, session
 
     if resume:
-        session.resume_run(out, patience_seconds)
+        session.resume_run(out, patience_seconds, quiet)
     options = session.make_options(seed, plugin, patience_seconds, budget=seconds, precision=share)
     with tempfile.TemporaryDirectory() as folder:
         variants = [revisions.checkout(against, Path(folder))] if against else []
@@ -148,7 +153,7 @@ def run(
             environments=others,
             tf32=tf32,
         )
-        session.execute(plan, options, out, fail_if_slower=limit)
+        session.execute(plan, options, out, fail_if_slower=limit, quiet=quiet)
 
 
 @app.command()
@@ -165,6 +170,7 @@ def check(
     plugin: Plugin = None,
     patience: Patience = "60s",
     tf32: TF32 = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit and judge without timing; the exit status is 1 if anything fails."""
     from benchmarks import session
@@ -181,7 +187,8 @@ def check(
         replicates=1,
         tf32=tf32,
     )
-    session.execute(plan, session.make_options(seed, plugin, seconds, budget=None), out)
+    options = session.make_options(seed, plugin, seconds, budget=None)
+    session.execute(plan, options, out, quiet=quiet)
 
 
 @app.command()
@@ -201,7 +208,7 @@ def report(
         raise UserError("several runs have no folder of their own: say where with --out")
     else:
         written = side_by_side.write(found, out)
-    print(f"report: {written}")
+    print(line(f"report: {written}"))
 
 
 class Format(StrEnum):
@@ -257,7 +264,7 @@ def compare(
         more = f" (and {len(differ) - 1} more)" if len(differ) > 1 else ""
         if not anyway:
             raise UserError(f"not comparable: {differ[0]}{more}; --anyway compares nevertheless")
-        print(f"warning: the runs differ: {differ[0]}{more}", file=sys.stderr)
+        print(line(f"warning: the runs differ: {differ[0]}{more}"), file=sys.stderr)
     compared = comparing.compare(before, after)
     comparison.show(compared, Console(), limit)
     slower = limit is not None and compared.slower(limit)
@@ -298,7 +305,7 @@ def main() -> NoReturn:
     try:
         app()
     except (UserError, registry.PluginError) as error:
-        print(f"linreg-bench: {error}", file=sys.stderr)
+        print(f"linreg-bench: {line(error)}", file=sys.stderr)
         raise SystemExit(USAGE) from None
     raise SystemExit(0)
 

@@ -18,12 +18,13 @@ _LIMITS = {
     0x40: "its temperature (hardware)",
     0x80: "its power supply",
 }
-#: Joules are read in steps of the counter, some 20 to 100 ms apart: what lasts less says nothing.
+#: The counter of joules moves every 20 to 100 ms: what lasts little longer says nothing (PETSc's
+#: manual, PetscLogGpuEnergyMeter).
 LONG_ENOUGH = 1.0  # seconds
 
 
 class Gpu:
-    """One GPU's gauges; each reading takes well below a millisecond."""
+    """One GPU's gauges."""
 
     def __init__(self, number: int) -> None:
         """Open the gauges of GPU `number`; where there is no driver, nothing can be read."""

@@ -176,7 +176,7 @@ def _ranked(made: list[dict[str, Any]], records: Sequence[Record]) -> list[Row]:
     baseline = _baseline(timed, records)
     confidence = estimates.simultaneous(len(timed))
     names = _short_names(timed)
-    ranks = _ranks(timed, confidence)
+    places = ranks(timed, confidence)
     others = [row for row in made if row["status"] != "passed"]
     others.sort(key=lambda row: _ORDER.index(row["status"]))
     result: list[Row] = []
@@ -193,7 +193,7 @@ def _ranked(made: list[dict[str, Any]], records: Sequence[Record]) -> list[Row]:
                 ratio_low=against.low if against else None,
                 ratio_high=against.high if against else None,
                 baseline=names[baseline["entry"]] if baseline else None,
-                rank=ranks.get(row["entry"], ""),
+                rank=places.get(row["entry"], ""),
             )
         )
     return result
@@ -220,16 +220,21 @@ def _short_names(timed: list[dict[str, Any]]) -> dict[str, str]:
     }
 
 
-def _ranks(timed: list[dict[str, Any]], confidence: float) -> dict[str, str]:
-    """Places by speed; neighbours that cannot be told apart share the first one's place."""
-    ranks: dict[str, str] = {}
+def ranks(timed: Sequence[dict[str, Any]], confidence: float) -> dict[str, str]:
+    """Places by speed; neighbours that cannot be told apart share the first one's place.
+
+    Args:
+        timed: the fastest first, each with its `entry` and its `times` by round.
+        confidence: of the intervals.
+    """
+    found: dict[str, str] = {}
     place = 0
     for index, row in enumerate(timed):
         above = timed[index - 1] if index else None
         against = estimates.ratio(row["times"], above["times"], confidence) if above else None
         if above and against and against.against_one() == "cannot tell":
-            ranks[above["entry"]] = ranks[row["entry"]] = f"{place}="
+            found[above["entry"]] = found[row["entry"]] = f"{place}="
         else:
             place = index + 1
-            ranks[row["entry"]] = f"{place}"
-    return ranks
+            found[row["entry"]] = f"{place}"
+    return found

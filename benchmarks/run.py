@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from backends.worker import ARRAYS, method_to_json
-from benchmarks import accuracy, calibrate, estimates, gpu, machine, runfile, schedule
+from benchmarks import accuracy, calibrate, gpu, machine, runfile, schedule, standings
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
@@ -28,6 +28,7 @@ from benchmarks.plan import Entry, Plan
 from benchmarks.pool import FirstFit, Pool, Prepared
 from benchmarks.progress import Progress
 from benchmarks.reference import Unsolvable
+from benchmarks.results import BASELINES
 from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
 from benchmarks.schedule import Runner
@@ -200,7 +201,7 @@ class _Execution:
             if isinstance(answer, WorkerFailed):
                 phase = "absent" if answer.kind == "unavailable" else "start"
                 for entry in self._entries_of(home):
-                    self._drop(entry, phase, str(answer))
+                    self._drop(entry, phase, str(answer), home)
                 continue
             self.writer.write(
                 "worker",
@@ -211,27 +212,32 @@ class _Execution:
                 replicate=self._replicate(home),
                 import_seconds=answer["import_seconds"],
                 start_seconds=answer["start_seconds"],
-                log=f"logs/{self.pool.workers[home].log.name}",
+                log=self._log(home),
             )
 
     def _entries_of(self, home: Home) -> list[Entry]:
         return [entry for entry in self.entries if home in self.plan.processes(entry)]
 
-    def _drop(self, entry: Entry, phase: str, reason: str) -> None:
-        """Record, once, that an entry is out of the run."""
+    def _log(self, home: Home) -> str:
+        """Where the output of a worker is, seen from the run's folder."""
+        return f"logs/{self.pool.workers[home].log.name}"
+
+    def _drop(self, entry: Entry, phase: str, reason: str, home: Home | None = None) -> None:
+        """Record, once, that an entry is out of the run, and in which process that showed."""
         if entry.id not in self.dropped:
             self.dropped.add(entry.id)
-            self.writer.write("failure", entry=entry.id, phase=phase, reason=reason)
+            log = {"log": self._log(home)} if home else {}
+            self.writer.write("failure", entry=entry.id, phase=phase, reason=reason, **log)
             self.progress.say(f"{entry.id}: {phase}: {reason}")
 
     def _failed(self, entry: Entry, home: Home, phase: str, failure: WorkerFailed) -> None:
         """Drop an entry; if its worker is gone, later workloads have to do without it, too."""
-        self._drop(entry, phase, str(failure))
+        self._drop(entry, phase, str(failure), home)
         if self.pool.workers[home].failed:
             reason = f"its worker was lost in workload {entry.workload.name!r}: {failure}"
             entries = self._entries_of(home)
             for later in entries[entries.index(entry) + 1 :]:
-                self._drop(later, "start", reason)
+                self._drop(later, "start", reason, home)
 
     def _admit(self, workload: Workload, title: str) -> list[tuple[Entry, float]]:
         """The entries whose first fits the gate lets through, with the longest one's seconds."""
@@ -371,13 +377,16 @@ class _Execution:
                 seconds=sample.seconds,
             )
 
+        usual = [e for e, _ in admitted if e.home.name == BASELINES[e.workload.method.kind]]
+        usual.sort(key=lambda entry: entry.home.device != "cpu")
+        baselines = [entry.id for entry in usual]
+
         def between_rounds(done: int) -> None:
             gpus.look()
-            left = max(0.0, deadline - time.perf_counter())
-            timed = [r for r in runners if r.rounds and not r.lost]
-            timed.sort(key=lambda r: estimates.middle(r.rounds))
-            best = " < ".join(r.entry.split("/")[-3] for r in timed[:4])
-            self.progress.status(f"{title}: round {done}, {left:.0f} s left; so far {best}")
+            if self.progress.due():
+                left = max(0.0, deadline - time.perf_counter())
+                now = standings.standings(runners, baselines)
+                self.progress.standings(f"{title}: round {done}, {left:.0f} s left", now)
 
         schedule.measure(
             runners,

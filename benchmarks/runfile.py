@@ -8,15 +8,15 @@ Python's `float` reads. `entry` is the id `workload/backend/device/threads`.
 | --------- | ---------------------------- | ------ |
 | header    | first                        | format (1), started (ISO 8601, UTC), command (list), seed, budget_seconds, precision, replicates, cold (whether each entry had processes of its own), plugins [path], tf32 (whether it was asked for), suite {version, commit, dirty}, calibration {line, ...} or null, machine {see `machine.py`}, environments [{name, executable, python, packages}], entries [{entry, workload, backend, device, threads, framework, algorithm, style, known_failure, variant_of (entry or null)}], absent [{backend, device, reason}], files [{name (of the workload), path, target (or null), sha256 (of the file)}] for the user's own data |
 | workload  | when its data are made       | name, description, method {kind, ...}, dtype, n_samples, n_features, n_test, sigma, seed, sha256, condition, tangent, rank (of the centred features), note (what is special, or empty), weight, bias (these two and sigma are null for data that were read), certified (coefficients, bias last, or null), solution (least squares, bias last), descent_errors (gradient descent: of each iterate of the reference, from its start, against `solution`), and points {X, y, X_test, y_test} if it has one feature and few samples |
-| worker    | when a process is ready      | worker (number), backend, device, threads, replicate, cores, import_seconds, start_seconds, log (file name) |
-| fit       | after an entry's first fit   | entry, replicate, worker, fresh (whether it is the worker's first workload), sha256, transfer_seconds, compile_seconds, peak_bytes (of memory, over what was resident before; or null), weight, bias, train_losses, test_losses, description {see `Backend.describe`} |
+| worker    | when a process is ready      | worker (number), backend, device, threads, replicate, import_seconds, start_seconds, log (file name) |
+| fit       | after an entry's first fit   | entry, replicate, worker, cores, fresh (whether it is the worker's first workload), sha256, transfer_seconds, compile_seconds, peak_bytes (of memory, over what was resident before; or null), weight, bias, train_losses, test_losses, description {see `Backend.describe`} |
 | verdict   | when the gate has judged     | entry, replicate, passed, reason, weight_error, bound, checks [{name, error, bound, passed, source}], digits {coefficients (correct digits of each, bias last), least, bound, possible, most} where certified, else null |
 | sample    | after every timed sample     | entry, replicate, round, fits (in a row), seconds (per fit) |
 | device    | after the samples, or one    | entry, replicate, and of a fit device_seconds (by the device's own clock) or joules (of its GPU) |
 | gpu       | before and after the samples | workload, gpu (number), clock_mhz, memory_clock_mhz, temperature, watts, limited_by [words] |
 | limit     | before and after a workload's samples | workload, framework, device, threads, dtype, words (what the call does), call_seconds, product_rate (operations a second), read_rate (bytes a second), took_seconds; what was not measured is null |
 | done      | when a workload is finished  | workload |
-| failure   | when an entry drops out      | entry, phase, reason |
+| failure   | when an entry drops out      | entry, phase, reason, and log (file name) if a process of it had one |
 | warning   | when the machine misbehaved  | message |
 | footer    | last                         | ended, outcome ("complete" or "interrupted"), machine {load, clock_mhz} |
 

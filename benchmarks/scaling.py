@@ -83,7 +83,7 @@ def series(records: Sequence[Record], rows: Sequence[Row]) -> list[Series]:
     for varied, kept in dimensions:
         alike: dict[tuple[int, str, float], dict[int, str]] = {}
         for name, workload in workloads.items():
-            if workload["method"]["kind"] == "least squares":
+            if (workload["method"] or {}).get("kind") == "least squares":
                 same = (workload[kept], workload["dtype"], workload["sigma"])
                 alike.setdefault(same, {})[workload[varied]] = name
         for (fixed, dtype, _), names in alike.items():

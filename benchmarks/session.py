@@ -15,6 +15,7 @@ from benchmarks import machine, plan, resume, runfile
 from benchmarks.against import changes
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.plan import Plan
+from benchmarks.printable import line
 from benchmarks.progress import Progress
 from benchmarks.results import rows, workloads
 from benchmarks.resume import Earlier
@@ -98,7 +99,7 @@ def make_options(
     )
 
 
-def resume_run(out: Path, patience: float) -> NoReturn:
+def resume_run(out: Path, patience: float, quiet: bool = False) -> NoReturn:
     """Go on with the run in `out`."""
     try:
         records = runfile.read(out)
@@ -119,7 +120,7 @@ def resume_run(out: Path, patience: float) -> NoReturn:
         budget=header["budget_seconds"],
         precision=header["precision"],
     )
-    execute(again, options, out, resume.earlier(records))
+    execute(again, options, out, resume.earlier(records), quiet=quiet)
 
 
 def execute(
@@ -128,12 +129,16 @@ def execute(
     out: Path,
     earlier: Earlier | None = None,
     fail_if_slower: float | None = None,
+    quiet: bool = False,
 ) -> NoReturn:
-    """Run, show and draw; leaves with the exit status that the outcome deserves."""
+    """Run, show and draw; leaves with the exit status that the outcome deserves.
+
+    If `quiet`, nothing is shown but what is wrong, and where the report is.
+    """
     if earlier is None:
         runfile.set_aside(out)
     stopped: BaseException | None = None
-    with Progress() as progress:
+    with Progress(quiet=quiet) as progress:
         try:
             run(wanted, options, out, progress, earlier)
         except (KeyboardInterrupt, UserError) as error:
@@ -141,7 +146,9 @@ def execute(
     records = runfile.read(out) if (out / runfile.NAME).exists() else []
     if records:
         # Whatever ended the run, what was measured by then is shown.
-        _show(records, out)
+        if not quiet:
+            _show(records)
+        print(line(f"report: {page.write(records, out)}"))
     if isinstance(stopped, UserError):
         raise stopped
     if stopped:
@@ -157,11 +164,12 @@ def execute(
     for change in slower:
         assert change.ratio is not None
         interval = f"{change.ratio.low:.3f} to {change.ratio.high:.3f}"
-        print(f"slower: {change.entry} takes {change.ratio.value:.3f} times as long ({interval})")
+        times = f"{change.ratio.value:.3f} times as long ({interval})"
+        print(f"slower: {line(change.entry)} takes {times}")
     raise SystemExit(FAILED if failed or slower else 0)
 
 
-def _show(records: list[Record], out: Path) -> None:
+def _show(records: list[Record]) -> None:
     found, console = rows(records), Console()
     table.show(found, console)
     for what, why in facts.absent(records[0]["absent"]):
@@ -169,4 +177,3 @@ def _show(records: list[Record], out: Path) -> None:
     pairs.show(records, console)
     for certified in digits.tables(found, workloads(records)):
         print(f"{certified.dtype}: {certified.sentence}")
-    print(f"report: {page.write(records, out)}")

@@ -86,8 +86,10 @@ def environment(home: Home) -> dict[str, str]:
         # All of a GPU's memory would not be left to the other workers on it.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        # float32 is float32: NVIDIA's libraries and oneDNN can be told otherwise from outside.
+        # float32 is float32: libraries can be told otherwise from outside, and in NVIDIA's
+        # containers torch is.
         "NVIDIA_TF32_OVERRIDE": "1" if home.tf32 else "0",
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1" if home.tf32 else "0",
         "CUPY_TF32": "1" if home.tf32 else "0",
         "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
         # Compiling in a pool of further processes would escape the pinning and the clean-up.

@@ -96,10 +96,11 @@ def losses(name: str, which: str, rows: Sequence[Row], labels: Mapping[str, str]
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set(xlabel="epoch", ylabel=f"{which} loss")
-        figure.legend(loc="outside lower center", ncols=2)
+        longest = max(len(short(labels[row.entry])) for row, _ in curves)
+        figure.legend(loc="outside lower center", ncols=2 if longest <= 22 else 1)
 
     alt = f"The {which} loss per epoch of {text.both([labels[row.entry] for row, _ in curves])}"
-    return picture(f"{name}-{which}-loss", alt, (_WIDTH, _HEIGHT + 0.1 * len(curves)), draw)
+    return picture(f"{name}-{which}-loss", alt, (_WIDTH, _HEIGHT + 0.12 * len(curves)), draw)
 
 
 def _scatter(axes: Axes, points: Record) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -122,7 +123,9 @@ def picture(
 ) -> Picture:
     """Let `draw` fill a figure of `size` inches, and one of size `narrow`; keep every form."""
     png = io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        # A name may hold characters that the font has not; an SVG leaves them to the reader's.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure = _filled(size, draw)
         svg = _svg(figure)
         figure.dpi = 144

@@ -53,7 +53,7 @@ class Witness:
             facts=_facts(row, workload, worker),
             reported=[(text.line(key), shown(value)) for key, value in description.items()],
             command=self._command(row),
-            log=self._log(worker.get("log") or failure.get("log")),
+            log=self._log(failure.get("log") or worker.get("log")),
             timeline=timeline.timeline(row),
             caption=timeline.caption(row),
         )

@@ -52,6 +52,11 @@ def _names(axes: Axes, names: Sequence[str]) -> None:
     axes.grid(False, axis="y")
 
 
+def _label(axes: Axes, rows: Sequence[Row], what: str) -> None:
+    workload = short(text.line(rows[0].workload), 18 if _is_narrow(axes) else 36)
+    axes.set_xlabel(f"{workload}: {what}")
+
+
 def _sizes(n_rows: int) -> dict[str, tuple[float, float]]:
     """The two sizes of a figure with a row for each entry, as `picture` takes them."""
     height = 1.1 + 0.3 * n_rows
@@ -79,7 +84,7 @@ def ranking(name: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Pictur
             _beside(axes, index, text.seconds(row.seconds_median))
         _names(axes, [labels[row.entry] for row in rows])
         _time_axis(axes, rows)
-        axes.set_xlabel(f"{short(text.line(rows[0].workload))}: time of one fit, log scale")
+        _label(axes, rows, "time of one fit, log scale")
         keys = [_key(lw=3, color=colour, label=name) for name, colour in colours.items()]
         if len(markers) > 1:
             keys += _device_keys(markers)
@@ -94,7 +99,7 @@ def ranking(name: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Pictur
 
 
 def _key(label: str, **look: Any) -> Line2D:
-    return Line2D([], [], label=text.line(label), **look)
+    return Line2D([], [], label=short(text.line(label), 16), **look)
 
 
 def _device_keys(markers: Mapping[str, str]) -> list[Line2D]:
@@ -141,7 +146,7 @@ def phases(name: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Picture
         _names(axes, [labels[row.entry] for row in rows])
         axes.xaxis.set_major_locator(MaxNLocator(3 if _is_narrow(axes) else 5))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
-        axes.set_xlabel(f"{short(text.line(rows[0].workload))}: time to the first answer")
+        _label(axes, rows, "time to the first answer")
         columns = 2 if _is_narrow(axes) else len(PHASES)
         figure.legend(loc="outside upper left", ncols=columns)
 
@@ -177,7 +182,7 @@ def devices(name: str, rows: Sequence[Row]) -> Picture | None:
             _beside(axes, index, " / ".join(map(text.seconds, sorted(times))))
         _names(axes, [text.line(backend) for backend in pairs])
         _time_axis(axes, drawn)
-        axes.set_xlabel(f"{short(text.line(rows[0].workload))}: time of one fit, log scale")
+        _label(axes, rows, "time of one fit, log scale")
         _legend(figure, _device_keys(markers))
 
     alt = "The time of one fit on each device. " + "; ".join(

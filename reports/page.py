@@ -72,6 +72,7 @@ def html(seen: View) -> str:
         view=seen,
         pairs=pairs,
         against=text.against,
+        changed=text.changed,
         phases=PHASES,
         fewest=estimates.FEWEST,
         drift=estimates.DRIFT,

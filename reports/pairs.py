@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from rich.console import Console
 from rich.table import Table
@@ -16,50 +16,65 @@ from reports import text
 
 #: What the figures are, for a caption.
 CAPTION = (
-    f"Side by side, in the same rounds; all intervals hold together at {100 * CONFIDENCE:g} %."
+    "Side by side, in the same rounds: the time of the first over that of what stands beside it."
+    f" All intervals hold together at {100 * CONFIDENCE:g} %."
 )
-HEADS = ("workload", "backend", "beside", "ratio of times", "interval", "the first is")
+HEADS = ("workload", "backend", "version", "beside", "ratio of times", "interval", "verdict")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One entry and what stood beside it, in words."""
+    """One entry and what stood beside it, in words; the fields stand under `HEADS`."""
 
     workload: str
-    name: str  # with its framework's version; with device and threads where those differ
-    other: str
+    backend: str  # with device and threads, where entries of the run differ in them
+    version: str  # of its framework
+    other: str  # what stood beside it, with its version
     ratio: str  # time of the first over that of the other
     interval: str
-    verdict: str
+    verdict: str  # of the first
 
     @property
     def cells(self) -> tuple[str, ...]:
         """As they stand under `HEADS`."""
-        return self.workload, self.name, self.other, self.ratio, self.interval, self.verdict
+        return astuple(self)
+
+    @property
+    def sentence(self) -> str:
+        """The same for running text."""
+        return (
+            f"{self.workload}: {self.backend} {self.version} over {self.other}: "
+            f"{self.ratio} ({self.interval}), {self.verdict}."
+        )
 
 
 def pairs(records: Sequence[Record]) -> list[Pair]:
-    """All pairs of a run; none unless it had another revision or environment."""
-    fits = {fit["entry"]: fit for fit in of_kind(records, "fit")}
+    """All pairs of which a side was timed; none unless a run had another way to run backends."""
+    fits = {fit["entry"]: fit.get("description") or {} for fit in of_kind(records, "fit")}
     entries = {entry["entry"]: entry for entry in records[0]["entries"]}
-
-    places = {(e["device"], e["threads"]) for e in entries.values()}
-
-    def name(entry: str) -> str:
-        version = ((fits.get(entry) or {}).get("description") or {}).get("version", "")
-        backend, device, threads = entry.split("/")[-3:]
-        where = f"({device}, {text.count(int(threads), 'thread')})" if len(places) > 1 else ""
-        return text.line(f"{backend} {version} {where}".replace("  ", " "))
-
-    return [
-        Pair(
-            text.line(entries[change.other]["workload"]),
-            name(change.entry),
-            name(change.other),
-            *_words(change.ratio),
+    places = {(entry["device"], entry["threads"]) for entry in entries.values()}
+    timed = {sample["entry"] for sample in of_kind(records, "sample")}
+    found = []
+    for change in changes(records):
+        if not timed & {change.entry, change.other}:
+            continue
+        entry = entries[change.other]
+        backend, _, way = entry["backend"].rpartition("@")
+        where = f" ({entry['device']}, {text.count(entry['threads'], 'thread')})"
+        version, other = (
+            text.line(fits.get(side, {}).get("version", ""))
+            for side in (change.entry, change.other)
         )
-        for change in changes(records)
-    ]
+        found.append(
+            Pair(
+                text.line(entry["workload"]),
+                text.line(backend + (where if len(places) > 1 else "")),
+                version,
+                text.line(f"{way} {other}"),
+                *_words(change.ratio),
+            )
+        )
+    return found
 
 
 def _words(ratio: Estimate | None) -> tuple[str, str, str]:

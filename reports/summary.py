@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from benchmarks.against import Change
 from reports import text
 from reports.view import Section, View
 
 # Together with the fixed lines these stay under 60.
-_MOST_WORKLOADS, _MOST_BACKENDS, _MOST_NOTES = 12, 20, 8
+_MOST_WORKLOADS, _MOST_BACKENDS, _MOST_NOTES, _MOST_CHANGES = 10, 16, 7, 7
 _SPECIAL = str.maketrans(
     {c: f"\\{c}" for c in "\\`*_[]|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"}
 )
@@ -26,11 +27,14 @@ def markdown(view: View) -> str:
     lines = ["# Linear regression, compared", "", escape(view.machine), "", escape(run), ""]
     if view.state:
         lines += [f"**{escape(view.state)}**", ""]
+    if view.changes:
+        lines += [*_capped(_changes(view.changes), _MOST_CHANGES), ""]
     lines += ["| workload | answer |", "| --- | --- |"]
     lines += _capped([_answer(section) for section in view.sections], _MOST_WORKLOADS)
     lines += ["", *_matrix(view.sections[:_MOST_WORKLOADS])]
     said = [shown.sentence for shown in view.races]
     said += [sentence for shown in view.series for sentence in shown.sentences]
+    said += [pair.sentence for pair in view.pairs]
     if said:
         lines += ["", escape(" ".join(said))]
     for table in view.digits:
@@ -45,6 +49,19 @@ def markdown(view: View) -> str:
 
 def _answer(section: Section) -> str:
     return f"| {escape(section.name)} | {escape(section.answer)} |"
+
+
+def _changes(changes: list[Change]) -> list[str]:
+    """What is slower or faster than what stood beside it, and how many are not."""
+    told = [(change, *text.changed(change.ratio)) for change in changes]
+    by_word = {word: [f for f in told if f[1] == word] for word in ("slower", "faster")}
+    others = len(told) - sum(map(len, by_word.values()))
+    lines = [
+        f"- **{word}** than {escape(change.other)}: {escape(change.entry)}: {by}"
+        for word, found in by_word.items()
+        for change, _, by in found
+    ]
+    return [*lines, f"- {others} of {len(told)} entries: no difference that this run could tell"]
 
 
 def _image(section: Section) -> str:

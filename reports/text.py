@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.estimates import Estimate
+from benchmarks.printable import line as line
 from benchmarks.results import Row
 
 MISSING = "–"
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-# Control characters and the marks that reverse or hide the text around them.
-_UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
-
-
-def line(value: Any) -> str:
-    """`value` as one printable line: run files may hold newlines, escape codes, half characters."""
-    whole = str(value).encode("utf-8", "replace").decode("utf-8")
-    return _UNPRINTABLE.sub(" ", whole).strip()
 
 
 def number(value: Any) -> float | None:
@@ -126,6 +118,11 @@ def against(row: Row) -> tuple[str, str]:
         return MISSING, ""
     if is_baseline(row):
         return "baseline", ""
+    return compared(fast)
+
+
+def compared(fast: Estimate) -> tuple[str, str]:
+    """A speed, of which above 1 is faster: a plain word with its factor, and the interval."""
     word = fast.against_one()
     if word == "cannot tell":
         return "cannot tell", f"{factor(fast)[1]}×"
@@ -135,6 +132,14 @@ def against(row: Row) -> tuple[str, str]:
         return f"{value} faster", interval
     value, interval = factor(Estimate(1 / fast.value, 1 / fast.high, 1 / fast.low))
     return f"{value} slower", interval
+
+
+def changed(ratio: Estimate | None) -> tuple[str, str]:
+    """A ratio of times as a change: `slower` and `+5.2% (+3.0% to +7.4%)`."""
+    if ratio is None:
+        return "not timed", ""
+    value, low, high = (f"{100 * (r - 1):+.1f}%" for r in (ratio.value, ratio.low, ratio.high))
+    return ratio.against_one(), f"{value} ({low} to {high})"
 
 
 def verdict(row: Row) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.against import Change, changes
 from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
 from reports import accuracy, answer, descent, digits, facts, figures, limits, scaling, text
@@ -61,6 +62,7 @@ class View:
     series: list[scaling.Shown] = field(default_factory=list)
     digits: list[digits.Table] = field(default_factory=list)
     slugs: dict[str, str] = field(default_factory=dict)  # of the sections' anchors, by workload
+    changes: list[Change] = field(default_factory=list)  # against what stood side by side
     interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
     @property
@@ -102,6 +104,7 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
         series=scaling.series(records, every),
         digits=digits.tables(every, known),
         slugs=slugs,
+        changes=changes(records),
     )
 
 

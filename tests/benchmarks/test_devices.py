@@ -240,8 +240,10 @@ def test_what_lowers_precision_from_outside_is_overruled(monkeypatch: pytest.Mon
     monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "ANY")
     found = environment(Home("x", "cuda:0", 1))
     assert (found["NVIDIA_TF32_OVERRIDE"], found["ONEDNN_DEFAULT_FPMATH_MODE"]) == ("0", "STRICT")
+    switches = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUPY_TF32")
+    assert [found[name] for name in switches] == ["0", "0", "0"]
     asked_for = environment(Home("x", "cuda:0", 1, tf32=True))
-    assert (asked_for["NVIDIA_TF32_OVERRIDE"], asked_for["CUPY_TF32"]) == ("1", "1")
+    assert [asked_for[name] for name in switches] == ["1", "1", "1"]
 
 
 @pytest.fixture(scope="module")

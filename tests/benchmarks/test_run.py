@@ -103,6 +103,13 @@ def test_every_hostile_plugin_is_tested(hostile: dict[str, Row]) -> None:
     assert {name for name, row in hostile.items() if not row.passed} == set(REASONS)
 
 
+def test_the_log_of_a_process_that_failed_is_recorded(tmp_path: Path) -> None:
+    made = make_plan("line", ["hostile-exit"], plugins=PLUGINS)
+    rows_of(made, tmp_path, budget=None, plugins=PLUGINS)
+    (failure,) = runfile.of_kind(runfile.read(tmp_path), "failure")
+    assert (tmp_path / failure["log"]).is_file()
+
+
 @pytest.fixture(scope="module")
 def three_families(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Torch, TensorFlow and closed form on small workloads, in little time."""

@@ -381,6 +381,33 @@ def lose(records: list[Record], entry_id: str, phase: str, reason: str) -> list[
     return [*kept[:-1], failure, kept[-1]]
 
 
+HOSTILE = (
+    "<script>alert(1)</script>\"'|`x`\n](http://evil) ]]> --> $a$ &amp; {{ 7*7 }} =cmd() 😀 "
+    "\x1b[31m\x9b2J\u202e\ud800"
+)
+
+
+def hostile() -> list[Record]:
+    """A run in which every text is out to break whatever shows it."""
+    records = run(("tutorial",), only=("torch-eager", "numpy-loop", "torch-compile"))
+    records = fail(records, "tutorial/torch-compile/cpu/1", HOSTILE)
+    head = records[0]
+    head["command"] = [HOSTILE]
+    head["absent"] = [{"backend": HOSTILE, "device": HOSTILE, "reason": HOSTILE}]
+    head["machine"] = {"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}}
+    for entry in head["entries"]:
+        entry |= {"backend": entry["backend"] + HOSTILE, "framework": HOSTILE, "device": HOSTILE}
+        entry |= {"algorithm": HOSTILE, "workload": HOSTILE, "style": HOSTILE}
+    for record in records:
+        if record["record"] == "workload":
+            record |= {"name": HOSTILE, "description": HOSTILE}
+        if record["record"] == "fit":
+            record["description"] = {HOSTILE: HOSTILE}
+        if record["record"] == "verdict":
+            record["checks"][0] |= {"name": HOSTILE, "source": HOSTILE}
+    return [*records, {"record": "warning", "message": HOSTILE}]
+
+
 def full() -> list[Record]:
     """A run in which everything happens at once: what a page has to cope with."""
     records = measured(run())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -206,6 +207,17 @@ def test_axe_finds_nothing_serious(opened: Chrome, width: int, scheme: str) -> N
         for violation in found["violations"]
         if violation["impact"] in ("serious", "critical")
     ] == []
+
+
+def test_hostile_text_does_nothing(browser: Chrome, tmp_path: Path) -> None:
+    browser.get_log("browser")
+    browser.get(page.write(runs.hostile(), tmp_path / "<img src=x onerror=alert(1)>").as_uri())
+    with pytest.raises(NoAlertPresentException):
+        _ = browser.switch_to.alert.text
+    assert browser.get_log("browser") == []
+    for width in (390, 1440):
+        _look(browser, width, "light")
+        assert browser.execute_script(_TOO_WIDE) == []
 
 
 def test_without_a_script_the_page_is_whole(browser: Chrome, url: str, tmp_path: Path) -> None:

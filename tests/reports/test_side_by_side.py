@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,29 @@ def test_other_data_and_what_cannot_be_compared_are_said(three: list[Path], tmp_
     summary = (tmp_path / "out/summary.md").read_text()
     assert len(summary.splitlines()) < 60
     assert "| tutorial | tensorflow-xla is the fastest" in summary
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    records = runs.hostile()
+    file = tmp_path / "<u>'theirs'.json"
+    file.write_bytes(export.write(runs.run(("line",)), "pytest-benchmark"))
+    found = json.loads(file.read_text())
+    for benchmark in found["benchmarks"]:
+        benchmark |= {"name": runs.HOSTILE, "group": runs.HOSTILE, "fullname": runs.HOSTILE}
+        benchmark["extra_info"] = {"device": runs.HOSTILE, "framework": runs.HOSTILE}
+    found["machine_info"] = found["commit_info"] = {"id": runs.HOSTILE, "system": runs.HOSTILE}
+    file.write_text(json.dumps(found))
+    paths = [_save(tmp_path / "<i>'ours'", records), file]
+    written = side_by_side.write([sources.read(path) for path in paths], tmp_path / "out")
+    summary = (tmp_path / "out/summary.md").read_text()
+    page = written.read_text(encoding="utf-8")
+    assert page.count("<script") == 1
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in summary
+    rows = [line for line in summary.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
+    for text in (page, summary):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]|<[iu]>", text)
 
 
 def test_threads_tell_rows_apart_only_within_a_run(tmp_path: Path) -> None:

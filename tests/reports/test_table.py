@@ -54,6 +54,12 @@ def test_names_are_neither_markup_nor_escape_codes() -> None:
     assert "\x1b" not in shown
 
 
+def test_hostile_text_stays_text_and_moves_no_cursor() -> None:
+    shown = _shown(runs.hostile())
+    assert "<script>alert(1)</script>" in shown
+    assert not set("\x1b\x9b\u202e") & set(shown)
+
+
 def test_a_check_shows_errors_without_times() -> None:
     shown = _shown(runs.run(("line",), rounds=0))
     assert "6 of 6 fits passed; none was timed." in shown

@@ -1,0 +1,57 @@
+"""What torch's solvers do with features that depend on each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backends import registry
+from backends.base import Data, Fit, LeastSquares
+from backends.torch_least_squares import DependentFeatures
+
+pytest.importorskip("torch")
+
+
+def fit(name: str, X: np.ndarray, y: np.ndarray) -> Fit:
+    backend = registry.load()[name]()
+    backend.start("cpu", 1)
+    backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+    return backend.fit()
+
+
+def dependent(kind: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3)) + 1
+    if kind == "constant":
+        X[:, 2] = 0.1
+    elif kind == "twice":
+        X[:, 2] = X[:, 0]
+    else:
+        X = X[:2]
+    y = X @ [1.0, 2.0, 3.0] + 0.5 + 0.1 * rng.standard_normal(len(X))
+    return X.astype(dtype), y.astype(dtype)
+
+
+KINDS = pytest.mark.parametrize("kind", ["constant", "twice", "few samples"])
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+@KINDS
+@DTYPES
+@pytest.mark.parametrize("name", ["torch-cholesky", "torch-cholesky-blocks", "torch-qr"])
+def test_a_solver_that_cannot_choose_says_so(name: str, kind: str, dtype: str) -> None:
+    with pytest.raises(DependentFeatures, match=r"features are linearly dependent to working"):
+        fit(name, *dependent(kind, dtype))
+
+
+@KINDS
+@DTYPES
+@pytest.mark.parametrize("name", ["torch-gelsy", "torch-refined"])
+def test_others_choose_the_shortest_weight(name: str, kind: str, dtype: str) -> None:
+    X, y = dependent(kind, dtype)
+    found = fit(name, X, y)
+    means = X.mean(axis=0, dtype=float), y.mean(dtype=float)
+    weight = np.linalg.pinv(X - means[0], rcond=1e-6) @ (y - means[1])
+    tolerance = 100 * np.finfo(dtype).eps
+    np.testing.assert_allclose(found.weight, weight, atol=tolerance)
+    np.testing.assert_allclose(found.bias, means[1] - means[0] @ weight, atol=tolerance)

@@ -1,0 +1,143 @@
+"""`torch-refined` against QR: on data of all kinds, never more than a digit behind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.linalg import solve_triangular
+
+from backends.base import Data, LeastSquares
+from backends.torch_refined import TorchRefined
+from benchmarks.errors import UserError
+from benchmarks.reference import least_squares
+
+torch = pytest.importorskip("torch")
+
+
+def refined(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, str]:
+    """(weight, bias) of X and y, and how they were found."""
+    backend = TorchRefined()
+    backend.start("cpu", 1)
+    backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+    fit = backend.fit()
+    description = backend.describe()
+    assert description["dtype"] == str(X.dtype)
+    return np.append(fit.weight, fit.bias), description["algorithm"]
+
+
+def problem(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Features of any shape, scale, offset and condition, and targets with any noise."""
+    p = int(rng.integers(1, 12))
+    n = int(rng.choice([p + 1, p + 2, p + 20, 100, 1000]))
+    dtype = rng.choice(["float32", "float64"])
+    most = 6 if dtype == "float32" else 14
+    spread = np.geomspace(1, 10.0 ** -rng.uniform(0, most), p)
+    V, _ = np.linalg.qr(rng.standard_normal((p, p)))
+    X = rng.standard_normal((n, p)) * spread @ V.T
+    if rng.random() < 0.5:
+        X += rng.standard_normal(p) * X.std(axis=0) * 10.0 ** rng.uniform(0, 6)
+    if rng.random() < 0.5:
+        X *= 10.0 ** rng.uniform(-8, 8, p)
+    y = X @ (rng.standard_normal(p) / np.abs(X).max(axis=0)) + rng.standard_normal()
+    y += 10.0 ** rng.uniform(-8, 1) * np.abs(y).max() * rng.standard_normal(n)
+    return X.astype(dtype), (y * 10.0 ** rng.uniform(-4, 4)).astype(dtype)
+
+
+def qr_error(X: np.ndarray, y: np.ndarray, exact: np.ndarray) -> float:
+    """Relative error of QR of [X 1]: the largest of three, since each alone may be lucky."""
+    errors = []
+    for order in (slice(None), slice(None, None, -1), np.argsort(y)):
+        Q, R = np.linalg.qr(np.column_stack([X, np.ones_like(y)])[order])
+        try:
+            error = np.linalg.norm(solve_triangular(R, Q.T @ y[order]) - exact)
+        except np.linalg.LinAlgError:  # R is singular: no digit
+            error = np.linalg.norm(exact)
+        errors.append(float(error / np.linalg.norm(exact)))
+    return max(errors)
+
+
+def behind(X: np.ndarray, y: np.ndarray) -> float | None:
+    """Error over that of QR, or over one rounding; None where no single solution exists."""
+    found, _ = refined(X, y)
+    assert np.isfinite(found).all()
+    try:
+        exact = least_squares(Data(X, y, X[:0], y[:0])).coefficients
+    except UserError:
+        return None
+    error = float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+    return error / max(min(qr_error(X, y, exact), 1.0), float(np.finfo(X.dtype).eps))
+
+
+@pytest.mark.parametrize("seed", range(250))
+def test_no_more_than_a_digit_behind_qr(seed: int) -> None:
+    ratio = behind(*problem(np.random.default_rng(seed)))
+    assert ratio is None or ratio <= 10
+
+
+def data(dtype: str = "float64", n: int = 50, p: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p)).astype(dtype)
+    return X, (X @ np.arange(1, p + 1) + 2 + 0.1 * rng.standard_normal(n)).astype(dtype)
+
+
+def shortest(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(weight, bias) with the shortest weight of all that minimise."""
+    means = X.mean(axis=0), y.mean()
+    weight = np.linalg.pinv(X - means[0], rcond=1e-10) @ (y - means[1])
+    return np.append(weight, means[1] - means[0] @ weight)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("offset", [0, 2**20])
+def test_dependent_features_give_the_shortest_weight(dtype: str, offset: int) -> None:
+    X, y = data(dtype, p=6)
+    X = np.round(64 * X) / 64 + offset
+    X[:, 3] = X[:, 0]  # twice the same,
+    X[:, 4] = 0.1  # a constant that no binary number is,
+    X[:, 5] = 0  # and nothing at all
+    found, how = refined(X, y)
+    assert "rank 3 of 6" in how
+    expected = shortest(X.astype(float), y.astype(float))
+    u = np.finfo(dtype).eps
+    np.testing.assert_allclose(found[:-1], expected[:-1], atol=100 * u * (1 + offset * u))
+    assert found[4] == found[5] == 0
+
+
+@pytest.mark.parametrize(("n", "p"), [(1, 1), (2, 1), (1, 3), (3, 5), (5, 5), (6, 5)])
+def test_few_samples(n: int, p: int) -> None:
+    X, y = data(n=n, p=p)
+    np.testing.assert_allclose(refined(X, y)[0], shortest(X, y), atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("power", [-1.0, -0.4, 0.4, 0.7])
+def test_a_change_of_units_changes_nothing_else(dtype: str, power: float) -> None:
+    """Neither squares that overflow nor squares that vanish."""
+    X, y = data(dtype)
+    unit = 2.0 ** round(power * np.log2(np.finfo(dtype).max) * 0.9)
+    scaled = (X * unit).astype(dtype)
+    exact = refined(X, y)[0]
+    u = np.finfo(dtype).eps
+    np.testing.assert_allclose(refined(scaled, y)[0][:-1] * unit, exact[:-1], rtol=20 * u)
+    targets = (y.astype(float) * unit).astype(dtype)
+    np.testing.assert_allclose(refined(X, targets)[0].astype(float) / unit, exact, rtol=20 * u)
+
+
+def test_targets_that_do_not_vary() -> None:
+    X, _ = data()
+    np.testing.assert_allclose(refined(X, np.full(50, 0.1))[0], [0, 0, 0, 0.1], atol=1e-16)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "condition", "way"),
+    [
+        ("float32", 10.0, "Cholesky of centred X'X in float32"),
+        ("float32", 1e5, "Cholesky of centred X'X in float64"),
+        ("float64", 1e5, "Cholesky of centred X'X in float64"),
+        ("float64", 1e11, "QR in float64"),
+    ],
+)
+def test_it_says_which_way_it_went(dtype: str, condition: float, way: str) -> None:
+    X, y = data(dtype)
+    X[:, 2] = X[:, 1] + X[:, 2] / condition
+    assert way in refined(X, y)[1]
