@@ -11,10 +11,10 @@ from backends.torch_least_squares import TorchSolver
 if TYPE_CHECKING:
     import torch
 
-#: The means are those of at least so many rows, or of all: what is left of them is known exactly.
+#: Rows whose means are taken off; of fewer than twice as many, all.
 _SAMPLE = 256
 #: A correction leaves about this, times u kappa**2, of the error ...
-_GROWTH = 32.0
+_GROWTH = 8.0
 #: ... and is worth while if that is no more than this.
 _SHRINKS = 0.1
 _MOST_STEPS = 8
@@ -25,16 +25,16 @@ class TorchRefined(TorchSolver):
 
     In three attempts, each for data that are too ill-conditioned for the one before:
 
-    1. X'X in the precision of the data, for float32 only if kappa(X) is below about 100,
-    2. X'X in float64, for kappa(X) up to about 1e6,
+    1. X'X in the precision of the data; for float32 up to kappa of about 300,
+    2. X'X in float64, for kappa up to about 1e6,
     3. QR of [1 X y] in float64, block by block, and the singular values of R. Only this can tell
        whether features depend on each other, and then takes the shortest weight.
 
     X and y are shifted by about their means first: kappa is that of the centred and scaled
     features, which no offset or unit can spoil. A correction solves X'X d = X'r with the old
     factor and a new residual in float64. It multiplies the error by about u kappa**2, down to the
-    error of QR: the corrected seminormal equations, Bjorck, Linear Algebra Appl. 88/89, 1987;
-    *Numerical Methods for Least Squares Problems*, 2.9.3 and 6.6.5.
+    error of QR: the corrected seminormal equations (Björck, Linear Algebra Appl. 88/89, 1987;
+    Higham, *Accuracy and Stability of Numerical Algorithms*, 20.6).
     """
 
     name = "torch-refined"
