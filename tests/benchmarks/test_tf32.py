@@ -132,7 +132,7 @@ def test_a_framework_is_switched_and_says_so(name: str, on: bool, tmp_path: Path
 def test_without_cuda_it_is_said_to_change_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(machine, "gpus", lambda: [])
+    monkeypatch.setattr(machine, "gpus", list)
     session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1, tf32=True)
     assert "--tf32 changes nothing: no entry runs on CUDA" in capsys.readouterr().err
     session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1)
