@@ -201,13 +201,13 @@ def report(
     """Draw the report of a run again, or set several runs side by side."""
     from reports import page, side_by_side, sources
 
-    found = [sources.read(run) for run in runs]
-    if len(found) == 1:
-        written = page.write_view(found[0].view(), out or found[0].folder)
-    elif out is None:
+    if out is None and len(runs) > 1:
         raise UserError("several runs have no folder of their own: say where with --out")
-    else:
+    found = [sources.read(run) for run in runs]
+    if len(found) > 1 and out is not None:
         written = side_by_side.write(found, out)
+    else:
+        written = page.write_view(found[0].view(), out or found[0].folder)
     print(line(f"report: {written}"))
 
 

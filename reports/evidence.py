@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from reports import figures, text, timeline
 from reports.facts import shown
 
 #: Of a log the end is shown, at most so many lines of so many characters.
-_LOG_LINES, _LOG_WIDTH = 30, 300
+_LOG_LINES, _LOG_WIDTH = 15, 200
 _LOG_BYTES = 65_536
 
 
@@ -93,6 +93,16 @@ def _cut(line: str) -> str:
     return line if len(line) <= _LOG_WIDTH else line[: _LOG_WIDTH - 1] + "…"
 
 
+#: What only makes sense on a device that is not the host, of "each further fit".
+ON_DEVICES: dict[str, Callable[[Row], str]] = {
+    "... of data on the host": lambda row: text.seconds(row.with_transfer_seconds),
+    "... by the device's own clock": lambda row: text.seconds(row.device_seconds),
+    "... energy of the GPU": lambda row: (
+        text.MISSING if row.joules is None else f"{row.joules:.3g} J"
+    ),
+}
+
+
 def _facts(row: Row, workload: Record | None, worker: Record) -> list[tuple[str, str]]:
     facts = [
         ("device", f"{text.line(row.device)}, {text.count(row.threads, 'thread')}"),
@@ -110,6 +120,9 @@ def _facts(row: Row, workload: Record | None, worker: Record) -> list[tuple[str,
         for field, (label, _) in figures.PHASES.items()
         if (seconds := getattr(row, field)) is not None
     ]
+    if row.device != "cpu":
+        further = {head.replace("...", "a further fit"): of(row) for head, of in ON_DEVICES.items()}
+        facts += [(head, cell) for head, cell in further.items() if cell != text.MISSING]
     if not row.fit:
         return facts
     weight = row.fit.get("weight") or []

@@ -83,7 +83,7 @@ def ranking(name: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Pictur
             dot.set(mfc=colour, mec=PAPER, mew=1.0)
             _beside(axes, index, text.seconds(row.seconds_median))
         _names(axes, [labels[row.entry] for row in rows])
-        _time_axis(axes, rows)
+        time_axis(axes, rows)
         _label(axes, rows, "time of one fit, log scale")
         keys = [_key(lw=3, color=colour, label=name) for name, colour in colours.items()]
         if len(markers) > 1:
@@ -111,8 +111,8 @@ def _legend(figure: Figure, keys: Sequence[Line2D]) -> None:
     figure.legend(handles=keys, loc="outside upper left", ncols=min(len(keys), columns))
 
 
-def _time_axis(axes: Axes, rows: Sequence[Row]) -> None:
-    """A log axis of at least a decade, so that small differences look small."""
+def time_axis(axes: Axes, rows: Sequence[Row], most: int | None = None) -> None:
+    """A log axis of at least a decade, so that small differences look small; `most` ticks."""
     low = min(row.seconds_low or math.inf for row in rows) / 1.2
     high = max(row.seconds_high or 0.0 for row in rows) * 1.2
     margin = max(1.0, math.sqrt(10 * low / high))
@@ -121,7 +121,7 @@ def _time_axis(axes: Axes, rows: Sequence[Row]) -> None:
     steps = (1, 2, 5) if high / low < (25 if _is_narrow(axes) else 100) else (1,)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
     ticks = [tick for tick in ticks if low <= tick <= high]
-    most = 4 if _is_narrow(axes) else 9
+    most = most or (4 if _is_narrow(axes) else 9)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator(ticks[:: math.ceil(len(ticks) / most)]))
@@ -181,7 +181,7 @@ def devices(name: str, rows: Sequence[Row]) -> Picture | None:
                 axes.plot([seconds], [index], markers[row.device], ms=6.5, mfc=colour, mec=PAPER)
             _beside(axes, index, " / ".join(map(text.seconds, sorted(times))))
         _names(axes, [text.line(backend) for backend in pairs])
-        _time_axis(axes, drawn)
+        time_axis(axes, drawn)
         _label(axes, rows, "time of one fit, log scale")
         _legend(figure, _device_keys(markers))
 

@@ -39,14 +39,6 @@ class Pair:
         """As they stand under `HEADS`."""
         return astuple(self)
 
-    @property
-    def sentence(self) -> str:
-        """The same for running text."""
-        return (
-            f"{self.workload}: {self.backend} {self.version} over {self.other}: "
-            f"{self.ratio} ({self.interval}), {self.verdict}."
-        )
-
 
 def pairs(records: Sequence[Record]) -> list[Pair]:
     """All pairs of which a side was timed; none unless a run had another way to run backends."""

@@ -10,6 +10,8 @@ from string import ascii_uppercase
 from benchmarks.errors import UserError
 from benchmarks.results import Row, workloads
 from reports import answer, page, text
+from reports.drawing import Picture
+from reports.panels import panels
 from reports.sources import Source
 from reports.summary import escape
 from reports.view import unique_slugs
@@ -50,10 +52,11 @@ class Table:
     answers: list[str]  # a column each; empty where a run does not have the workload
     note: str  # what is not the same work; empty if it is the same as far as is known
     lines: list[Line]
+    picture: Picture | None
 
 
 def write(sources: Sequence[Source], folder: Path) -> Path:
-    """Leave `index.html` and `summary.md` in `folder`, and return the path of the page.
+    """Leave `index.html`, `summary.md` and `figures/` in `folder`; returns the page's path.
 
     Raises:
         UserError: the folder cannot be written, or more runs than there are letters.
@@ -67,8 +70,7 @@ def write(sources: Sequence[Source], folder: Path) -> Path:
     made = tables(columns)
     written = folder / "index.html"
     try:
-        # A report of one run may have been here: its figures are not this one's.
-        page.draw([], folder / "figures")
+        page.draw([t.picture for t in made if t.picture], folder / "figures")
         html = page.render(
             "side_by_side.html",
             columns=columns,
@@ -89,14 +91,17 @@ def tables(columns: Sequence[Column]) -> list[Table]:
     slugs = unique_slugs(names)
     result = []
     for name in names:
+        letters = [column.letter for column in columns]
         of = [[row for row in c.source.rows if row.workload == name] for c in columns]
+        lines = _lines(of)
         result.append(
             Table(
                 name=text.line(name),
                 slug=slugs[name],
                 answers=[_answer(c, rows) for c, rows in zip(columns, of, strict=True)],
                 note=_note(name, columns),
-                lines=_lines(of),
+                lines=lines,
+                picture=panels(slugs[name], letters, [(line.name, line.cells) for line in lines]),
             )
         )
     return result
@@ -135,9 +140,11 @@ def _lines(of: Sequence[Sequence[Row]]) -> list[Line]:
         id(row): (column, index) for column, rows in enumerate(of) for index, row in enumerate(rows)
     }
     lines = []
+    everywhere = {device for _, device, _ in keyed}
     for (backend, device, _), cells in keyed.items():
         first = next(row for row in cells if row)
-        lines.append(Line(f"{text.line(backend)}, {text.line(device)}", first, cells))
+        where = f", {text.line(device)}" if len(everywhere) > 1 else ""
+        lines.append(Line(text.line(backend) + where, first, cells))
     return sorted(lines, key=lambda line: order[id(line.first)])
 
 

@@ -34,7 +34,6 @@ def markdown(view: View) -> str:
     lines += ["", *_matrix(view.sections[:_MOST_WORKLOADS])]
     said = [shown.sentence for shown in view.races]
     said += [sentence for shown in view.series for sentence in shown.sentences]
-    said += [pair.sentence for pair in view.pairs]
     if said:
         lines += ["", escape(" ".join(said))]
     for table in view.digits:

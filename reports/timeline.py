@@ -11,7 +11,7 @@ from reports import text
 
 _WIDTH, _HEIGHT, _EDGE = 480, 84, 6
 #: Of more samples than this, evenly chosen ones are drawn.
-_MOST = 240
+_MOST = 160
 
 
 def timeline(row: Row) -> Markup:

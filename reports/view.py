@@ -12,7 +12,7 @@ from benchmarks.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
 from reports import accuracy, answer, descent, digits, facts, figures, limits, scaling, text
 from reports.drawing import Picture
-from reports.evidence import Evidence, Witness
+from reports.evidence import ON_DEVICES, Evidence, Witness
 from reports.pairs import Pair, pairs
 
 
@@ -162,17 +162,11 @@ def _on_devices(shown_rows: list[Row]) -> list[tuple[str, dict[str, str]]]:
     """What only makes sense where some entries ran on a device that is not the host."""
     if all(row.device == "cpu" for row in shown_rows):
         return []
-    columns = {
-        "... of data on the host": [text.seconds(r.with_transfer_seconds) for r in shown_rows],
-        "... by the device's own clock": [text.seconds(r.device_seconds) for r in shown_rows],
-        "... energy of the GPU": [
-            text.MISSING if r.joules is None else f"{r.joules:.3g} J" for r in shown_rows
-        ],
-    }
+    columns = {head: {row.entry: of(row) for row in shown_rows} for head, of in ON_DEVICES.items()}
     return [
-        (head, dict(zip([row.entry for row in shown_rows], cells, strict=True)))
+        (head, cells)
         for head, cells in columns.items()
-        if any(cell != text.MISSING for cell in cells)
+        if any(cell != text.MISSING for cell in cells.values())
     ]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
 import resource
 import signal
 import subprocess
@@ -75,6 +77,31 @@ def test_export_writes_the_rows(small: Path) -> None:
         assert one["seconds_median"] == row.seconds_median == float(other["seconds_median"])
 
 
+def test_export_writes_a_file_and_no_binary_to_a_terminal(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows of a run.parquet"
+    done = linreg_bench("export", small, "--format", "parquet", "--out", out)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert out.read_bytes().startswith(b"PAR1")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "benchmarks.cli", "export", small, "--format", "parquet"]
+    refused = subprocess.run(command, cwd=ROOT, stdout=theirs, stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    os.close(ours)
+    assert refused.returncode == 2
+    assert "parquet is binary and this is a terminal: say where with --out" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_quiet_says_only_where_the_report_is(tmp_path: Path) -> None:
+    out = tmp_path / "a folder\x1b[31m"
+    done = linreg_bench(
+        *("check", "--quiet", "--workloads", "line", "--backends", "numpy-gelsd", "--out", out)
+    )
+    assert done.returncode == 0
+    assert done.stdout == f"report: {tmp_path}/a folder [31m/index.html\n"
+    assert done.stderr == ""
+
+
 def test_check_fails_on_a_wrong_fit_only(tmp_path: Path) -> None:
     arguments = (
         "check",
@@ -119,6 +146,7 @@ def test_check_fails_on_a_wrong_fit_only(tmp_path: Path) -> None:
         ("run --workloads line --backends numpy-gelsd --out README.md/x", "choose --out"),
         ("report nowhere", "cannot read nowhere: No such file"),
         ("report pyproject.toml", "not a record of a run"),
+        ("report one two", "say where with --out"),
         ("export README.md", "README.md"),
     ],
 )

@@ -46,10 +46,10 @@ def test_the_end_of_a_log_is_shown_line_by_line_and_printable(tmp_path: Path) ->
     lines = [f"line {number}" for number in range(100)]
     shown = _logged(tmp_path, "logs/x.log", "\n".join([*lines, "\x1b[31mred", "x" * 10_000]))
     first, *rest = shown.splitlines()
-    assert first == "… 72 lines before"
+    assert first == "… 87 lines before"
     assert rest[-3:-1] == ["line 99", "[31mred"]
-    assert len(rest) == 30
-    assert len(rest[-1]) == 300
+    assert len(rest) == 15
+    assert len(rest[-1]) == 200
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_process_that_failed_shows_its_log(tmp_path: Path) -> None:
 
 
 def test_every_sample_is_in_its_picture_until_there_are_too_many() -> None:
-    for rounds, dots, step in ((12, 12, ""), (1000, 200, ", one in 5 drawn,")):
+    for rounds, dots, step in ((12, 12, ""), (1000, 143, ", one in 7 drawn,")):
         row, found = _evidence(runs.run(("line",), rounds=rounds, only=("torch-gelsy",)))
         path = ElementTree.fromstring(found.timeline).find("path")
         assert path is not None

@@ -79,6 +79,14 @@ def test_other_data_and_what_cannot_be_compared_are_said(three: list[Path], tmp_
     assert "| tutorial | tensorflow-xla is the fastest" in summary
 
 
+def test_a_figure_has_a_panel_for_each_timed_run(three: list[Path], tmp_path: Path) -> None:
+    side_by_side.write([sources.read(path) for path in three], tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out/figures").iterdir()}
+    assert names == {"line-runs.svg", "line-runs.png", "tall-runs.svg", "tall-runs.png"}
+    drawn = (tmp_path / "out/figures/tall-runs.svg").read_text()
+    assert re.findall(r">([ABC])</text>", drawn) == ["B", "C"]
+
+
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     records = runs.hostile()
     file = tmp_path / "<u>'theirs'.json"
