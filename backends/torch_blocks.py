@@ -19,49 +19,55 @@ CPU_BYTES = 1 << 20
 GPU_BYTES = 1 << 28
 
 
-def blocks(
-    X: torch.Tensor,
-    y: torch.Tensor,
-    dtype: torch.dtype | None = None,
-    shift: torch.Tensor | None = None,
-) -> Iterator[torch.Tensor]:
-    """[1 X y] - shift, block by block. Each overwrites the last one.
+class Blocks:
+    """[1 X y] - shift, (n_samples, n_features + 2), as blocks of rows; may be gone through again.
 
-    Args:
-        X: (n_samples, n_features).
-        y: (n_samples,).
-        dtype: of the blocks; by default that of X.
-        shift: (n_features + 2,), what is taken off each column; its first element is 0.
+    Each block overwrites the last one, and is not to be written to.
     """
-    import torch
 
-    p = X.shape[1]
-    dtype = dtype or X.dtype
-    size = GPU_BYTES if X.is_cuda else CPU_BYTES * torch.get_num_threads()
-    rows = min(len(y), max(p, size // dtype.itemsize // (p + 2)))
-    buffer = torch.ones(rows, p + 2, dtype=dtype, device=X.device)
-    shift = shift.to(dtype) if shift is not None else None
-    for X_part, y_part in zip(X.split(rows), y.split(rows), strict=True):
-        block = buffer[: len(y_part)]
-        features, target = block[:, 1:-1], block[:, -1]
-        if shift is None:
-            features.copy_(X_part)
-            target.copy_(y_part)
-        else:
-            torch.sub(X_part, shift[1:-1], out=features)
-            torch.sub(y_part, shift[-1:], out=target)  # a number would not make it float64
-        yield block
+    def __init__(
+        self,
+        X: torch.Tensor,
+        y: torch.Tensor,
+        dtype: torch.dtype | None = None,
+        shift: torch.Tensor | None = None,
+    ) -> None:
+        """Nothing is copied yet.
 
+        Args:
+            X: (n_samples, n_features).
+            y: (n_samples,).
+            dtype: of the blocks; by default that of X.
+            shift: (n_features + 2,), what is taken off each column; its first element is 0.
+        """
+        import torch
 
-def gram(
-    X: torch.Tensor,
-    y: torch.Tensor,
-    dtype: torch.dtype | None = None,
-    shift: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """[1 X y]'[1 X y] of the shifted columns: (n_features + 2, n_features + 2)."""
-    q = X.shape[1] + 2
-    total = X.new_zeros(q, q, dtype=dtype or X.dtype)
-    for block in blocks(X, y, dtype, shift):
-        total.addmm_(block.T, block)
-    return total
+        q = X.shape[1] + 2
+        dtype = dtype or X.dtype
+        size = GPU_BYTES if X.is_cuda else CPU_BYTES * torch.get_num_threads()
+        rows = min(len(y), max(q, size // dtype.itemsize // q))
+        self.parts = list(zip(X.split(rows), y.split(rows), strict=True))
+        self.shift = X.new_zeros(q, dtype=dtype) if shift is None else shift.to(dtype)
+        self.buffer = torch.empty(rows, q, dtype=dtype, device=X.device)
+        self.buffer[:, 0] = 1
+        self.filled = False  # with all there is
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        import torch
+
+        for X, y in self.parts:
+            block = self.buffer[: len(y)]
+            if not self.filled:
+                torch.sub(X, self.shift[1:-1], out=block[:, 1:-1])
+                # A single number would be subtracted in the precision of y.
+                torch.sub(y, self.shift[-1:], out=block[:, -1])
+            self.filled = len(self.parts) == 1
+            yield block
+
+    def gram(self) -> torch.Tensor:
+        """The product of [1 X y] - shift, transposed, with itself."""
+        q = self.buffer.shape[1]
+        total = self.buffer.new_zeros(q, q)
+        for block in self:
+            total.addmm_(block.T, block)
+        return total

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.base import Fit
 from backends.torch_base import TorchBackend
-from backends.torch_blocks import gram
+from backends.torch_blocks import Blocks
 
 if TYPE_CHECKING:
     import torch
@@ -129,6 +129,6 @@ class TorchCholeskyBlocks(TorchSolver):
     def fit(self) -> Fit:
         import torch
 
-        products = gram(self.X, self.y)
+        products = Blocks(self.X, self.y).gram()
         factor = cholesky(products[:-1, :-1])
         return self.done(torch.cholesky_solve(products[:-1, -1:], factor)[:, 0].roll(-1))

@@ -3,7 +3,6 @@
 python -m benchmarks.evidence aa          # a backend against itself, beside pytest-benchmark
 python -m benchmarks.evidence power       # against copies of itself that do 2 % and 5 % more
 python -m benchmarks.evidence all-cores   # against itself, on all cores
-python -m benchmarks.evidence regressions # two runs, of the same code and of slower code
 python -m benchmarks.evidence pausing     # what waiting workers do to the one that is timed
 """
 
@@ -11,7 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import statistics
 import subprocess
 import sys
@@ -21,23 +19,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
-from rich.console import Console
 
 from backends import registry
 from backends.base import GradientDescent
-from benchmarks import compare as comparing
-from benchmarks import machine, plan, runfile
+from benchmarks import machine
 from benchmarks.estimates import Estimate
 from benchmarks.plan import Entry
 from benchmarks.pool import Pool
-from benchmarks.progress import Progress
-from benchmarks.run import Options, run
-from benchmarks.runfile import Record
 from benchmarks.versus import AGAIN, Versus, versus
 from benchmarks.workers import ROOT, Home, Variant
-from benchmarks.workloads import WORKLOADS, Workload, select
+from benchmarks.workloads import WORKLOADS, Workload
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -123,59 +115,6 @@ def all_cores(
         print(f"{number + 1:3}: {_shown(found[-1])}", flush=True)
     _summary(f"torch-cholesky, {threads} threads", [e.value for e in found])
     print(f"  99 % interval holds 1 in {sum(e.low <= 1 <= e.high for e in found)} of {comparisons}")
-
-
-@app.command()
-def regressions(
-    pairs: Annotated[int, typer.Option(help="How many pairs of runs of each kind.")] = 10,
-    seconds: Annotated[float, typer.Option(help="Measurement time of each run.")] = 60.0,
-    percent: Annotated[float, typer.Option(help="How much extra work a slow run has.")] = 10.0,
-    limit: Annotated[float, typer.Option(help="The slow-down that is asked for, percent.")] = 5.0,
-) -> None:
-    """Compare runs of the same code, and with runs in which one backend has become slower."""
-    slow = Variant("slow", extra_work=percent / 100)
-    wrong = found = 0
-    for number in range(pairs):
-        old, same, slower = (_measured_run(seconds, variant) for variant in (None, None, slow))
-        alarms = comparing.compare(old, same).slower(limit / 100)
-        changed = comparing.compare(old, slower)
-        wrong, found = wrong + bool(alarms), found + bool(changed.slower(limit / 100))
-        print(f"{number + 1:3}: same code: slower for certain: {alarms or 'none'}")
-        for mean in changed.overall:
-            print(f"     {mean.place} on average: {_shown(mean.ratio)}")
-        print(f"     slower for certain: {changed.slower(limit / 100) or 'none'}", flush=True)
-    print(f"false alarms: {wrong} of {pairs}; {percent:g} % found: {found} of {pairs}")
-
-
-_SLOWED = "torch-cholesky"
-
-
-def _measured_run(seconds: float, variant: Variant | None) -> list[Record]:
-    """A run of small least-squares workloads; with a variant, `_SLOWED` is replaced by it."""
-    names = ("numpy-gelsd", "scipy-*y", "torch-gelsy", _SLOWED, "sklearn-linear")
-    cores = machine.usable_cores()
-    made = plan.make(
-        select(["line", "500x5", "300x20", "1000x10:float64", "2000x5"]),
-        plan.choose_backends(names, registry.load()),
-        ["cpu"],
-        n_cores=len(cores),
-        n_gpus=0,
-        threads=1,
-        available_bytes=psutil.virtual_memory().available,
-        replicates=3,
-    )
-    entries = [
-        replace(e, home=replace(e.home, variant=variant)) if e.home.backend == _SLOWED else e
-        for e in made.entries
-    ]
-    options = Options(["evidence"], cores, budget=seconds, precision=None)
-    with tempfile.TemporaryDirectory() as folder, Progress(Console(quiet=True)) as progress:
-        run(replace(made, entries=entries), options, Path(folder), progress)
-        path = Path(folder) / runfile.NAME
-        if variant:  # it stands in for the backend itself
-            text = path.read_text().replace(f"@{variant.name}", "")
-            path.write_text(re.sub(r'"variant_of": "[^"]*"', '"variant_of": null', text))
-        return runfile.read(path)
 
 
 @app.command()

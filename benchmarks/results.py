@@ -117,9 +117,8 @@ def _row(
     verdict = refused or (verdicts[0] if verdicts else None)
     passed = bool(verdict and verdict["passed"] and not failures)
     reason = failures[0]["reason"] if failures else verdict["reason"] if verdict else "not reached"
-    lost = bool(failures) and failures[0]["phase"] == "fit"
-    if (refused or lost) and entry["known_failure"]:
-        reason = f"{reason.rstrip('.')}; known: {entry['known_failure']}"
+    if refused and entry["known_failure"]:
+        reason += f"; known: {entry['known_failure']}"
     typical = estimates.typical(times) if times else None
     fit = fits[0] if fits else None
     floor = known_floors.get((entry["workload"], entry["device"], entry["threads"]))

@@ -72,8 +72,9 @@ class Crossover:
 
 def series(records: Sequence[Record], rows: Sequence[Row]) -> list[Series]:
     """The series of a run: at least four sizes over a factor of ten."""
-    workloads = {w["name"]: w for w in of_kind(records, "workload")}
     timed = [row for row in rows if row.status == "passed"]
+    names_timed = {row.workload for row in timed}
+    workloads = {w["name"]: w for w in of_kind(records, "workload") if w["name"] in names_timed}
     found = []
     dimensions: tuple[tuple[Dimension, Dimension], ...] = (
         ("n_samples", "n_features"),

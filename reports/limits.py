@@ -12,11 +12,39 @@ from reports import text
 
 
 @dataclass(frozen=True)
-class Limits:
-    """The tables of limits; each row in the words of its cells."""
+class FloorLine:
+    """One floor, in the words of a table."""
 
-    floors: list[list[str]]
-    calls: list[list[str]]
+    workload: str
+    where: str
+    size: str  # of X
+    read: str
+    least_bytes: str
+    memory: str  # time
+    product: str
+    least_operations: str
+    arithmetic: str  # time
+    floor: str
+    bound: str
+
+
+@dataclass(frozen=True)
+class CallLine:
+    """The cheapest call of one framework, in the words of a table."""
+
+    framework: str
+    where: str
+    what: str
+    best: str
+    usual: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run measured of its machine."""
+
+    floors: list[FloorLine]
+    calls: list[CallLine]
     seconds: str  # what measuring them took
 
 
@@ -25,42 +53,41 @@ def limits(records: Sequence[Record]) -> Limits | None:
     measured = of_kind(records, "limit")
     if not measured:
         return None
-    sizes = {w["name"]: w["n_samples"] * w["n_features"] for w in of_kind(records, "workload")}
-    items = {w["name"]: 4 if w["dtype"] == "float32" else 8 for w in of_kind(records, "workload")}
+    workloads = {w["name"]: w for w in of_kind(records, "workload")}
     return Limits(
         floors=[
-            [
-                text.line(workload),
-                _where(device, threads),
-                text.amount(sizes[workload] * items[workload], "B"),
-                *_floor(found),
-            ]
-            for (workload, device, threads), found in floor.floors(records).items()
+            _floor(workloads[name], _where(device, threads), found)
+            for (name, device, threads), found in floor.floors(records).items()
         ],
         calls=[
-            [
-                text.line(call.framework),
-                _where(call.device, call.threads),
-                text.line(call.words),
-                text.seconds(call.seconds.value),
-                text.seconds(call.seconds.typical),
-            ]
+            CallLine(
+                framework=text.line(call.framework),
+                where=_where(call.device, call.threads),
+                what=text.line(call.words),
+                best=text.seconds(call.seconds.value),
+                usual=text.seconds(call.seconds.typical),
+            )
             for call in floor.calls(records)
         ],
         seconds=text.seconds(sum(limit["took_seconds"] for limit in measured)),
     )
 
 
-def _floor(found: Floor) -> list[str]:
-    return [
-        _rate(found.read, "B/s"),
-        text.amount(found.work.bytes, "B"),
-        text.seconds(found.memory_seconds),
-        _rate(found.product, "flop/s"),
-        text.amount(found.work.operations, "flop"),
-        text.seconds(found.arithmetic_seconds),
-        f"{text.seconds(found.seconds)}, {found.bound}",
-    ]
+def _floor(workload: Record, where: str, found: Floor) -> FloorLine:
+    itemsize = 4 if workload["dtype"] == "float32" else 8
+    return FloorLine(
+        workload=text.line(workload["name"]),
+        where=where,
+        size=text.amount(workload["n_samples"] * workload["n_features"] * itemsize, "B"),
+        read=_rate(found.read, "B/s"),
+        least_bytes=text.amount(found.work.bytes, "B"),
+        memory=text.seconds(found.memory_seconds),
+        product=_rate(found.product, "flop/s"),
+        least_operations=text.amount(found.work.operations, "flop"),
+        arithmetic=text.seconds(found.arithmetic_seconds),
+        floor=text.seconds(found.seconds),
+        bound=found.bound,
+    )
 
 
 def _rate(best: Best, unit: str) -> str:

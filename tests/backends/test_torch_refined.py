@@ -134,7 +134,7 @@ def test_targets_that_do_not_vary() -> None:
         ("float32", 10.0, "Cholesky of centred X'X in float32"),
         ("float32", 1e5, "Cholesky of centred X'X in float64"),
         ("float64", 1e5, "Cholesky of centred X'X in float64"),
-        ("float64", 1e11, "QR in float64"),
+        ("float64", 1e11, "QR of centred X in float64"),
     ],
 )
 def test_it_says_which_way_it_went(dtype: str, condition: float, way: str) -> None:

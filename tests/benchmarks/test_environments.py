@@ -155,7 +155,6 @@ def test_a_pair_is_put_in_words() -> None:
     slower, unknown = pairs.pairs(records)
     assert slower.cells[:5] == ("w", "x", "2.1", "old 2.0", "2.0000")
     assert slower.verdict == "slower"
-    assert slower.sentence.startswith("w: x 2.1 over old 2.0: 2.0000 (")
     assert unknown.cells == ("w", "y", "2.1", "old 2.0", "–", "–", "not both timed")
 
 

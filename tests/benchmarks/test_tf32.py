@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backends import registry
 from backends.base import Data, Fit, GradientDescent, LeastSquares
-from benchmarks import bounds, gate, plan
+from benchmarks import bounds, gate, machine, plan, session
 from benchmarks.gate import Reference
+from benchmarks.plan import Entry
+from benchmarks.pool import Pool
 from benchmarks.problems import Synthetic
+from benchmarks.workers import Home
 from benchmarks.workloads import Workload, select
 
 Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -109,6 +113,30 @@ def test_the_unit_is_that_of_eleven_bits() -> None:
     values = np.random.default_rng(0).uniform(1, 2, 10_000).astype(np.float32)
     worst = np.max(np.abs(tf32(values) - values) / values)
     assert 0.9 * bounds.TF32 < worst <= bounds.TF32
+
+
+@pytest.mark.parametrize("name", ["torch-cholesky", "tensorflow-cholesky", "jax-cholesky"])
+@pytest.mark.parametrize("on", [False, True])
+def test_a_framework_is_switched_and_says_so(name: str, on: bool, tmp_path: Path) -> None:
+    """The switch belongs to the process: to see it read back takes no GPU."""
+    backend = registry.load()[name]
+    if missing := registry.missing(backend):
+        pytest.skip(missing)
+    [line] = select(["line"])
+    with Pool(tmp_path, machine.usable_cores()) as pool:
+        first = pool.first_fit(Entry(line, backend, Home(name, "cpu", 1, tf32=on)))
+    assert first.description["tf32"] is on
+    assert first.mismatch == ""
+
+
+def test_without_cuda_it_is_said_to_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine, "gpus", list)
+    session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1, tf32=True)
+    assert "--tf32 changes nothing: no entry runs on CUDA" in capsys.readouterr().err
+    session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1)
+    assert capsys.readouterr().err == ""
 
 
 def test_only_what_runs_on_cuda_is_asked_for_it() -> None:

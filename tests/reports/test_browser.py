@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium_axe_python import Axe
 
+from benchmarks.runfile import Record
 from reports import page
 from tests.reports import runs
 
@@ -221,6 +222,21 @@ def test_hostile_text_does_nothing(browser: Chrome, tmp_path: Path) -> None:
     for width in (390, 1440):
         _look(browser, width, "light")
         assert browser.execute_script(_TOO_WIDE) == []
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("made", [runs.race, runs.sizes])
+def test_floors_races_and_series_fit_and_are_accessible(
+    browser: Chrome, made: Callable[[], list[Record]], width: int, tmp_path: Path
+) -> None:
+    _look(browser, width, "dark")
+    browser.get(page.write(runs.measured(made()), tmp_path).as_uri())
+    assert browser.find_element(By.ID, "limits").is_displayed()
+    assert browser.execute_script(_TOO_WIDE) == []
+    axe = Axe(browser)
+    axe.inject()
+    found: dict[str, list[dict[str, Any]]] = axe.run({"exclude": [["svg > g"]]})
+    assert [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")] == []
 
 
 def test_without_a_script_the_page_is_whole(browser: Chrome, url: str, tmp_path: Path) -> None:
