@@ -83,6 +83,7 @@ _NOT_INLINE = re.compile(
     r"<(style|metadata).*?</\1>"
     r"|font-family: [^;\"]*; "
     r"|(?<=\n) +"
+    r'|(?<=<g) id="[^"]*"'
     r'| transform="rotate\(-0 [^"]*\)"',
     re.DOTALL,
 )

@@ -86,7 +86,8 @@ def test_ids_are_unique_and_links_lead_somewhere(folder: Path) -> None:
 
 def test_every_row_is_there_with_its_evidence(folder: Path, full: list[Record]) -> None:
     found = _read(folder)
-    assert found.tags["details"] == len(rows(full))
+    source = (folder / "index.html").read_text(encoding="utf-8")
+    assert source.count('<div class="evidence">') == len(rows(full))
     assert "LAPACK Users' Guide" in found.text
     assert "OpenBLAS" in found.text
 
@@ -318,7 +319,8 @@ def test_a_run_that_was_cut_off_says_so_and_shows_the_rest(
     found = _read(tmp_path)
     assert "This run has no end" in found.text
     assert "not reached" in found.text
-    assert found.tags["details"] == len(full[0]["entries"])
+    source = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert source.count('<div class="evidence">') == len(full[0]["entries"])
 
 
 def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
@@ -360,3 +362,24 @@ def test_a_folder_that_cannot_be_written_is_a_clear_line(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write the report"):
         page.write([runs.header([])], tmp_path / "file")
+
+
+def test_of_many_workloads_those_with_a_section_of_theirs_are_folded_up(tmp_path: Path) -> None:
+    records = runs.run(("line",), rounds=3, only=("torch-gelsy",))
+    made = [records[0] | {"entries": []}]
+    for name in ["line", *(f"{size}x1" for size in range(10, 22))]:
+        for record in records[1:]:
+            keys = {"name", "entry", "workload"} & set(record)
+            made.append(record | {key: record[key].replace("line", name, 1) for key in keys})
+        entry = records[0]["entries"][0]
+        made[0]["entries"].append(
+            entry | {"workload": name, "entry": entry["entry"].replace("line", name, 1)}
+        )
+    page.write(made, tmp_path)
+    source = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert source.count('<details class="brief">') == 12
+    assert "12 more, of certified data and series of sizes" in source
+    assert (tmp_path / "figures/line-ranking.svg").exists()
+    assert not (tmp_path / "figures/10x1-ranking.svg").exists()
+    found = _read(tmp_path)
+    assert {link[1:] for link in found.links} <= set(found.ids)
