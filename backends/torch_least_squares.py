@@ -77,6 +77,8 @@ class TorchGelsy(TorchSolver):
             centred = self.X - means[0], y - means[1]
             weight = torch.linalg.lstsq(*centred, driver="gelsy").solution[:, 0]
             return self.done(torch.cat([weight, (means[1] - means[0] @ weight)[None]]))
+        if not bool(found.solution.isfinite().all()):
+            raise DependentFeatures("R of [X 1] is singular")
         return self.done(found.solution[:, 0])
 
     def describe(self) -> dict[str, Any]:
