@@ -128,6 +128,21 @@ def test_targets_that_do_not_vary() -> None:
     np.testing.assert_allclose(refined(X, np.full(50, 0.1))[0], [0, 0, 0, 0.1], atol=1e-16)
 
 
+def test_each_thread_takes_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backends.torch_blocks.CPU_BYTES", 1 << 12)
+    X, y = data(n=5000)
+    backend = TorchRefined()
+    try:
+        backend.start("cpu", 3)
+        backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+        fit = backend.fit()
+        assert backend.describe()["threads"] == 3
+    finally:
+        torch.set_num_threads(1)
+    expected = least_squares(Data(X, y, X[:0], y[:0])).coefficients
+    np.testing.assert_allclose(np.append(fit.weight, fit.bias), expected, rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("dtype", "condition", "way"),
     [
