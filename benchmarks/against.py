@@ -67,6 +67,8 @@ class Change:
 def changes(records: Sequence[Record]) -> list[Change]:
     """Today's entries against those beside them; all intervals hold together."""
     pairs = [(e["variant_of"], e["entry"]) for e in records[0]["entries"] if e["variant_of"]]
+    if not pairs:
+        return []
     timed = {row.entry: row.times for row in results.rows(records) if row.status == "passed"}
     confidence = 1 - (1 - CONFIDENCE) / max(len(pairs), 1)
     return [

@@ -84,7 +84,11 @@ def rows(records: Sequence[Record]) -> list[Row]:
     """The rows of a run, workload by workload, the fastest that passed first."""
     header = records[0]
     known = floors(records)
-    made = [_row(entry, records, known) for entry in header["entries"]]
+    workers = {record["worker"]: record for record in of_kind(records, "worker")}
+    own: dict[str, list[Record]] = {}
+    for record in records:
+        own.setdefault(record.get("entry", ""), []).append(record)
+    made = [_row(e, own.get(e["entry"], []), workers, known) for e in header["entries"]]
     result: list[Row] = []
     for workload in dict.fromkeys(entry["workload"] for entry in header["entries"]):
         result += _ranked([row for row in made if row["workload"] == workload], records)
@@ -97,12 +101,15 @@ def workloads(records: Sequence[Record]) -> dict[str, Record]:
 
 
 def _row(
-    entry: Record, records: Sequence[Record], known_floors: Mapping[Place, Floor]
+    entry: Record,
+    own: Sequence[Record],
+    workers: Mapping[int, Record],
+    known_floors: Mapping[Place, Floor],
 ) -> dict[str, Any]:
-    """The fields of a row that do not depend on other rows."""
+    """The fields of a row that do not depend on other rows; `own` are the records of its entry."""
 
     def mine(kind: str) -> list[Record]:
-        return [r for r in of_kind(records, kind) if r["entry"] == entry["entry"]]
+        return of_kind(own, kind)
 
     fits, verdicts, failures = mine("fit"), mine("verdict"), mine("failure")
     times = {s["round"]: Sample(s["replicate"], s["seconds"]) for s in mine("sample")}
@@ -115,7 +122,6 @@ def _row(
     typical = estimates.typical(times) if times else None
     fit = fits[0] if fits else None
     floor = known_floors.get((entry["workload"], entry["device"], entry["threads"]))
-    workers = {r["worker"]: r for r in of_kind(records, "worker")}
     worker = workers.get(fit["worker"], {}) if fit else {}
     phases = [worker.get("import_seconds"), worker.get("start_seconds")]
     phases += [fit["transfer_seconds"], fit["compile_seconds"]] if fit else [None, None]

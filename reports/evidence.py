@@ -43,8 +43,8 @@ class Witness:
         self.workers = {record["worker"]: record for record in of_kind(records, "worker")}
         self.failures = {record["entry"]: record for record in of_kind(records, "failure")}
 
-    def of(self, row: Row, workload: Record | None) -> Evidence:
-        """All there is on one row."""
+    def of(self, row: Row, workload: Record | None, brief: bool = False) -> Evidence:
+        """All there is on one row; if `brief`, without samples and log, which take most room."""
         worker = self.workers.get(row.fit.get("worker"), {}) if row.fit else {}
         failure = self.failures.get(row.entry, {})
         description = (row.fit or {}).get("description") or {}
@@ -53,8 +53,8 @@ class Witness:
             facts=_facts(row, workload, worker),
             reported=[(text.line(key), shown(value)) for key, value in description.items()],
             command=self._command(row),
-            log=self._log(failure.get("log") or worker.get("log")),
-            timeline=timeline.timeline(row),
+            log="" if brief else self._log(failure.get("log") or worker.get("log")),
+            timeline=Markup("") if brief else timeline.timeline(row),
             caption=timeline.caption(row),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from reports import accuracy, answer, descent, digits, facts, figures, limits, s
 from reports.drawing import Picture
 from reports.evidence import ON_DEVICES, Evidence, Witness
 from reports.pairs import Pair, pairs
+
+#: Of more workloads than this, those that other sections show together are folded up.
+_MANY = 12
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Section:
     once: list[Row]  # those whose time to the first answer is known, the shortest first
     labels: dict[str, str]
     evidence: dict[str, Evidence]
+    #: One of many whose picture is another section: not drawn, and folded up.
+    brief: bool = False
     caption: str = "Ranking."  # of its first table
     ranking: Picture | None = None
     phases: Picture | None = None
@@ -87,6 +92,7 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
         found.setdefault(row.workload, []).append(row)
     slugs = unique_slugs(found)
     known = workloads(records)
+    folded = _folded(known) if len(found) > _MANY else set()
     witness = Witness(records, folder)
     return View(
         machine=facts.machine(header.get("machine") or {}),
@@ -95,7 +101,7 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
         warnings=[text.line(record["message"]) for record in of_kind(records, "warning")],
         absent=facts.absent(header.get("absent") or []),
         sections=[
-            _section(name, slugs[name], known.get(name), same, witness)
+            _section(name, slugs[name], known.get(name), same, witness, name in folded)
             for name, same in found.items()
         ],
         pairs=pairs(records),
@@ -129,8 +135,22 @@ def _state(records: Sequence[Record]) -> str:
     return ""
 
 
+def _folded(known: Mapping[str, Record]) -> set[str]:
+    """Sizes, which a series shows together, and certified sets, which have a table of theirs."""
+    return {
+        name
+        for name, workload in known.items()
+        if workload.get("certified") or re.match(r"\d+x\d+", name)
+    }
+
+
 def _section(
-    name: str, slug: str, workload: Record | None, same: list[Row], witness: Witness
+    name: str,
+    slug: str,
+    workload: Record | None,
+    same: list[Row],
+    witness: Witness,
+    brief: bool,
 ) -> Section:
     labels = text.labels(same)
     passed = [row for row in same if row.passed]
@@ -149,10 +169,11 @@ def _section(
         others=[row for row in same if not row.passed],
         once=once,
         labels=labels,
-        evidence={row.entry: witness.of(row, workload) for row in same},
-        ranking=figures.ranking(slug, timed, labels) if timed else None,
-        phases=figures.phases(slug, once, labels) if once else None,
-        devices=figures.devices(slug, timed),
+        evidence={row.entry: witness.of(row, workload, brief) for row in same},
+        brief=brief,
+        ranking=figures.ranking(slug, timed, labels) if timed and not brief else None,
+        phases=figures.phases(slug, once, labels) if once and not brief else None,
+        devices=None if brief else figures.devices(slug, timed),
         descent=_descent(slug, workload, passed, labels) if workload else [],
         on_devices=_on_devices(once),
     )

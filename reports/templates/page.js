@@ -79,6 +79,21 @@
     });
   }
 
+  // Wide tables of numbers: on a phone their rows become blocks, each cell with its heading. That
+  // takes the meaning from table elements, hence the roles.
+  for (const table of document.querySelectorAll("table.stacked")) {
+    const headings = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+    table.setAttribute("role", "table");
+    for (const row of table.rows) {
+      row.setAttribute("role", "row");
+      for (const cell of row.cells) {
+        const head = cell.tagName === "TH" && (cell.parentElement.parentElement === table.tHead ? "columnheader" : "rowheader");
+        cell.setAttribute("role", head || "cell");
+        cell.dataset.heading = headings[cell.cellIndex];
+      }
+    }
+  }
+
   // Rows: a click anywhere opens the evidence; the keyboard has the summary, as without a script.
   document.documentElement.classList.add("scripted");
   for (const entry of entries) {
