@@ -71,12 +71,15 @@ class TorchGelsy(TorchSolver):
         y = self.y[:, None]
         found = torch.linalg.lstsq(_with_ones(self.X), y, driver=self.driver)
         # Of several solutions, gelsy gives that with the shortest (weight, bias); of centred data,
-        # that with the shortest weight.
+        # that with the shortest weight. torch hands gelsy its list of pivots uninitialised, with
+        # which its answer is wrong at times where the rank is not full: gelsd (SVD) has none.
         if self.driver == "gelsy" and found.rank <= self.X.shape[1]:
             means = self.X.mean(dim=0), self.y.mean()
             centred = self.X - means[0], y - means[1]
-            weight = torch.linalg.lstsq(*centred, driver="gelsy").solution[:, 0]
+            weight = torch.linalg.lstsq(*centred, driver="gelsd").solution[:, 0]
             return self.done(torch.cat([weight, (means[1] - means[0] @ weight)[None]]))
+        if not bool(found.solution.isfinite().all()):
+            raise DependentFeatures("R of [X 1] is singular")
         return self.done(found.solution[:, 0])
 
     def describe(self) -> dict[str, Any]:

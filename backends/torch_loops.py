@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Data, Fit, GradientDescent, Method
+from backends.base import Data, Fit, GradientDescent, Method, Unavailable
 from backends.torch_base import TorchBackend, need_compiler
 
 if TYPE_CHECKING:
@@ -137,8 +137,7 @@ class TorchScan(_TorchLoop):
     """The loop as one `scan`, which Inductor compiles into a loop in C++.
 
     With `cpp_wrapper` that loop calls its kernels from C++, too, and not from Python. Several steps
-    in one iteration share the cost of going round. The prototype behind `torch.compile` of loops
-    is younger than the oldest torch that the suite runs with.
+    in one iteration share the cost of going round. `scan` is a prototype as of torch 2.13.
     """
 
     name = "torch-scan"
@@ -149,6 +148,10 @@ class TorchScan(_TorchLoop):
     )
 
     def start(self, device: str, threads: int) -> None:
+        import torch
+
+        if torch.__version__ < "2.8":  # TorchVersion compares numbers
+            raise Unavailable(f"torch.compile takes scan from torch 2.8 on: {torch.__version__}")
         need_compiler()
         super().start(device, threads)
 

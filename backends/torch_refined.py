@@ -129,10 +129,9 @@ class TorchRefined(TorchSolver):
         import torch
 
         v = torch.cat([-b, b.new_ones(1)])
-        total = torch.zeros_like(v)
-        for block in rows:
-            total.addmv_(block.T, block @ v)
-        return total[:-1]
+        return rows.sum(lambda total, block: total.addmv_(block.T, block @ v), torch.zeros_like(v))[
+            :-1
+        ]
 
     def orthogonal(self, rows: Blocks) -> torch.Tensor:
         """(b_0, weight) of the shifted data by QR; of several solutions, the shortest weight."""
