@@ -295,6 +295,7 @@ def differences(old: Sequence[Record], new: Sequence[Record]) -> list[str]:
         "number of cores": (len(was["cores_used"]), len(now["cores_used"])),
         "memory in GiB": tuple(round(m["memory_bytes"] / 2**30) for m in (was, now)),
         "GPUs": tuple([gpu["name"] for gpu in m["gpus"]] for m in (was, now)),
+        "TF32": tuple(header[0].get("tf32", False) for header in (old, new)),
     }
     threads = [_threads(header[0]) for header in (old, new)]
     for place in threads[0]:
