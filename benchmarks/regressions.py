@@ -22,8 +22,9 @@ from benchmarks import compare as comparing
 from benchmarks import machine, plan, runfile
 from benchmarks.against import changes
 from benchmarks.estimates import Estimate
+from benchmarks.options import Options
 from benchmarks.progress import Progress
-from benchmarks.run import Options, run
+from benchmarks.run import run
 from benchmarks.runfile import Record
 from benchmarks.workers import Variant
 from benchmarks.workloads import select

@@ -6,51 +6,28 @@ Everything that happens is written to the run file as it happens; nothing is kep
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from backends.worker import ARRAYS, method_to_json
-from benchmarks import accuracy, calibrate, gpu, machine, runfile, schedule, standings
+from benchmarks import calibrate, gpu, machine, records, runfile, schedule, standings
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.gate import Verdict
 from benchmarks.limits import Limits
+from benchmarks.options import Options
 from benchmarks.plan import Entry, Plan
-from benchmarks.pool import FirstFit, Pool, Prepared
+from benchmarks.pool import Pool
 from benchmarks.progress import Progress
 from benchmarks.reference import Unsolvable
 from benchmarks.results import BASELINES
 from benchmarks.resume import Earlier
 from benchmarks.runfile import RunWriter
 from benchmarks.schedule import Runner
-from benchmarks.workers import ROOT, Home, WorkerFailed
+from benchmarks.workers import Home, WorkerFailed
 from benchmarks.workloads import Workload
-
-#: A problem of one feature and at most this many samples goes into the run file, for pictures.
-_POINTS = 1_000
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run a plan."""
-
-    command: Sequence[str]
-    cores: Sequence[int]  # to measure on
-    seed: int = 0
-    budget: float | None = 45.0  # seconds of measurement for all workloads; None: do not time
-    precision: float | None = 0.01  # at which a ratio is known well enough; None: never
-    patience: float = 60.0  # seconds that a worker may take to answer
-    plugins: tuple[Path, ...] = ()
-    memory_bytes: int | None = None  # at which a worker is killed; None: 80 % of what is free
 
 
 def run(
@@ -95,7 +72,9 @@ def run(
         finally:
             # With the disk full this fails as well; the error on its way matters more.
             with suppress(UserError):
-                writer.write("footer", ended=_now(), outcome=outcome, machine=machine.state())
+                writer.write(
+                    "footer", ended=records.now(), outcome=outcome, machine=machine.state()
+                )
 
 
 class _Execution:
@@ -156,31 +135,12 @@ class _Execution:
 
     def write_header(self) -> None:
         """What will be run, how, and on what machine."""
-        options = self.options
-        facts = machine.describe(list(options.cores))
+        facts = machine.describe(list(self.options.cores))
         calibration = calibrate.known(facts)
         if calibration:
             self.progress.say(str(calibration["line"]))
-        self.writer.write(
-            "header",
-            format=runfile.FORMAT,
-            started=_now(),
-            command=list(options.command),
-            seed=options.seed,
-            budget_seconds=options.budget,
-            precision=options.precision,
-            replicates=self.plan.replicates,
-            cold=self.plan.cold,
-            plugins=[str(path.resolve()) for path in options.plugins],
-            suite={"version": version("linreg-bench"), **_commit()},
-            machine=facts,
-            calibration=calibration,
-            tf32=self.plan.tf32,
-            environments=[environment.to_json() for environment in self.plan.environments],
-            entries=[entry.to_json() for entry in self.plan.entries],
-            absent=[asdict(absence) for absence in self.plan.absent],
-            files=[asdict(w.file) for w in self.plan.workloads if w.file],
-        )
+        header = records.header(self.plan, self.options)
+        self.writer.write("header", **header, machine=facts, calibration=calibration)
 
     def _replicate(self, home: Home) -> int:
         """The number under which the samples of a process are recorded."""
@@ -250,7 +210,7 @@ class _Execution:
                     self._drop(entry, "reference", str(error))
             return []
         if workload.name not in self.earlier.data:
-            self._write_workload(prepared)
+            self.writer.write("workload", **records.workload(prepared, self.options.seed))
         elif self.earlier.data[workload.name] != prepared.sha256:
             raise UserError(f"cannot resume: the data of {workload.name!r} come out otherwise now")
         admitted = []
@@ -272,60 +232,19 @@ class _Execution:
         except WorkerFailed as failure:
             self._failed(entry, home, "fit", failure)
             return 0.0
-        self._write_fit(entry, home, first)
-        if first.mismatch:
-            self._drop(entry, "parity", first.mismatch)
-        else:
-            self._write_verdict(entry, home, first.verdict)
-        return first.seconds
-
-    def _write_workload(self, prepared: Prepared) -> None:
-        workload, problem, reference = prepared.workload, prepared.problem, prepared.reference
-        recipe = workload.recipe
-        extra: dict[str, Any] = {}
-        if reference.descent:
-            iterates = reference.descent.trajectory.iterates
-            extra["descent_errors"] = accuracy.errors(iterates, reference.solution.coefficients)
-        if recipe.n_features == 1 and recipe.n_samples <= _POINTS:
-            extra["points"] = {name: np.ravel(getattr(problem.data, name)) for name in ARRAYS}
-        self.writer.write(
-            "workload",
-            name=workload.name,
-            description=workload.description,
-            method=method_to_json(workload.method),
-            dtype=recipe.dtype,
-            n_samples=recipe.n_samples,
-            n_features=recipe.n_features,
-            n_test=recipe.n_test,
-            sigma=problem.sigma,
-            seed=self.options.seed,
-            sha256=prepared.sha256,
-            condition=reference.conditioning.condition,
-            tangent=reference.conditioning.tangent,
-            rank=reference.solution.rank,
-            note=reference.note,
-            weight=problem.weight,
-            bias=problem.bias,
-            certified=problem.certified,
-            solution=reference.solution.coefficients,
-            **extra,
-        )
-
-    def _write_fit(self, entry: Entry, home: Home, first: FirstFit) -> None:
         self.writer.write(
             "fit",
             entry=entry.id,
             replicate=self._replicate(home),
             worker=self.numbers[home],
             fresh=self._entries_of(home)[0] is entry,
-            cores=first.cores,
-            sha256=first.sha256,
-            transfer_seconds=first.transfer_seconds,
-            compile_seconds=first.seconds,
-            peak_bytes=first.peak_bytes,
-            **first.fit,
-            description=first.description,
+            **records.fit(first),
         )
+        if first.mismatch:
+            self._drop(entry, "parity", first.mismatch)
+        else:
+            self._write_verdict(entry, home, first.verdict)
+        return first.seconds
 
     def _write_verdict(self, entry: Entry, home: Home, verdict: Verdict) -> None:
         self.writer.write(
@@ -426,22 +345,3 @@ class _Execution:
 
         rounds = dict(self.earlier.rounds.get(entry.id, {}))
         return Runner(entry.id, sample, first_seconds, list(processes), entry.original, rounds)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _commit() -> dict[str, Any]:
-    """The suite's own commit, and whether the checkout differs from it."""
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}

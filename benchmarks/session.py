@@ -14,12 +14,13 @@ from backends import registry
 from benchmarks import machine, plan, resume, runfile
 from benchmarks.against import changes
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
+from benchmarks.options import Options
 from benchmarks.plan import Plan
 from benchmarks.printable import line
 from benchmarks.progress import Progress
 from benchmarks.results import rows, workloads
 from benchmarks.resume import Earlier
-from benchmarks.run import Options, run
+from benchmarks.run import run
 from benchmarks.runfile import Record
 from benchmarks.workloads import DEFAULT, FULL, Workload, select
 from reports import digits, facts, page, pairs, table

@@ -16,9 +16,10 @@ import pytest
 
 from backends import registry
 from benchmarks import gpu, machine, plan, results, resume, runfile
+from benchmarks.options import Options
 from benchmarks.progress import Progress
 from benchmarks.results import Row
-from benchmarks.run import Options, run
+from benchmarks.run import run
 from benchmarks.runfile import Record
 from benchmarks.workers import Home, environment
 from benchmarks.workloads import select

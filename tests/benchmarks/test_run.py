@@ -13,10 +13,11 @@ import pytest
 from backends import registry
 from backends.base import GradientDescent
 from benchmarks import machine, plan, results, resume, runfile
+from benchmarks.options import Options
 from benchmarks.plan import Plan
 from benchmarks.progress import Progress
 from benchmarks.results import Row
-from benchmarks.run import Options, run
+from benchmarks.run import run
 from benchmarks.workloads import select
 from reports import page
 
