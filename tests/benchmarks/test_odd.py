@@ -157,6 +157,7 @@ EXPLAINED = (
     "fitted values are off by",
     "residuals are off by",
     "not positive-definite",
+    "not positive definite",
 )
 
 
