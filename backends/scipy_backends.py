@@ -77,6 +77,7 @@ class ScipyGelsy(_ScipyLstsq):
 
     name = "scipy-gelsy"
     algorithm = "LAPACK gelsy (QR with column pivoting) of [X 1]"
+    optional = True
     driver = "gelsy"
 
 
