@@ -22,7 +22,9 @@ class Nothing(Backend):
         pass
 
     def load(self, data: Data, method: Method) -> None:
-        self.answer = Fit(np.zeros(data.X.shape[1], data.X.dtype), 0.0)
+        weight = np.zeros(data.X.shape[1], data.X.dtype)
+        weight.flags.writeable = False  # the worker overwrites what was returned, if it can
+        self.answer = Fit(weight, 0.0)
 
     def fit(self) -> Fit:
         return self.answer
