@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backends.base import Fit
+from backends.rank import shortest
 from backends.torch_base import TorchBackend
 from backends.torch_blocks import Blocks
 
@@ -68,16 +69,17 @@ class TorchGelsy(TorchSolver):
     def fit(self) -> Fit:
         import torch
 
-        y = self.y[:, None]
-        found = torch.linalg.lstsq(_with_ones(self.X), y, driver=self.driver)
-        # Of several solutions, gelsy gives that with the shortest (weight, bias); of centred data,
-        # that with the shortest weight. torch hands gelsy its list of pivots uninitialised, with
-        # which its answer is wrong at times where the rank is not full: gelsd (SVD) has none.
+        def solve(A: torch.Tensor, b: torch.Tensor, driver: str) -> Any:
+            return torch.linalg.lstsq(A, b[:, None], driver=driver)
+
+        found = solve(_with_ones(self.X), self.y, self.driver)
+        # torch hands gelsy its list of pivots uninitialised, with which its answer is wrong at
+        # times where the rank is not full: gelsd (SVD) has none.
         if self.driver == "gelsy" and found.rank <= self.X.shape[1]:
-            means = self.X.mean(dim=0), self.y.mean()
-            centred = self.X - means[0], y - means[1]
-            weight = torch.linalg.lstsq(*centred, driver="gelsd").solution[:, 0]
-            return self.done(torch.cat([weight, (means[1] - means[0] @ weight)[None]]))
+            weight, bias = shortest(
+                lambda A, b: solve(A, b, "gelsd").solution[:, 0], self.X, self.y
+            )
+            return self.done(torch.cat([weight, bias[None]]))
         if not bool(found.solution.isfinite().all()):
             raise DependentFeatures("R of [X 1] is singular")
         return self.done(found.solution[:, 0])
