@@ -294,7 +294,7 @@ def calibrate(
     print(f"{backend} on {wanted.name}, time against itself as it is:")
     for name, ratio in found.ratios.items():
         word = ratio.against_one()
-        print(f"  {name}: {ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f}), {word}")
+        print(f"  {name}: {ratio}, {word}")
     print(f"an empty fit takes {1e9 * found.overhead.empty_fit:.0f} ns; ", end="")
     print(f"between two samples pass {1e6 * found.overhead.between_samples:.0f} µs")
     print(found.line())

@@ -55,6 +55,9 @@ class Estimate:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
     def against_one(self) -> Comparison:
         """Read as a ratio of times: is the first faster or slower than the second?"""
         if self.high < 1:

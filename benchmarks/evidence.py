@@ -24,7 +24,6 @@ import typer
 from backends import registry
 from backends.base import GradientDescent
 from benchmarks import machine
-from benchmarks.estimates import Estimate
 from benchmarks.plan import Entry
 from benchmarks.pool import Pool
 from benchmarks.versus import AGAIN, Versus, versus
@@ -73,7 +72,7 @@ def aa(comparisons: Comparisons = 20, seconds: Seconds = 4.0, replicates: Replic
         found = compare(FIFTY, "torch-eager", [AGAIN], seconds, 1, replicates, number)
         ours.append(found.ratio("again", 0.99))
         theirs.append(by_pytest_benchmark(seconds))
-        print(f"{number + 1:3}: {_shown(ours[-1])}   pytest-benchmark {theirs[-1]:.4f}", flush=True)
+        print(f"{number + 1:3}: {ours[-1]}   pytest-benchmark {theirs[-1]:.4f}", flush=True)
     _summary("linreg-bench", [e.value for e in ours])
     print(f"  99 % interval holds 1 in {sum(e.low <= 1 <= e.high for e in ours)} of {comparisons}")
     _summary("pytest-benchmark", theirs)
@@ -94,7 +93,7 @@ def power(
     for number in range(comparisons):
         result = compare(FIFTY, "torch-eager", [slow], seconds, 1, replicates, number)
         found.append(result.ratio("slow", 0.95))
-        print(f"{number + 1:3}: {_shown(found[-1])} {found[-1].against_one()}", flush=True)
+        print(f"{number + 1:3}: {found[-1]} {found[-1].against_one()}", flush=True)
     for word in ("slower", "cannot tell", "faster"):
         count = sum(estimate.against_one() == word for estimate in found)
         print(f"called {word} in {count} of {comparisons}")
@@ -112,7 +111,7 @@ def all_cores(
             WORKLOADS["tall"], "torch-cholesky", [AGAIN], seconds, threads, replicates, number
         )
         found.append(result.ratio("again", 0.99))
-        print(f"{number + 1:3}: {_shown(found[-1])}", flush=True)
+        print(f"{number + 1:3}: {found[-1]}", flush=True)
     _summary(f"torch-cholesky, {threads} threads", [e.value for e in found])
     print(f"  99 % interval holds 1 in {sum(e.low <= 1 <= e.high for e in found)} of {comparisons}")
 
@@ -168,10 +167,6 @@ def by_pytest_benchmark(seconds: float) -> float:
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         one, other = json.loads(result.read_text())["benchmarks"]
     return float(one["stats"]["median"] / other["stats"]["median"])
-
-
-def _shown(estimate: Estimate) -> str:
-    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
 
 
 def _summary(name: str, ratios: Sequence[float]) -> None:

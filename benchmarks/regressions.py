@@ -56,7 +56,7 @@ def beside(
         alarms = [other for other in slower if "@again" in other]
         wrong, found = wrong + bool(alarms), found + (len(slower) > len(alarms))
         for other, ratio in ratios.items():
-            print(f"{number + 1:3}: {other}: {_shown(ratio)}", flush=True)
+            print(f"{number + 1:3}: {other}: {ratio}", flush=True)
     print(f"false alarms: {wrong} of {times}; {percent:g} % found: {found} of {times}")
 
 
@@ -74,7 +74,7 @@ def between(
         wrong, found = wrong + bool(alarms), found + bool(changed.slower(limit / 100))
         print(f"{number + 1:3}: same code: slower for certain: {alarms or 'none'}")
         for mean in changed.overall:
-            print(f"     {mean.place} on average: {_shown(mean.ratio)}")
+            print(f"     {mean.place} on average: {mean.ratio}")
         print(f"     slower for certain: {changed.slower(limit / 100) or 'none'}", flush=True)
     print(f"false alarms: {wrong} of {times}; {percent:g} % found: {found} of {times}")
 
@@ -116,10 +116,6 @@ def _run(
 
 def _inverse(ratio: Estimate) -> Estimate:
     return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
-
-
-def _shown(ratio: Estimate) -> str:
-    return f"{ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f})"
 
 
 if __name__ == "__main__":
