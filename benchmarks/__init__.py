@@ -1,1 +1,1 @@
-"""Problems, the gate, the workers, the schedule and the command line: see `README.md` here."""
+"""What is asked, when it is right, and how it is timed: see `README.md` here."""

@@ -130,8 +130,8 @@ def run(
     limit = None if fail_if_slower is None else parse_share("--fail-if-slower", fail_if_slower)
     if limit is not None and against is None and not env:
         raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
-    from benchmarks import against as revisions
-    from benchmarks import environments, session
+    from benchmarks import session
+    from benchmarks.engine import environments, revisions
 
     if resume:
         session.resume_run(out, patience_seconds, quiet)
@@ -254,8 +254,8 @@ def compare(
     """Hold a run against an earlier one; the exit status is 1 if an entry newly fails the gate."""
     from rich.console import Console
 
-    from benchmarks import compare as comparing
     from benchmarks import runfile
+    from benchmarks.analysis import compare as comparing
     from reports import comparison
 
     limit = None if fail_if_slower is None else parse_share("--fail-if-slower", fail_if_slower)
@@ -279,10 +279,10 @@ def calibrate(
     seed: Seed = 0,
 ) -> None:
     """Find out which differences this machine can tell, for later runs to show."""
-    from benchmarks import calibrate as calibration
-    from benchmarks import machine, plan
-    from benchmarks.evidence import FIFTY
-    from benchmarks.workloads import select
+    from benchmarks.engine import machine, plan
+    from benchmarks.evidence import calibrate as calibration
+    from benchmarks.evidence.trials import FIFTY
+    from benchmarks.problems.workloads import select
 
     seconds = parse_seconds("--budget", budget)
     [chosen] = plan.choose_backends([backend], registry.load())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from benchmarks import environments
+    from benchmarks.engine import environments
 
 app = typer.Typer(no_args_is_help=True, help="Environments for `run --env`, in .envs.")
 
@@ -22,7 +22,7 @@ def create(
     ],
 ) -> None:
     """Make an environment with venv and pip; NumPy is added."""
-    from benchmarks import environments
+    from benchmarks.engine import environments
 
     _show(environments.create(name, requirements))
 
@@ -30,7 +30,7 @@ def create(
 @app.command("list")
 def list_() -> None:
     """Show the environments and what they have."""
-    from benchmarks import environments
+    from benchmarks.engine import environments
 
     for found in environments.made():
         if isinstance(found, environments.Environment):
@@ -42,7 +42,7 @@ def list_() -> None:
 @app.command()
 def remove(name: Name) -> None:
     """Delete an environment."""
-    from benchmarks import environments
+    from benchmarks.engine import environments
 
     environments.remove(name)
 

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from backends import registry
 from backends.base import Backend, Kind
-from benchmarks import machine
-from benchmarks.workloads import SIZE_HELP, SIZES, WORKLOADS
+from benchmarks.engine import machine
+from benchmarks.problems.workloads import SIZE_HELP, SIZES, WORKLOADS
 
 
 def show(backends: Mapping[str, type[Backend]], console: Console | None = None) -> None:

@@ -11,18 +11,19 @@ from rich.console import Console
 from rich.text import Text
 
 from backends import registry
-from benchmarks import machine, plan, resume, runfile
-from benchmarks.against import changes
+from benchmarks import runfile
+from benchmarks.analysis.beside import changes
+from benchmarks.analysis.results import rows, workloads
+from benchmarks.engine import machine, plan, resume
+from benchmarks.engine.options import Options
+from benchmarks.engine.plan import Plan
+from benchmarks.engine.progress import Progress
+from benchmarks.engine.resume import Earlier
+from benchmarks.engine.run import run
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
-from benchmarks.options import Options
-from benchmarks.plan import Plan
 from benchmarks.printable import line
-from benchmarks.progress import Progress
-from benchmarks.results import rows, workloads
-from benchmarks.resume import Earlier
-from benchmarks.run import run
+from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
 from benchmarks.runfile import Record
-from benchmarks.workloads import DEFAULT, FULL, Workload, select
 from reports import digits, facts, page, pairs, table
 
 
@@ -72,7 +73,7 @@ def _own(data: Path | None, target: str | None) -> Workload:
     """The user's data; pyarrow is imported for nothing else."""
     if data is None:
         raise UserError("--target needs --data, the table that has this column")
-    from benchmarks import data as own
+    from benchmarks.problems import table as own
 
     return own.workload(data, target)
 

@@ -16,11 +16,11 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from backends import registry
-from benchmarks import machine, plan
-from benchmarks.plan import Entry
-from benchmarks.pool import Pool
-from benchmarks.workers import WorkerFailed
-from benchmarks.workloads import DEFAULT, select
+from benchmarks.engine import machine, plan
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import Pool
+from benchmarks.engine.workers import WorkerFailed
+from benchmarks.problems.workloads import DEFAULT, select
 
 #: A fit longer than this is timed in one round only, seconds.
 LONG = 1.0

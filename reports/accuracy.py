@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks import accuracy
-from benchmarks.accuracy import TOLERANCES, Path, Race
-from benchmarks.results import Row
+from benchmarks.analysis import accuracy
+from benchmarks.analysis.accuracy import TOLERANCES, Path, Race
+from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record
 from reports import text
 from reports.drawing import INK, MARKERS, Picture, framework_colours, picture, short

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.results import Row
+from benchmarks.analysis.results import Row
 from reports import text
 
 

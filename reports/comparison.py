@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.compare import FEWEST_ENTRIES, Change, Compared
-from benchmarks.estimates import Estimate
+from benchmarks.analysis.compare import FEWEST_ENTRIES, Change, Compared
+from benchmarks.analysis.estimates import Estimate
 from reports import text
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.results import Row
+from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record
 from reports import text
 from reports.drawing import (

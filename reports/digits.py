@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from benchmarks.results import Row
+from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record
 from reports import text
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmarks.results import Row
+from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record, of_kind
 from reports import figures, text, timeline
 from reports.facts import shown

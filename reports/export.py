@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
+from benchmarks.analysis.results import EXPORTED, Row, rows
 from benchmarks.errors import unknown
-from benchmarks.results import EXPORTED, Row, rows
 from benchmarks.runfile import Record
 from reports import pytest_format, text
 

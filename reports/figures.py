@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from benchmarks.results import Row
+from benchmarks.analysis.results import Row
 from reports import text
 from reports.drawing import (
     BLUE,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import floor
-from benchmarks.floor import Best, Floor
+from benchmarks.analysis import floor
+from benchmarks.analysis.floor import Best, Floor
 from benchmarks.runfile import Record, of_kind
 from reports import text
 

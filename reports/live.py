@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.estimates import Estimate
-from benchmarks.standings import Standing
+from benchmarks.analysis.estimates import Estimate
+from benchmarks.engine.standings import Standing
 from reports import text
 
 _HEADS = ("#", "backend, device, threads", "time of one fit", "against the baseline", "rounds")

@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from benchmarks import estimates
+from benchmarks.analysis import estimates
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
 from reports import drawing, pairs, summary, text

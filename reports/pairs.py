@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.against import CONFIDENCE, changes
-from benchmarks.estimates import Estimate
+from benchmarks.analysis.beside import CONFIDENCE, changes
+from benchmarks.analysis.estimates import Estimate
 from benchmarks.runfile import Record, of_kind
 from reports import text
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.results import Row
+from benchmarks.analysis.results import Row
 from reports import text
 from reports.drawing import PAPER, Picture, device_markers, framework_colours, picture, short
 from reports.figures import time_axis

@@ -10,8 +10,8 @@ from typing import Any
 import pytest_benchmark
 from pytest_benchmark.stats import Stats
 
+from benchmarks.analysis.results import Row
 from benchmarks.errors import UserError
-from benchmarks.results import Row
 from benchmarks.runfile import Record
 from reports import text
 

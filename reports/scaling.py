@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks import scaling
-from benchmarks.results import Row
+from benchmarks.analysis import scaling
+from benchmarks.analysis.results import Row
+from benchmarks.analysis.scaling import Crossover, Key, Series
 from benchmarks.runfile import Record
-from benchmarks.scaling import Crossover, Key, Series
 from reports import text
 from reports.drawing import INK, MARKERS, Picture, framework_colours, picture, short
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
 
+from benchmarks.analysis.results import Row, workloads
 from benchmarks.errors import UserError
-from benchmarks.results import Row, workloads
 from reports import answer, page, text
 from reports.drawing import Picture
 from reports.panels import panels

@@ -9,9 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmarks import results, runfile
+from benchmarks import runfile
+from benchmarks.analysis import results
+from benchmarks.analysis.results import Row
 from benchmarks.errors import UserError
-from benchmarks.results import Row
 from benchmarks.runfile import Record
 from reports import facts, figures, pytest_format, text
 from reports.evidence import Evidence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.against import Change
+from benchmarks.analysis.beside import Change
 from reports import text
 from reports.view import Section, View
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.results import Row
+from benchmarks.analysis.results import Row
 from reports import answer, text
 
 

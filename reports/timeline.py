@@ -6,7 +6,7 @@ import math
 
 from markupsafe import Markup
 
-from benchmarks.results import Row
+from benchmarks.analysis.results import Row
 from reports import text
 
 _WIDTH, _HEIGHT, _EDGE = 480, 84, 6

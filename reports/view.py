@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.against import Change, changes
-from benchmarks.results import Row, rows, workloads
+from benchmarks.analysis.beside import Change, changes
+from benchmarks.analysis.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
 from reports import accuracy, answer, descent, digits, facts, figures, limits, scaling, text
 from reports.drawing import Picture

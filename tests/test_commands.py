@@ -13,9 +13,10 @@ import typer
 from typer.testing import CliRunner
 
 from backends import registry
-from benchmarks import evidence, workloads
 from benchmarks.cli import app
-from benchmarks.plan import choose_backends
+from benchmarks.engine.plan import choose_backends
+from benchmarks.evidence import __main__ as evidence
+from benchmarks.problems import workloads
 from benchmarks.quantities import parse_seconds, parse_share
 from tests.reports import runs
 

@@ -10,11 +10,11 @@ import pytest
 
 from backends import registry
 from backends.base import Backend
-from benchmarks import machine
-from benchmarks.plan import Entry
-from benchmarks.pool import Pool
-from benchmarks.workers import Home
-from benchmarks.workloads import DEFAULT, WORKLOADS, select
+from benchmarks.engine import machine
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import Pool
+from benchmarks.engine.workers import Home
+from benchmarks.problems.workloads import DEFAULT, WORKLOADS, select
 
 ROOT = Path(__file__).parents[1]
 

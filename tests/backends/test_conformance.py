@@ -17,12 +17,12 @@ import pytest
 
 from backends import registry
 from backends.base import Backend, GradientDescent, LeastSquares
-from benchmarks import machine
-from benchmarks.plan import Entry
-from benchmarks.pool import FirstFit, Pool
-from benchmarks.problems import Synthetic
-from benchmarks.workers import Home
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.engine import machine
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import FirstFit, Pool
+from benchmarks.engine.workers import Home
+from benchmarks.problems.problem import Synthetic
+from benchmarks.problems.workloads import WORKLOADS, Workload
 
 
 def _descent(loss: str, n_features: int) -> GradientDescent:

@@ -11,7 +11,7 @@ import pytest
 from backends import rank, registry
 from backends.base import LeastSquares
 from backends.worker import method_to_json
-from benchmarks.workers import Home, Worker, WorkerFailed
+from benchmarks.engine.workers import Home, Worker, WorkerFailed
 
 Fitting = Callable[[str, np.ndarray, np.ndarray], dict[str, Any]]
 

@@ -11,11 +11,11 @@ import pytest
 from backends import registry
 from backends.base import Data, LeastSquares
 from backends.sklearn_backends import SklearnexLinear
-from benchmarks import machine
-from benchmarks.plan import Entry
-from benchmarks.pool import FirstFit, Pool
-from benchmarks.workers import Home
-from benchmarks.workloads import WORKLOADS
+from benchmarks.engine import machine
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import FirstFit, Pool
+from benchmarks.engine.workers import Home
+from benchmarks.problems.workloads import WORKLOADS
 
 
 @pytest.fixture(scope="module")

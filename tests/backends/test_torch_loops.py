@@ -10,7 +10,7 @@ import pytest
 from backends.base import Backend, Data, Fit, GradientDescent, Unavailable
 from backends.torch_descent import TorchCompile
 from backends.torch_loops import TorchManual, TorchScan
-from benchmarks import reference
+from benchmarks.gate import reference
 
 pytest.importorskip("torch")
 

@@ -8,7 +8,7 @@ from scipy.linalg import solve_triangular
 
 from backends.base import Data, LeastSquares
 from backends.torch_refined import TorchRefined
-from benchmarks.reference import least_squares
+from benchmarks.gate.reference import least_squares
 
 torch = pytest.importorskip("torch")
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import results, runfile
+from benchmarks import runfile
+from benchmarks.analysis import results
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = Path(__file__).parents[1] / "plugins"

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import results, runfile
+from benchmarks import runfile
+from benchmarks.analysis import results
 from benchmarks.errors import UserError
 from benchmarks.runfile import RunWriter, read
 from tests.reports import runs

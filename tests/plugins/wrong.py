@@ -50,7 +50,7 @@ class Truth(NumpyBackend):
     algorithm = "reading the answer"
 
     def fit(self) -> Fit:
-        from benchmarks.workloads import WORKLOADS
+        from benchmarks.problems.workloads import WORKLOADS
 
         problem = WORKLOADS["line"].make(0)
         self.result_dtype = "float32"

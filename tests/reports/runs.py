@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from backends.base import GradientDescent
-from benchmarks.problems import Problem
+from benchmarks.problems.problem import Problem
+from benchmarks.problems.workloads import WORKLOADS, Workload, select
 from benchmarks.runfile import FORMAT, Record
-from benchmarks.workloads import WORKLOADS, Workload, select
 
 #: Seconds of one fit, before noise. torch-eager and numpy-loop are ties on line-descent, and so
 #: are numpy-gelsd and torch-cholesky on line.

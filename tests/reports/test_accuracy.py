@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.results import rows
+from benchmarks.analysis.results import rows
 from reports import accuracy, page
 from reports.accuracy import Shown
 from tests.reports import runs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.results import rows
+from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
 from reports import answer
 from tests.reports import runs

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.results import rows, workloads
+from benchmarks.analysis.results import rows, workloads
 from benchmarks.runfile import Record
 from reports import digits, page
 from tests.reports import runs

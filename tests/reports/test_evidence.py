@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.results import Row, rows
+from benchmarks.analysis.results import Row, rows
 from benchmarks.runfile import Record
 from reports.evidence import Evidence, Witness
 from tests.reports import runs

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from benchmarks.analysis.results import EXPORTED, rows
 from benchmarks.errors import UserError
-from benchmarks.results import EXPORTED, rows
 from benchmarks.runfile import Record
 from reports import export
 from tests.reports import runs

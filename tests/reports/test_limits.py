@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.results import rows
+from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
 from reports import export, limits, page
 from reports.view import View

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.analysis.results import rows
 from benchmarks.errors import UserError
-from benchmarks.results import rows
 from benchmarks.runfile import Record
 from reports import page
 from reports.figures import PHASES

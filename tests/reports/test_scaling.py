@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.results import rows
+from benchmarks.analysis.results import rows
 from reports import page, scaling
 from reports.scaling import Shown
 from tests.reports import runs

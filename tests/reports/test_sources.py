@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.analysis.results import rows
 from benchmarks.errors import UserError
-from benchmarks.results import rows
 from reports import export, page, sources
 from tests.reports import runs
 

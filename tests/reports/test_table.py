@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from benchmarks.results import rows
+from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
 from reports import table
 from tests.reports import runs

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.estimates import Estimate
-from benchmarks.results import Row, rows
+from benchmarks.analysis.estimates import Estimate
+from benchmarks.analysis.results import Row, rows
 from reports import text
 from tests.reports import runs
 

@@ -1,0 +1,1 @@
+"""What a run file says: estimates with intervals, rows, comparisons. Nothing is measured here."""

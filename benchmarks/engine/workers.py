@@ -1,0 +1,313 @@
+"""The parent's side of a worker: start it, ask it, and survive whatever it does.
+
+The child's side, with the table of requests, is `backends/worker.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+#: How often a silent worker's memory is looked at, seconds.
+_LOOK = 0.1
+
+Kind = Literal["unavailable", "memory", "error", "hang", "died", "nonsense"]
+
+
+class WorkerFailed(Exception):
+    """A worker could not do what it was asked; the message is the one-line reason."""
+
+    def __init__(self, kind: Kind, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Another way to run a backend: under another interpreter, from another checkout, or slowed."""
+
+    name: str
+    tree: Path = ROOT  # the checkout whose `backends` package the worker runs
+    python: Path | None = None  # the interpreter; None: this one
+    extra_work: float = 0.0  # 0.05: after each fit, work that takes 5 % of its time
+
+
+@dataclass(frozen=True)
+class Home:
+    """What a worker is: one process for one backend on one device, with that many threads."""
+
+    backend: str
+    device: str  # as entries name it: "cpu", "cuda:1"
+    threads: int
+    variant: Variant | None = None
+    replicate: int = 0
+    workload: str = ""  # the only one that it serves; empty: one after another
+    tf32: bool = False  # whether products of float32 may be rounded to TF32; on CUDA only
+
+    @property
+    def name(self) -> str:
+        """The backend as tables name it: `torch-eager`, or `torch-eager@main` for a variant."""
+        return f"{self.backend}@{self.variant.name}" if self.variant else self.backend
+
+
+def interpreter_environment() -> dict[str, str]:
+    """What another interpreter inherits: not the paths that are meant for this one."""
+    own = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+    return {key: value for key, value in os.environ.items() if key not in own}
+
+
+def environment(home: Home) -> dict[str, str]:
+    """The environment that fixes a worker's threads and devices before anything is imported."""
+    kind, _, number = home.device.partition(":")
+    threads = str(home.threads)
+    inherited = interpreter_environment() if home.variant and home.variant.python else os.environ
+    return inherited | {
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "VECLIB_MAXIMUM_THREADS": threads,
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": "1",
+        "PJRT_NPROC": threads,  # the thread pool of JAX
+        "TF_CPP_MIN_LOG_LEVEL": "1",
+        # All of a GPU's memory would not be left to the other workers on it.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        # float32 is float32: libraries can be told otherwise from outside, and in NVIDIA's
+        # containers torch is.
+        "NVIDIA_TF32_OVERRIDE": "1" if home.tf32 else "0",
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1" if home.tf32 else "0",
+        "CUPY_TF32": "1" if home.tf32 else "0",
+        "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
+        # Compiling in a pool of further processes would escape the pinning and the clean-up.
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+        # A worker sees its own GPU alone, as its first; a CPU worker sees none.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": number or "0" if kind == "cuda" else "-1",
+    }
+
+
+class Worker:
+    """A child process that holds one backend.
+
+    Frameworks may print what they like: it goes to `log`. Use as a context manager, or `close`.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        log: Path,
+        *,
+        plugins: Sequence[Path] = (),
+        patience: float = 60.0,
+        memory_bytes: int | None = None,
+        stop_idle: bool = True,
+    ) -> None:
+        """Start the process; it imports nothing before it is asked to.
+
+        Args:
+            log: file that collects what the worker prints.
+            plugins: files that define further backends.
+            patience: seconds after which a worker that does not answer is killed.
+            memory_bytes: resident size at which it is killed; by default 80 % of what is free.
+            stop_idle: whether it is stopped while it is not asked anything.
+        """
+        self.stop_idle = stop_idle
+        self.home, self.log, self.patience = home, log, patience
+        self.plugins = [str(path.resolve()) for path in plugins]
+        self.memory_bytes = memory_bytes or int(0.8 * psutil.virtual_memory().available)
+        self.failed: WorkerFailed | None = None
+        self._buffer = b""
+        child_in, requests = os.pipe()
+        answers, child_out = os.pipe()
+        python = str((home.variant and home.variant.python) or sys.executable)
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [python, "-m", "backends.worker", str(child_in), str(child_out)],
+                cwd=home.variant.tree if home.variant else ROOT,
+                env=environment(home),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=(child_in, child_out),
+                start_new_session=True,  # Ctrl-C is for the parent, and a kill takes children along
+            )
+        os.close(child_in)
+        os.close(child_out)
+        self._requests: BinaryIO = os.fdopen(requests, "wb", buffering=0)
+        self.answers = answers
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(self, do: str, *, patience: float | None = None, **fields: Any) -> dict[str, Any]:
+        """Send a request and wait for its answer.
+
+        Raises:
+            WorkerFailed: the backend refused, raised, hung, died, ate all memory, or wrote
+                something that is no answer. After any but the first two, the worker is gone.
+        """
+        self.send(do, **fields)
+        return self.receive(patience)
+
+    def send(self, do: str, **fields: Any) -> None:
+        """Send a request; `receive` has its answer.
+
+        Raises:
+            WorkerFailed: the worker is gone.
+        """
+        if self.failed:
+            raise self.failed
+        self._signal(signal.SIGCONT)
+        try:
+            self._requests.write(json.dumps({"do": do, **fields}).encode() + b"\n")
+        except BrokenPipeError:
+            raise self._fail("died", self._cause_of_death()) from None
+
+    def send_start(self) -> None:
+        """Ask the worker to import its framework and make its device ready."""
+        device = "cpu" if self.home.device == "cpu" else "cuda:0"
+        home, extra = self.home, dict[str, Any]()
+        # Left out where they say nothing: a worker of another revision may not know them.
+        if home.variant and home.variant.extra_work:
+            extra["extra_work"] = home.variant.extra_work
+        if home.tf32:
+            extra["tf32"] = True
+        self.send(
+            "start",
+            backend=home.backend,
+            plugins=self.plugins,
+            device=device,
+            threads=home.threads,
+            **extra,
+        )
+
+    def receive(self, patience: float | None = None) -> dict[str, Any]:
+        """Wait for the answer to the last request; raises as `ask` does.
+
+        From then until the next request the worker is stopped: a thread pool that spins for more
+        work would slow down whoever is measured meanwhile, by several times.
+        """
+        line = self._line(patience or self.patience)
+        if self.stop_idle:
+            self._signal(signal.SIGSTOP)
+        try:
+            answer = json.loads(line)
+            ok = answer["ok"]
+        except (ValueError, TypeError, KeyError):
+            shown = line[:60].decode(errors="replace")
+            raise self._fail("nonsense", f"wrote something that is no answer: {shown!r}") from None
+        if not ok:
+            raise WorkerFailed(answer.get("kind", "error"), str(answer.get("reason")))
+        return dict(answer)
+
+    def close(self) -> None:
+        """Stop the process, politely if it is idle; safe to call twice."""
+        self._signal(signal.SIGCONT)
+        with suppress(OSError):
+            if not self._requests.closed:
+                self._requests.write(b'{"do": "stop"}\n')
+                self._requests.close()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=0 if self.failed else 1)
+        self._kill()
+        if self.answers >= 0:
+            os.close(self.answers)
+            self.answers = -1
+
+    def _line(self, patience: float) -> bytes:
+        deadline = time.monotonic() + patience
+        poll = select.poll()
+        poll.register(self.answers, select.POLLIN)
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise self._fail("hang", f"did not answer within {patience:g} s")
+            if not poll.poll(1000 * min(left, _LOOK)):
+                self._look_at_memory()
+                continue
+            chunk = os.read(self.answers, 1 << 16)
+            if not chunk:
+                raise self._fail("died", self._cause_of_death())
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def _look_at_memory(self) -> None:
+        try:
+            resident = psutil.Process(self.process.pid).memory_info().rss
+        except psutil.Error:
+            return  # it is gone: the next read says so
+        if resident > self.memory_bytes:
+            limit = self.memory_bytes / 2**30
+            raise self._fail("memory", f"used more than {limit:.1f} GiB of memory: killed")
+
+    def _cause_of_death(self) -> str:
+        try:
+            code = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "closed its connection"
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+            return f"was killed by {name}{hint}"
+        return f"exited with status {code} in the middle of its work"
+
+    def _fail(self, kind: Kind, reason: str) -> WorkerFailed:
+        self.failed = WorkerFailed(kind, reason)
+        self._kill()
+        return self.failed
+
+    def _kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # To its whole session: frameworks start helpers of their own.
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
+
+
+def start_all(
+    homes: Sequence[Home], make: Callable[[Home], Worker], at_once: int
+) -> Iterator[tuple[Worker, dict[str, Any] | WorkerFailed]]:
+    """Start a worker for each home, `at_once` at a time, and yield each as it answers.
+
+    They are not bound to cores yet: OpenBLAS, for one, takes the cores that it is allowed when
+    it is loaded for the most threads that it may ever use.
+    """
+    waiting = list(homes)
+    starting: dict[int, tuple[Worker, float]] = {}
+    while waiting or starting:
+        while waiting and len(starting) < at_once:
+            worker = make(waiting.pop(0))
+            worker.send_start()
+            starting[worker.answers] = worker, time.monotonic() + worker.patience
+        ready, _, _ = select.select(list(starting), [], [], _LOOK)
+        now = time.monotonic()
+        late = [fd for fd, (_, deadline) in starting.items() if now > deadline]
+        for fd in {*ready, *late}:
+            worker, deadline = starting.pop(fd)
+            try:
+                # The line of one that is ready is in the pipe; one that is late gets no more.
+                yield worker, worker.receive(max(deadline - now, 1e-3))
+            except WorkerFailed as failure:
+                yield worker, failure

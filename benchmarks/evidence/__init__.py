@@ -1,0 +1,1 @@
+"""Why to believe it: the suite measured by itself, on anyone's machine."""

@@ -1,0 +1,1 @@
+"""When a fit is right: the reference solution, the bounds from theory, the verdict."""

@@ -1,0 +1,278 @@
+"""CPU and GPU side by side, by contract: a thread plays the GPU (see tests/plugins/devices.py)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psutil
+import pytest
+
+from backends import registry
+from benchmarks import runfile
+from benchmarks.analysis import results
+from benchmarks.analysis.results import Row
+from benchmarks.engine import gpu, machine, plan, resume
+from benchmarks.engine.options import Options
+from benchmarks.engine.progress import Progress
+from benchmarks.engine.run import run
+from benchmarks.engine.workers import Home, environment
+from benchmarks.problems.workloads import select
+from benchmarks.runfile import Record
+from reports import page
+
+TESTS = Path(__file__).parents[2]
+PLUGINS = (TESTS / "plugins" / "devices.py",)
+HONEST = ["device-honest", "numpy-gelsd"]
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A fresh fake driver with two GPUs."""
+    spec = importlib.util.spec_from_file_location("pynvml", TESTS / "fakes" / "pynvml.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+    return module
+
+
+def measure(folder: Path, backends: list[str], workloads: str, **more: Any) -> list[Record]:
+    """Run on the CPU and the fake GPU."""
+    made = plan.make(
+        select(workloads.split(",")),
+        plan.choose_backends(backends, registry.load(PLUGINS)),
+        ["cpu", "cuda:0"],
+        n_cores=1,
+        n_gpus=1,
+        threads=1,
+        available_bytes=psutil.virtual_memory().available,
+        replicates=1,
+        **more,
+    )
+    options = Options(["test"], machine.usable_cores(), budget=1.0, patience=20, plugins=PLUGINS)
+    with Progress() as progress:
+        run(made, options, folder, progress)
+    return runfile.read(folder)
+
+
+def by_name(records: list[Record]) -> dict[str, Row]:
+    return {f"{row.workload}/{row.backend}": row for row in results.rows(records)}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """All backends of the plug-in, without TF32."""
+    backends = ["device-*", "numpy-gelsd"]
+    return measure(tmp_path_factory.mktemp("devices"), backends, "200x5,100x3:float64")
+
+
+def test_an_honest_device_is_ranked_beside_the_cpu(records: list[Record]) -> None:
+    rows = by_name(records)
+    for name in HONEST:
+        assert rows[f"200x5/{name}"].passed, rows[f"200x5/{name}"].reason
+        assert rows[f"200x5/{name}"].rank
+    device = rows["200x5/device-honest"]
+    assert device.device == "cuda:0"
+    assert device.transfer_seconds is not None
+    assert device.with_transfer_seconds == device.transfer_seconds + device.seconds_median
+
+
+def test_data_travel_once_and_each_fit_waits_once(records: list[Record]) -> None:
+    """X and y in `load`, then the result of the only fit before `describe`."""
+    fit = by_name(records)["200x5/device-honest"].fit
+    assert fit
+    assert (fit["description"]["transfers"], fit["description"]["synchronisations"]) == (3, 2)
+
+
+REASONS = {
+    "device-early": "returned before its device had finished: the result changed afterwards",
+    "device-early-once-warm": "returned before its device had finished: the result came",
+    "device-promises": "fit() returned its weight as linreg_bench_plugin_devices.Lazy",
+    "device-falls-back": "device is 'cpu', not 'cuda:0' as asked for",
+    "device-tf32": "tf32 is True, not False as asked for",
+    "device-tf32-hidden": "coefficients are off by",
+    "device-out-of-memory": "out of memory: CUDA out of memory. Tried to allocate 96.00 GiB. GPU 0",
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), REASONS.items())
+def test_who_cheats_is_named(records: list[Record], name: str, reason: str) -> None:
+    row = by_name(records)[f"200x5/{name}"]
+    assert row.status == "failed"
+    assert row.reason.startswith(reason) or f": {reason}" in row.reason
+    assert row.rank == ""
+
+
+def test_every_cheat_of_the_plugin_is_tested(records: list[Record]) -> None:
+    failed = {row.backend for row in results.rows(records) if row.workload == "200x5"}
+    assert failed - set(HONEST) == set(REASONS)
+
+
+def test_a_result_is_looked_at_again_for_each_workload(records: list[Record]) -> None:
+    """A backend that waits for the first fit of its life only is caught in the second workload."""
+    rows = by_name(records)
+    assert "before its device had finished" in rows["100x3:float64/device-early"].reason
+    assert "before its device had finished" in rows["100x3:float64/device-early-once-warm"].reason
+
+
+def test_tf32_makes_no_difference_to_float64(records: list[Record]) -> None:
+    assert by_name(records)["100x3:float64/device-tf32-hidden"].passed
+
+
+def test_the_devices_own_time_is_recorded(records: list[Record]) -> None:
+    rows = by_name(records)
+    # Two operations, of at least 2 ms each.
+    assert rows["200x5/device-honest"].device_seconds >= 0.004
+    assert rows["200x5/numpy-gelsd"].device_seconds is None
+    assert rows["200x5/device-honest"].joules is None  # there is no driver to ask
+
+
+def test_its_columns_are_there_only_when_a_device_was(
+    records: list[Record], tmp_path: Path
+) -> None:
+    heads = ("of data on the host", "by the device's own clock")
+    shown = page.write(records, tmp_path).read_text()
+    assert all(head.replace("'", "&#39;") in shown for head in heads)
+    on_host = [e for e in records[0]["entries"] if e["device"] == "cpu"]
+    shown = page.write([records[0] | {"entries": on_host}, *records[1:]], tmp_path).read_text()
+    assert not any(head.replace("'", "&#39;") in shown for head in heads)
+
+
+@pytest.fixture
+def with_tf32(tmp_path: Path, driver: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[Record]:
+    """The same with TF32 asked for, on a GPU whose driver is there and holds it back."""
+    driver.REASONS = 0x1 | 0x4 | 0x20
+    monkeypatch.setattr(gpu, "LONG_ENOUGH", 1e-3)
+    backends = ["device-honest", "device-tf32-hidden", "numpy-gelsd"]
+    return measure(tmp_path, backends, "200x5", tf32=True)
+
+
+def test_tf32_is_for_all_on_cuda_or_for_none(with_tf32: list[Record], tmp_path: Path) -> None:
+    rows = by_name(with_tf32)
+    device, host = rows["200x5/device-honest"], rows["200x5/numpy-gelsd"]
+    assert device.passed, device.reason
+    assert device.weight_error > 1e-5  # it did round
+    assert device.bound > 100 * host.bound
+    assert "TF32" in device.checks[0]["source"]
+    assert "TF32" not in host.checks[0]["source"]
+    assert rows["200x5/device-tf32-hidden"].reason == "tf32 is False, not True as asked for"
+    assert "on for float32 products on CUDA" in page.write(with_tf32, tmp_path).read_text()
+    again = resume.plan(with_tf32[0], registry.load(PLUGINS))
+    assert {entry.home.device: entry.home.tf32 for entry in again.entries} == {
+        "cpu": False,
+        "cuda:0": True,
+    }
+
+
+def test_what_the_driver_says_is_in_the_run(with_tf32: list[Record], tmp_path: Path) -> None:
+    before, after = runfile.of_kind(with_tf32, "gpu")
+    assert before["workload"] == after["workload"] == "200x5"
+    assert (before["gpu"], before["clock_mhz"], before["temperature"]) == (0, 1410, 41)
+    slowed = "GPU 0 was slowed down by its power limit and its temperature"
+    warnings = [record["message"] for record in runfile.of_kind(with_tf32, "warning")]
+    assert f"200x5: {slowed}" in warnings
+    device = by_name(with_tf32)["200x5/device-honest"]
+    # 250 W for somewhat longer than a fit takes.
+    assert 0.8 < device.joules / (250 * device.seconds_median) < 3
+    shown = page.write(with_tf32, tmp_path).read_text()
+    assert "1410 to 1410 MHz" in shown
+    assert " J</td>" in shown
+
+
+def test_short_samples_say_nothing_of_energy(tmp_path: Path, driver: ModuleType) -> None:
+    assert by_name(measure(tmp_path, HONEST, "200x5"))["200x5/device-honest"].joules is None
+
+
+def test_gauges_that_a_gpu_lacks_are_left_out(driver: ModuleType) -> None:
+    driver.ABSENT = {"power", "energy", "reasons"}
+    [gauges] = gpu.of(["cpu", "cuda:1"]).values()
+    assert gauges.state() == {
+        "gpu": 1,
+        "clock_mhz": 1410,
+        "memory_clock_mhz": 2600,
+        "temperature": 42,
+        "watts": None,
+        "limited_by": [],
+    }
+    assert gauges.joules() is None
+
+
+def test_without_a_driver_there_is_nothing_to_read(driver: ModuleType) -> None:
+    driver.GPUS = 0
+    assert machine.gpus() == []
+    [gauges] = gpu.of(["cuda:0"]).values()
+    assert gauges.joules() is None
+    assert gauges.state()["clock_mhz"] is None
+
+
+def test_a_limit_that_passes_between_two_looks_is_remembered(driver: ModuleType) -> None:
+    watch = gpu.Watch(gpu.of(["cuda:0", "cuda:1"]).values())
+    watch.look()
+    assert watch.troubles() == []
+    driver.REASONS = 0x40
+    watch.look()
+    driver.REASONS = 0
+    watch.look()
+    assert watch.troubles() == [
+        "GPU 0 was slowed down by its temperature (hardware)",
+        "GPU 1 was slowed down by its temperature (hardware)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("device", "seen"), [("cpu", "-1"), ("cuda", "0"), ("cuda:0", "0"), ("cuda:3", "3")]
+)
+def test_a_worker_sees_its_own_gpu_and_leaves_memory_to_others(device: str, seen: str) -> None:
+    found = environment(Home("x", device, 1))
+    assert found["CUDA_VISIBLE_DEVICES"] == seen
+    assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+
+
+def test_what_lowers_precision_from_outside_is_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
+    monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "ANY")
+    found = environment(Home("x", "cuda:0", 1))
+    assert (found["NVIDIA_TF32_OVERRIDE"], found["ONEDNN_DEFAULT_FPMATH_MODE"]) == ("0", "STRICT")
+    switches = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUPY_TF32")
+    assert [found[name] for name in switches] == ["0", "0", "0"]
+    asked_for = environment(Home("x", "cuda:0", 1, tf32=True))
+    assert [asked_for[name] for name in switches] == ["1", "1", "1"]
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole command on a machine with two GPUs, as its driver says."""
+    out = tmp_path_factory.mktemp("command")
+    arguments = ["--devices", "cpu,cuda", "--workloads", "200x5", "--budget", "1s", "--tf32"]
+    arguments += ["--backends", "device-honest", "--backends", "numpy-gelsd", "--replicates", "1"]
+    arguments += ["--plugin", str(PLUGINS[0]), "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cli", "run", *arguments],
+        cwd=TESTS.parent,
+        env=os.environ | {"PYTHONPATH": str(TESTS / "fakes")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+def test_the_command_puts_both_devices_into_one_ranking(command: Path) -> None:
+    records = runfile.read(command)
+    assert {(row.backend, row.device) for row in results.rows(records) if row.rank} == {
+        ("device-honest", "cuda:0"),
+        ("numpy-gelsd", "cpu"),
+    }
+    assert [g["name"] for g in records[0]["machine"]["gpus"]] == ["NVIDIA Fake 0", "NVIDIA Fake 1"]
+    assert not any(absence["device"] == "cuda" for absence in records[0]["absent"])
+    assert json.loads((command / "run.jsonl").read_text().split("\n")[0])["tf32"] is True

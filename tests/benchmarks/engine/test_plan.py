@@ -1,0 +1,255 @@
+"""The plan has all combinations that make sense, and says why others are absent."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+
+from backends import registry
+from backends.base import Backend, Data, Fit, Kind, Method
+from benchmarks.engine import plan
+from benchmarks.engine.plan import MOST_PROCESSES, MOST_REPLICATES, Plan
+from benchmarks.engine.workers import Home, Variant
+from benchmarks.errors import UserError
+from benchmarks.problems.workloads import WORKLOADS, select
+
+
+class Descent(Backend):
+    name = "a-descent"
+    framework = "numpy"
+    requires = ("numpy",)
+    methods: ClassVar[tuple[Kind, ...]] = ("gradient descent",)
+    devices = ("cpu", "cuda")
+    algorithm = "steps"
+    known_failures: ClassVar[dict[str, str]] = {"tutorial": "wanders off"}
+
+    def start(self, device: str, threads: int) -> None: ...
+    def load(self, data: Data, method: Method) -> None: ...
+    def fit(self) -> Fit:
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+
+class Direct(Descent):
+    name = "a-direct"
+    framework = "numpy.linalg"
+    methods = ("least squares",)
+    devices = ("cpu",)
+
+
+class Both(Descent):
+    name = "b-both"
+    methods = ("gradient descent", "least squares")
+
+
+ALL: list[type[Backend]] = [Descent, Direct, Both]
+KNOWN = {backend.name: backend for backend in ALL}
+
+
+def make(
+    workloads: str = "line,line-descent",
+    backends: list[type[Backend]] | None = None,
+    devices: tuple[str, ...] = ("cpu",),
+    **arguments: Any,
+) -> Plan:
+    given = {"n_cores": 4, "n_gpus": 0, "threads": None, "available_bytes": 1 << 40} | arguments
+    return plan.make(select(workloads.split(",")), backends or ALL, devices, **given)
+
+
+def homes(made: Plan) -> set[Home]:
+    """All worker processes."""
+    return {home for entry in made.entries for home in made.processes(entry)}
+
+
+def ids(made: Plan) -> list[str]:
+    return [entry.id for entry in made.entries]
+
+
+def test_each_backend_gets_what_it_solves_workload_by_workload() -> None:
+    assert ids(make()) == [
+        "line/a-direct/cpu/1",
+        "line/b-both/cpu/1",
+        "line-descent/a-descent/cpu/1",
+        "line-descent/b-both/cpu/1",
+    ]
+
+
+def test_a_device_is_used_by_the_backends_that_can() -> None:
+    made = make("line,line-descent", devices=("cpu", "cuda:0", "cuda:1"), n_gpus=2)
+    on_gpu = [entry for entry in ids(made) if "cuda" in entry]
+    assert on_gpu == [
+        "line/b-both/cuda:0/1",
+        "line/b-both/cuda:1/1",
+        "line-descent/a-descent/cuda:0/1",
+        "line-descent/a-descent/cuda:1/1",
+        "line-descent/b-both/cuda:0/1",
+        "line-descent/b-both/cuda:1/1",
+    ]
+    assert made.absent == []
+
+
+def test_no_gpu_is_said() -> None:
+    [absence] = make().absent
+    assert (absence.device, absence.reason) == ("cuda", "no NVIDIA GPU on this machine")
+
+
+def test_threads_are_the_workloads_own_all_cores_or_what_was_asked_for() -> None:
+    assert ids(make("line,tall", [Direct], n_cores=3)) == [
+        "line/a-direct/cpu/1",
+        "tall/a-direct/cpu/3",
+    ]
+    assert ids(make("line,tall", [Direct], threads=2)) == [
+        "line/a-direct/cpu/2",
+        "tall/a-direct/cpu/2",
+    ]
+
+
+@pytest.mark.parametrize("threads", [0, -1, 5])
+def test_more_threads_than_cores_are_refused(threads: int) -> None:
+    with pytest.raises(UserError, match="1 to 4 usable cores"):
+        make(threads=threads)
+
+
+def test_a_known_failure_is_in_the_entry_of_its_workload_only() -> None:
+    made = make("tutorial,line-descent", [Descent])
+    known = [entry.to_json()["known_failure"] for entry in made.entries]
+    assert known == ["wanders off", ""]
+
+
+def test_a_package_that_is_missing_makes_its_backends_absent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reason = "fast is not installed: pip install fast"
+    monkeypatch.setattr(registry, "missing", lambda b: reason if b is Both else "")
+    made = make()
+    assert ids(made) == ["line/a-direct/cpu/1", "line-descent/a-descent/cpu/1"]
+    assert made.absent[0] == plan.Absence("b-both", "any", reason)
+    with pytest.raises(UserError, match="nothing to run: fast is not installed"):
+        make("line", [Both])
+
+
+def test_what_is_missing_says_what_to_install() -> None:
+    class Absent(Direct):
+        framework = "no_such_framework.core"
+        requires = ("no-such-framework", "another")
+
+    assert registry.missing(Direct) == ""
+    said = registry.missing(Absent)
+    assert said.endswith("is not installed: pip install no-such-framework another")
+    assert "no_such_framework" in said
+
+
+def test_nothing_that_fits_together_is_refused() -> None:
+    with pytest.raises(UserError, match="nothing to run: none of these backends solves"):
+        make("line", [Descent])
+    with pytest.raises(UserError, match="nothing to run"):
+        make("line", [Direct], devices=("cuda:0",), n_gpus=1)
+
+
+def test_a_workload_that_nothing_solves_is_left_out() -> None:
+    assert [w.name for w in make("line,line-descent", [Direct]).workloads] == ["line"]
+
+
+def test_a_workload_that_does_not_fit_into_memory_is_refused_before_it_is_made() -> None:
+    with pytest.raises(UserError, match=r"'1000000x1000' needs about 1\d.\d GiB") as caught:
+        make("1000000x1000", [Direct], available_bytes=2 << 30)
+    assert "2.0 GiB are free" in str(caught.value)
+    needed = 4 * WORKLOADS["line"].bytes
+    assert make("line", available_bytes=needed).entries
+    with pytest.raises(UserError, match="'line' needs"):
+        make("line", available_bytes=needed - 1)
+
+
+@pytest.mark.parametrize(
+    ("backends", "replicates"), [([Direct], MOST_REPLICATES), (ALL, MOST_PROCESSES // 3)]
+)
+def test_few_entries_get_more_processes_each(backends: list[Any], replicates: int) -> None:
+    made = make(backends=backends)
+    assert made.replicates == replicates
+    assert len(homes(made)) == replicates * len(backends) <= MOST_PROCESSES
+    numbers = [home.replicate for home in made.processes(made.entries[0])]
+    assert numbers == list(range(replicates))
+
+
+def test_many_entries_get_one_process_each_unless_asked_for() -> None:
+    many: list[type[Backend]] = [type(f"D{n}", (Direct,), {"name": f"d{n}"}) for n in range(9)]
+    assert make("line", many).replicates == 1
+    assert make("line", many, replicates=3).replicates == 3
+    assert make("line", [Direct], replicates=1).replicates == 1
+
+
+def test_a_process_serves_all_workloads_with_its_threads() -> None:
+    assert len(homes(make("line,wide,tall", [Direct], replicates=1))) == 2
+    assert len(homes(make("line,wide,tall", [Direct], replicates=1, threads=4))) == 1
+
+
+def test_a_cold_plan_has_a_process_for_every_entry() -> None:
+    warm, cold = (make("line,wide,tall", [Direct], cold=cold) for cold in (False, True))
+    assert len(homes(cold)) == 3 * cold.replicates
+    assert ids(cold) == ids(warm)
+    assert cold.replicates == warm.replicates
+
+
+def test_a_variant_stands_beside_the_backend_as_it_is() -> None:
+    made = make("line", [Direct], variants=[None, Variant("main")])
+    assert ids(made) == ["line/a-direct/cpu/1", "line/a-direct@main/cpu/1"]
+    assert [e.to_json()["variant_of"] for e in made.entries] == [None, "line/a-direct/cpu/1"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        (["*"], ["a-descent", "a-direct", "b-both"]),
+        (["b-*", "a-direct"], ["a-direct", "b-both"]),
+        (["a-direct", "a-*"], ["a-descent", "a-direct"]),
+    ],
+)
+def test_names_and_globs_choose_backends(patterns: list[str], names: list[str]) -> None:
+    assert [b.name for b in plan.choose_backends(patterns, KNOWN)] == names
+
+
+def test_an_optional_backend_is_left_out_unless_named_or_in_full() -> None:
+    class Rare(Direct):
+        name = "rare"
+        optional = True
+
+    known = {**KNOWN, "rare": Rare}
+    assert [b.name for b in plan.choose_backends([], known)] == [*KNOWN]
+    assert [b.name for b in plan.choose_backends([], known, full=True)] == [*KNOWN, "rare"]
+    assert plan.choose_backends(["r*"], known) == [Rare]
+
+
+def test_an_unknown_backend_is_named_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean 'a-direct'"):
+        plan.choose_backends(["a-*", "a-driect"], KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_gpus", "devices"),
+    [
+        (["cpu"], 2, ["cpu"]),
+        (["all"], 0, ["cpu"]),
+        (["all"], 2, ["cpu", "cuda:0", "cuda:1"]),
+        (["cuda"], 2, ["cuda:0"]),
+        (["cuda:1", "cpu", "cuda:1"], 2, ["cuda:1", "cpu"]),
+    ],
+)
+def test_devices_by_name(asked: list[str], n_gpus: int, devices: list[str]) -> None:
+    assert plan.choose_devices(asked, n_gpus) == devices
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_gpus", "message"),
+    [
+        ("cuda", 0, "shows no GPU"),
+        ("cuda:0", 0, "unknown device"),
+        ("cuda:1", 1, "did you mean 'cuda"),
+        ("gpu", 1, "unknown device 'gpu'"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(asked: str, n_gpus: int, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        plan.choose_devices([asked], n_gpus)

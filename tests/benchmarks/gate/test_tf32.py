@@ -1,0 +1,155 @@
+"""With TF32 on, what is right in TF32 passes, and nothing that is wrong for another reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backends import registry
+from backends.base import Data, Fit, GradientDescent, LeastSquares
+from benchmarks import session
+from benchmarks.engine import machine, plan
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import Pool
+from benchmarks.engine.workers import Home
+from benchmarks.gate import bounds, gate
+from benchmarks.gate.gate import Reference
+from benchmarks.problems.problem import Synthetic
+from benchmarks.problems.workloads import Workload, select
+
+Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def tf32(array: np.ndarray) -> np.ndarray:
+    """Rounded to 11 significant bits, as tensor cores round the factors of float32 products."""
+    mantissa, exponent = np.frexp(array)
+    return np.ldexp(np.round(mantissa * 2**11) / 2**11, exponent).astype(array.dtype)
+
+
+def rounded(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    return tf32(A) @ tf32(B)
+
+
+def exact(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    return A @ B
+
+
+def descend(data: Data, method: GradientDescent, product: Product) -> Fit:
+    scalar = data.X.dtype.type
+    weight, bias = np.array(method.start_weight, data.X.dtype), scalar(method.start_bias)
+    loss = np.abs if method.loss == "l1" else np.square
+    train, test = [], []
+    for _ in range(method.epochs):
+        r = product(data.X, weight) + bias - data.y
+        train.append(loss(r).mean())
+        slope = (np.sign(r) if method.loss == "l1" else 2 * r) / scalar(len(r))
+        weight = weight - scalar(method.learning_rate) * product(data.X.T, slope)
+        bias = bias - scalar(method.learning_rate) * slope.sum()
+        test.append(loss(product(data.X_test, weight) + bias - data.y_test).mean())
+    return Fit(weight, float(bias), np.array(train), np.array(test))
+
+
+def normal_equations(data: Data, product: Product) -> Fit:
+    A = np.column_stack([data.X, np.ones_like(data.y)])
+    b = np.linalg.solve(product(A.T, A), product(A.T, data.y))
+    return Fit(b[:-1], float(b[-1]))
+
+
+DESCENTS = {
+    "l1": GradientDescent("l1", 0.05, 60, (0.1,) * 3, -0.2),
+    "squared": GradientDescent("squared", 0.05, 60, (0.1,) * 3, -0.2),
+}
+
+
+def prepared(method: GradientDescent | LeastSquares, dtype: str = "float32") -> Reference:
+    recipe = Synthetic(200, 3, sigma=0.1, dtype=dtype)
+    workload = Workload("w", "", recipe, method)
+    return gate.prepare(workload, workload.make(0))
+
+
+@pytest.mark.parametrize("loss", DESCENTS)
+def test_a_descent_in_tf32_needs_the_wider_bounds(loss: str) -> None:
+    method = DESCENTS[loss]
+    strict = prepared(method)
+    wide = gate.with_tf32(strict)
+    fit = descend(strict.problem.data, method, rounded)
+    assert not gate.judge(fit, strict, "orthogonal").passed
+    verdict = gate.judge(fit, wide, "orthogonal")
+    assert verdict.passed, verdict.reason
+    assert gate.judge(descend(strict.problem.data, method, exact), wide, "orthogonal").passed
+    assert not gate.judge(replace(fit, weight=fit.weight * 1.2), wide, "orthogonal").passed
+
+
+def test_so_do_the_normal_equations() -> None:
+    strict = prepared(LeastSquares())
+    wide = gate.with_tf32(strict)
+    fit = normal_equations(strict.problem.data, rounded)
+    assert not gate.judge(fit, strict, "normal equations").passed
+    verdict = gate.judge(fit, wide, "normal equations")
+    assert verdict.passed, verdict.reason
+    assert "TF32" in verdict.checks[0].source
+    off = replace(fit, weight=fit.weight * 1.05)
+    assert not gate.judge(off, wide, "normal equations").passed
+
+
+def test_it_has_no_bearing_on_float64() -> None:
+    strict = prepared(LeastSquares(), "float64")
+    assert gate.with_tf32(strict) is strict
+
+
+def test_the_tutorials_printed_losses_are_of_full_precision() -> None:
+    [tutorial] = select(["tutorial"])
+    strict = gate.prepare(tutorial, tutorial.make(0))
+    assert isinstance(tutorial.method, GradientDescent)
+    fit = descend(strict.problem.data, tutorial.method, rounded)
+    verdict = gate.judge(fit, gate.with_tf32(strict), "orthogonal")
+    assert verdict.passed, verdict.reason
+    assert "printed losses" not in {check.name for check in verdict.checks}
+
+
+def test_the_unit_is_that_of_eleven_bits() -> None:
+    values = np.random.default_rng(0).uniform(1, 2, 10_000).astype(np.float32)
+    worst = np.max(np.abs(tf32(values) - values) / values)
+    assert 0.9 * bounds.TF32 < worst <= bounds.TF32
+
+
+@pytest.mark.parametrize("name", ["torch-cholesky", "tensorflow-cholesky", "jax-cholesky"])
+@pytest.mark.parametrize("on", [False, True])
+def test_a_framework_is_switched_and_says_so(name: str, on: bool, tmp_path: Path) -> None:
+    """The switch belongs to the process: to see it read back takes no GPU."""
+    backend = registry.load()[name]
+    if missing := registry.missing(backend):
+        pytest.skip(missing)
+    [line] = select(["line"])
+    with Pool(tmp_path, machine.usable_cores()) as pool:
+        first = pool.first_fit(Entry(line, backend, Home(name, "cpu", 1, tf32=on)))
+    assert first.description["tf32"] is on
+    assert first.mismatch == ""
+
+
+def test_without_cuda_it_is_said_to_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine, "gpus", list)
+    session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1, tf32=True)
+    assert "--tf32 changes nothing: no entry runs on CUDA" in capsys.readouterr().err
+    session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1)
+    assert capsys.readouterr().err == ""
+
+
+def test_only_what_runs_on_cuda_is_asked_for_it() -> None:
+    made = plan.make(
+        select(["line"]),
+        [registry.load()["torch-cholesky"]],
+        ["cpu", "cuda:0"],
+        n_cores=1,
+        n_gpus=1,
+        threads=1,
+        available_bytes=1 << 40,
+        tf32=True,
+    )
+    assert [entry.home.tf32 for entry in made.entries] == [False, True]
