@@ -275,8 +275,21 @@ class _Execution:
                     self._write_verdict(entry, home, last.verdict)
                     if last.device_seconds is not None:
                         self._write_device(entry, home, device_seconds=last.device_seconds)
+                    if self.gpus:
+                        self._write_transfers(entry, home)
                 except WorkerFailed as failure:
                     self._failed(entry, home, "fit", failure)
+
+    def _write_transfers(self, entry: Entry, home: Home) -> None:
+        """What data on the host cost, on the CPU as well: there are two devices to compare."""
+        try:
+            seconds = self.pool.transfers(home)
+        except WorkerFailed:
+            if self.pool.workers[home].failed:
+                raise
+            return  # there is no room for the data twice: the entry is none the worse for it
+        replicate = self._replicate(home)
+        self.writer.write("transfer", entry=entry.id, replicate=replicate, seconds=seconds)
 
     def _measure(
         self,
