@@ -19,7 +19,7 @@ from typing import Any
 from backends import registry
 from backends.base import Backend
 from benchmarks.engine import machine
-from benchmarks.engine.workers import ROOT, Variant, interpreter_environment
+from benchmarks.engine.home import ROOT, Variant, interpreter_environment
 from benchmarks.errors import UserError
 
 #: Where `linreg-bench env create` puts them; ignored by git.

@@ -14,11 +14,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backends.base import Fit
-from backends.worker import ARRAYS, method_to_json, sha256
+from backends.messages import ARRAYS, method_to_json, sha256
 from benchmarks.engine import machine
+from benchmarks.engine.home import ROOT, Home
 from benchmarks.engine.parity import mismatch
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.workers import ROOT, Home, Worker, WorkerFailed, start_all
+from benchmarks.engine.workers import Worker, WorkerFailed, start_all
 from benchmarks.errors import UserError
 from benchmarks.gate import gate, standard
 from benchmarks.gate.gate import Verdict

@@ -11,8 +11,8 @@ import pytest
 from backends import registry
 from backends.base import Backend, Data, Fit, Kind, Method
 from benchmarks.engine import plan
+from benchmarks.engine.home import Home, Variant
 from benchmarks.engine.plan import MOST_PROCESSES, MOST_REPLICATES, Plan
-from benchmarks.engine.workers import Home, Variant
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import WORKLOADS, select
 

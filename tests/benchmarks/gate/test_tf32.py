@@ -13,9 +13,9 @@ from backends import registry
 from backends.base import Data, Fit, GradientDescent, LeastSquares
 from benchmarks import session
 from benchmarks.engine import machine, plan
+from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.workers import Home
 from benchmarks.gate import bounds, gate, standard
 from benchmarks.gate.standard import Reference
 from benchmarks.problems.problem import Synthetic

@@ -12,8 +12,8 @@ from scipy import linalg
 
 from backends import registry
 from backends.base import Backend, Data, Fit, LeastSquares
+from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.workers import Home
 from benchmarks.gate import bounds, gate, standard
 from benchmarks.gate.bounds import Stability
 from benchmarks.gate.gate import Verdict
