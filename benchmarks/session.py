@@ -24,7 +24,9 @@ from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
 from benchmarks.runfile import Record
-from reports import digits, facts, page, pairs, table
+from reports import facts, page
+from reports.sections import digits, pairs
+from reports.terminal import table
 
 
 def make_plan(

@@ -16,6 +16,7 @@ from benchmarks import runfile
 from benchmarks.analysis.estimates import Sample
 from benchmarks.analysis.results import BASELINES
 from benchmarks.engine import gpu, machine, records, schedule, standings
+from benchmarks.engine.home import Home
 from benchmarks.engine.limits import Limits
 from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Entry, Plan
@@ -23,7 +24,7 @@ from benchmarks.engine.pool import Pool
 from benchmarks.engine.progress import Progress
 from benchmarks.engine.resume import Earlier
 from benchmarks.engine.schedule import Runner
-from benchmarks.engine.workers import Home, WorkerFailed
+from benchmarks.engine.workers import WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.evidence import calibrate
 from benchmarks.gate.gate import Verdict

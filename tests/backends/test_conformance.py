@@ -18,9 +18,9 @@ import pytest
 from backends import registry
 from backends.base import Backend, GradientDescent, LeastSquares
 from benchmarks.engine import machine
+from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import FirstFit, Pool
-from benchmarks.engine.workers import Home
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import WORKLOADS, Workload
 

@@ -10,8 +10,9 @@ import pytest
 
 from backends import rank, registry
 from backends.base import LeastSquares
-from backends.worker import method_to_json
-from benchmarks.engine.workers import Home, Worker, WorkerFailed
+from backends.messages import method_to_json
+from benchmarks.engine.home import Home
+from benchmarks.engine.workers import Worker, WorkerFailed
 
 Fitting = Callable[[str, np.ndarray, np.ndarray], dict[str, Any]]
 
