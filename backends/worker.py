@@ -44,7 +44,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 from backends import limits, registry  # noqa: E402
-from backends.base import Backend, Data, Fit, Unavailable  # noqa: E402
+from backends.base import Backend, Data, Fit, Method, Unavailable  # noqa: E402
 from backends.memory import Peak  # noqa: E402
 from backends.messages import ARRAYS, FIELDS, fit_to_json, method_from_json, sha256  # noqa: E402
 from backends.slowed import slowed  # noqa: E402
@@ -68,7 +68,6 @@ class Worker:
     threads: int
     returned: Fit  # what the backend returned last, in its own arrays
     fit: dict[str, Any]  # the same as it was at that moment
-
     loaded: tuple[Data, Method]
 
     extra_work = 0.0

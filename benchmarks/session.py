@@ -25,7 +25,7 @@ from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
 from benchmarks.runfile import Record
 from reports import facts, page
-from reports.sections import digits, pairs
+from reports.sections import break_even, digits, pairs
 from reports.terminal import table
 
 
@@ -181,3 +181,5 @@ def _show(records: list[Record]) -> None:
     pairs.show(records, console)
     for certified in digits.tables(found, workloads(records)):
         print(f"{certified.dtype}: {certified.sentence}")
+    for sentence in break_even.sentences(records, found):
+        print(sentence)

@@ -191,6 +191,15 @@ def test_what_the_driver_says_is_in_the_run(with_tf32: list[Record], tmp_path: P
     assert " J</td>" in shown
 
 
+def test_over_sizes_the_page_says_from_which_one_cuda_pays(tmp_path: Path) -> None:
+    """The fake device takes 4 ms for whatever it is given: it pays at no such size."""
+    sizes = "100x2,300x2,1000x2,3000x2"
+    measured = measure(tmp_path, HONEST, sizes)
+    assert {row.status for row in results.rows(measured)} == {"passed"}
+    shown = page.write(measured, tmp_path).read_text()
+    assert "CUDA pays at no size up to 3,000 samples with the data on the device" in shown
+
+
 def test_short_samples_say_nothing_of_energy(tmp_path: Path, driver: ModuleType) -> None:
     assert by_name(measure(tmp_path, HONEST, "200x5"))["200x5/device-honest"].joules is None
 
