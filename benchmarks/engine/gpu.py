@@ -1,11 +1,16 @@
 """What the driver says of a GPU while it works: clock, temperature, power, limits, energy.
 
-Everything is read through NVML, from this process: no framework is asked. GPUs are numbered by
-their PCI bus, here and in workers (see `workers.environment`). What a GPU cannot say is None.
+Everything is read through NVML, from this process: no framework is asked. What a GPU cannot say is
+None.
+
+GPU 0 is the first that this process may use: `CUDA_VISIBLE_DEVICES` is how a cluster says which of
+a machine's GPUs are whose. Without it they are numbered by their PCI bus, here and in workers (see
+`home.environment`).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -23,6 +28,44 @@ _LIMITS = {
 LONG_ENOUGH = 1.0  # seconds
 
 
+def token(number: int) -> str:
+    """What `CUDA_VISIBLE_DEVICES` has to be for a worker that is to see GPU `number` alone."""
+    visible = _asked()
+    return str(number) if visible is None else visible[number]
+
+
+def _asked() -> list[str] | None:
+    """The GPUs that the surroundings leave to this process: numbers or UUIDs; None: all."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return None if visible is None else [one.strip() for one in visible.split(",")]
+
+
+def handles() -> list[Any]:
+    """Of the GPUs that this process may use, in their order.
+
+    As CUDA does, it reads numbers, UUIDs and their beginnings, UUIDs of MIG instances, and nothing
+    that comes after one that does not exist.
+
+    Raises:
+        NVMLError: there is no driver; or it was not initialised.
+    """
+    import pynvml as nvml
+
+    every = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+    if (asked := _asked()) is None:
+        return every
+    uuids = {nvml.nvmlDeviceGetUUID(handle): handle for handle in every}
+    found = []
+    with suppress(nvml.NVMLError, IndexError):
+        for one in asked:
+            if one.isdigit():
+                found.append(every[int(one)])
+                continue
+            like = [handle for uuid, handle in uuids.items() if one and uuid.startswith(one)]
+            found.append(like[0] if like else nvml.nvmlDeviceGetHandleByUUID(one))
+    return found
+
+
 class Gpu:
     """One GPU's gauges."""
 
@@ -34,7 +77,7 @@ class Gpu:
         self._nvml, self._handle = pynvml, None
         with suppress(pynvml.NVMLError):
             pynvml.nvmlInit()
-            self._handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+            self._handle = dict(enumerate(handles())).get(number)
 
     def state(self) -> dict[str, Any]:
         """Now: clock_mhz, memory_clock_mhz, temperature (°C), watts, limited_by (see `limits`)."""

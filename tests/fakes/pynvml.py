@@ -17,6 +17,7 @@ GPUS = 2
 REASONS = 0
 WATTS = 250
 ABSENT: set[str] = set()
+MIG: dict[str, int] = {}  # instances by UUID, and whose they are
 
 
 class NVMLError(Exception):
@@ -36,6 +37,16 @@ def nvmlDeviceGetCount() -> int:
     return GPUS
 
 
+def nvmlDeviceGetUUID(handle: int) -> str:
+    return f"GPU-{handle}a-fake"
+
+
+def nvmlDeviceGetHandleByUUID(uuid: str) -> int:
+    if uuid not in MIG:
+        raise NVMLError("no such GPU")
+    return MIG[uuid]
+
+
 def nvmlDeviceGetHandleByIndex(index: int) -> int:
     if index >= GPUS:
         raise NVMLError("no such GPU")
@@ -51,7 +62,7 @@ def nvmlDeviceGetName(handle: int) -> str:
 
 
 def nvmlDeviceGetMemoryInfo(handle: int) -> Any:
-    return SimpleNamespace(total=8 << 30)
+    return SimpleNamespace(total=_gauge("memory", 8 << 30))
 
 
 def _gauge(name: str, value: Any) -> Any:

@@ -42,6 +42,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setitem(sys.modules, "pynvml", module)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return module
 
 
@@ -251,6 +252,52 @@ def test_a_worker_sees_its_own_gpu_and_leaves_memory_to_others(device: str, seen
     assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 
 
+@pytest.mark.parametrize(
+    ("visible", "names", "tokens"),
+    [
+        (None, ["0", "1"], ["0", "1"]),
+        ("1", ["1"], ["1"]),
+        ("1, 0", ["1", "0"], ["1", "0"]),
+        ("GPU-1a", ["1"], ["GPU-1a"]),
+        ("MIG-7", ["1"], ["MIG-7"]),
+        ("0,5,1", ["0"], ["0"]),  # what follows one that is not there is not seen, as in CUDA
+        ("-1", [], []),
+        ("", [], []),
+    ],
+)
+def test_only_gpus_that_are_left_to_this_process_are_used(
+    driver: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    visible: str | None,
+    names: list[str],
+    tokens: list[str],
+) -> None:
+    driver.MIG = {"MIG-7": 1}
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [found["name"] for found in machine.gpus()] == [f"NVIDIA Fake {name}" for name in names]
+    homes = [Home("x", f"cuda:{number}", 1) for number in range(len(tokens))]
+    assert [environment(home)["CUDA_VISIBLE_DEVICES"] for home in homes] == tokens
+    gauges = gpu.of(home.device for home in homes).values()
+    assert [one.state()["temperature"] - 41 for one in gauges] == [int(name) for name in names]
+
+
+def test_a_gpu_that_shares_its_memory_with_the_host_is_there(driver: ModuleType) -> None:
+    driver.ABSENT = {"memory"}
+    assert [found["memory_bytes"] for found in machine.gpus()] == [None, None]
+
+
+def test_the_fake_driver_has_nothing_that_the_real_one_lacks(driver: ModuleType) -> None:
+    sys.modules.pop("pynvml")
+    real = importlib.import_module("pynvml")
+    assert real.__file__ != driver.__file__
+    for name in (name for name in vars(driver) if name.lower().startswith("nvml")):
+        assert hasattr(real, name), name
+        if name.startswith("NVML_"):
+            assert getattr(real, name) == getattr(driver, name)
+
+
 def test_what_lowers_precision_from_outside_is_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
     monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "ANY")
@@ -258,6 +305,8 @@ def test_what_lowers_precision_from_outside_is_overruled(monkeypatch: pytest.Mon
     assert (found["NVIDIA_TF32_OVERRIDE"], found["ONEDNN_DEFAULT_FPMATH_MODE"]) == ("0", "STRICT")
     switches = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUPY_TF32")
     assert [found[name] for name in switches] == ["0", "0", "0"]
+    emulated = ("CUBLAS_EMULATE_SINGLE_PRECISION", "CUBLAS_EMULATE_DOUBLE_PRECISION")
+    assert {found[name] for name in emulated} == {"0"}
     asked_for = environment(Home("x", "cuda:0", 1, tf32=True))
     assert [asked_for[name] for name in switches] == ["1", "1", "1"]
 
