@@ -47,7 +47,12 @@ Full = Annotated[
 Backends = Annotated[
     list[str] | None, typer.Option(help="A name or a glob such as 'torch-*'; may be repeated.")
 ]
-Devices = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or all, with commas between.")]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        help="cpu, cuda, cuda:N or all, with commas between; by default CPU and first GPU."
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(help="CPU threads of every entry, instead of each workload's own.")
 ]
@@ -93,7 +98,7 @@ def run(
     target: Target = None,
     backends: Backends = None,
     full: Full = False,
-    devices: Devices = "all",
+    devices: Devices = None,
     threads: Threads = None,
     budget: Annotated[str, typer.Option(help="Time to measure for, all in all.")] = "45s",
     seed: Seed = 0,
@@ -163,7 +168,7 @@ def check(
     target: Target = None,
     backends: Backends = None,
     full: Full = False,
-    devices: Devices = "all",
+    devices: Devices = None,
     threads: Threads = None,
     seed: Seed = 0,
     out: Out = Path("reports/latest"),

@@ -32,7 +32,7 @@ from reports.terminal import table
 def make_plan(
     workloads: str | None,
     backends: list[str] | None,
-    devices: str,
+    devices: str | None,
     threads: int | None,
     plugin: list[Path] | None,
     full: bool,
@@ -44,7 +44,7 @@ def make_plan(
     Args:
         workloads: names, groups, globs or sizes, with commas between.
         backends: names or globs.
-        devices: names, with commas between.
+        devices: names, with commas between; None: the CPU, and the first GPU if there is one.
         threads: for all entries, instead of each workload's own number.
         plugin: files with further backends.
         full: whether all workloads and backends are wanted.
@@ -59,7 +59,7 @@ def make_plan(
     made = plan.make(
         wanted,
         plan.choose_backends(backends or [], known, full),
-        plan.choose_devices(_split(devices), n_gpus),
+        plan.choose_devices(_split(devices or ""), n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
         threads=threads,

@@ -97,6 +97,19 @@ class Gpu:
         reasons = self._read(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons) or 0
         return [word for bit, word in _LIMITS.items() if reasons & bit]
 
+    def held_back(self) -> dict[str, float]:
+        """Seconds for which its power and its temperature have kept its clock down so far."""
+        nvml = self._nvml
+        found = {}
+        for word, policy in (
+            ("its power limit", nvml.NVML_PERF_POLICY_POWER),
+            ("its temperature", nvml.NVML_PERF_POLICY_THERMAL),
+        ):
+            status = self._read(nvml.nvmlDeviceGetViolationStatus, policy)
+            if status is not None:
+                found[word] = status.violationTime / 1e9
+        return found
+
     def joules(self) -> float | None:
         """Energy since the driver was loaded."""
         millijoules = self._read(self._nvml.nvmlDeviceGetTotalEnergyConsumption)
@@ -122,10 +135,18 @@ def of(devices: Iterable[str]) -> dict[str, Gpu]:
 
 
 class Watch:
-    """Collects what limits GPUs while they work."""
+    """Collects what limits GPUs while they work.
+
+    A GPU is idle most of the time, and what limits it is gone when it is: so it is looked at right
+    after its samples, and besides it counts for itself.
+    """
+
+    #: Seconds of being held back that are worth a word.
+    WORTH = 0.05
 
     def __init__(self, gpus: Iterable[Gpu]) -> None:
         self._found: dict[Gpu, list[str]] = {gpu: [] for gpu in gpus}
+        self._before = {gpu: gpu.held_back() for gpu in self._found}
 
     def look(self) -> None:
         """Note what limits the GPUs at this moment."""
@@ -134,6 +155,10 @@ class Watch:
 
     def troubles(self) -> list[str]:
         """What slowed the GPUs down until now, a line each."""
+        for gpu, found in self._found.items():
+            for word, seconds in gpu.held_back().items():
+                if seconds - self._before[gpu].get(word, 0.0) > self.WORTH and word not in found:
+                    found.append(word)
         return [
             f"GPU {gpu.number} was slowed down by {' and '.join(found)}"
             for gpu, found in self._found.items()

@@ -112,11 +112,14 @@ def choose_backends(
 def choose_devices(asked: Sequence[str], n_gpus: int) -> list[str]:
     """Device names for `cpu`, `cuda` (the first GPU), `cuda:N`, and `all` (CPU and every GPU).
 
+    If none is asked for, the CPU, and the first GPU if there is one: on a machine with eight,
+    workers for all of them would take longer to start than a run is meant to last.
+
     Raises:
         UserError: a name is none of these, or asks for a GPU that is not there.
     """
     gpus = [f"cuda:{number}" for number in range(n_gpus)]
-    devices: list[str] = []
+    devices = [] if asked else ["cpu", *gpus[:1]]
     for name in asked:
         if name in ("all", "cpu"):
             devices += ["cpu", *gpus] if name == "all" else ["cpu"]

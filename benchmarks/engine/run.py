@@ -303,6 +303,7 @@ class _Execution:
         runners = [self._runner(entry, first) for entry, first in admitted]
 
         def record(runner: Runner, round_: int, fits: int, sample: Sample) -> None:
+            gpus.look()
             self.writer.write(
                 "sample",
                 entry=runner.entry,
@@ -317,7 +318,6 @@ class _Execution:
         baselines = [entry.id for entry in usual]
 
         def between_rounds(done: int) -> None:
-            gpus.look()
             if self.progress.due():
                 left = max(0.0, deadline - time.perf_counter())
                 now = standings.standings(runners, baselines)

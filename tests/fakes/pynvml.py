@@ -12,10 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
+NVML_PERF_POLICY_POWER, NVML_PERF_POLICY_THERMAL = 0, 1
 
 GPUS = 2
 REASONS = 0
 WATTS = 250
+HELD_BACK = [0.0, 0.0]  # seconds, by policy
 ABSENT: set[str] = set()
 MIG: dict[str, int] = {}  # instances by UUID, and whose they are
 
@@ -85,6 +87,10 @@ def nvmlDeviceGetPowerUsage(handle: int) -> int:
 
 def nvmlDeviceGetCurrentClocksThrottleReasons(handle: int) -> int:
     return _gauge("reasons", REASONS)
+
+
+def nvmlDeviceGetViolationStatus(handle: int, policy: int) -> Any:
+    return _gauge("violations", SimpleNamespace(violationTime=int(1e9 * HELD_BACK[policy])))
 
 
 def nvmlDeviceGetTotalEnergyConsumption(handle: int) -> int:

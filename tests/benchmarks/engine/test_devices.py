@@ -206,7 +206,7 @@ def test_short_samples_say_nothing_of_energy(tmp_path: Path, driver: ModuleType)
 
 
 def test_gauges_that_a_gpu_lacks_are_left_out(driver: ModuleType) -> None:
-    driver.ABSENT = {"power", "energy", "reasons"}
+    driver.ABSENT = {"power", "energy", "reasons", "violations"}
     [gauges] = gpu.of(["cpu", "cuda:1"]).values()
     assert gauges.state() == {
         "gpu": 1,
@@ -217,6 +217,15 @@ def test_gauges_that_a_gpu_lacks_are_left_out(driver: ModuleType) -> None:
         "limited_by": [],
     }
     assert gauges.joules() is None
+    assert gpu.Watch([gauges]).troubles() == []
+
+
+def test_what_held_a_gpu_back_between_two_looks_is_in_its_counters(driver: ModuleType) -> None:
+    driver.HELD_BACK = [3.0, 5.0]  # long ago
+    watch = gpu.Watch(gpu.of(["cuda:0"]).values())
+    driver.HELD_BACK = [3.01, 5.5]
+    watch.look()
+    assert watch.troubles() == ["GPU 0 was slowed down by its temperature"]
 
 
 def test_without_a_driver_there_is_nothing_to_read(driver: ModuleType) -> None:

@@ -258,6 +258,8 @@ def test_an_unknown_backend_is_named_with_the_nearest() -> None:
     ("asked", "n_gpus", "devices"),
     [
         (["cpu"], 2, ["cpu"]),
+        ([], 0, ["cpu"]),
+        ([], 8, ["cpu", "cuda:0"]),
         (["all"], 0, ["cpu"]),
         (["all"], 2, ["cpu", "cuda:0", "cuda:1"]),
         (["cuda"], 2, ["cuda:0"]),
