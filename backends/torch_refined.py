@@ -18,6 +18,8 @@ _GROWTH = 8.0
 #: ... and is worth while if that is no more than this.
 _SHRINKS = 0.1
 _MOST_STEPS = 8
+#: Of products whose factors are rounded to 11 significant bits.
+_TF32_EPS = 2.0**-10
 
 
 class TorchRefined(TorchSolver):
@@ -101,7 +103,8 @@ class TorchRefined(TorchSolver):
             return None
         inverse = torch.cholesky_inverse(factor)
         condition = float(gram.abs().sum(dim=0).max() * inverse.abs().sum(dim=0).max())
-        shrinks = _GROWTH * limits.eps * condition
+        eps = _TF32_EPS if self.tf32 and products.dtype == torch.float32 else limits.eps
+        shrinks = _GROWTH * eps * condition
         if not shrinks <= _SHRINKS:
             return None
         kappa = condition**0.5

@@ -237,20 +237,31 @@ def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> d
     try:
         return {"ok": True, **handle(**request)}
     except Unavailable as reason:
-        return {"ok": False, "kind": "unavailable", "reason": str(reason)}
+        # A device that is full may look as if it were not there.
+        kind = "memory" if _ran_out(str(reason)) else "unavailable"
+        return {"ok": False, "kind": kind, "reason": str(reason)}
     except Unfinished as reason:
         return {"ok": False, "kind": "error", "reason": str(reason)}
     except Exception as error:
         traceback.print_exc()
         name = type(error).__name__
         text = " ".join(str(error).split())
-        if any(known in f"{name} {text}" for known in _OUT_OF_MEMORY):
+        if _ran_out(f"{name} {text}"):
             return {"ok": False, "kind": "memory", "reason": f"out of memory: {text[:200]}"}
         return {"ok": False, "kind": "error", "reason": f"{name}: {text}"[:500]}
 
 
-#: How it is called: in Python and, with more before it, in torch; in TensorFlow; in XLA's message.
-_OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "RESOURCE_EXHAUSTED")
+def _ran_out(error: str) -> bool:
+    """Whether the name or the text of an error says that there was no more memory."""
+    return any(words in error.lower() for words in _OUT_OF_MEMORY)
+
+
+#: How that is said: in Python, NumPy, torch and CuPy; in TensorFlow; in XLA; in the CUDA runtime,
+#: its driver, cuBLAS and cuSOLVER; in RAPIDS.
+_OUT_OF_MEMORY = (
+    *("memoryerror", "resourceexhausted", "resource_exhausted"),
+    *("out of memory", "out_of_memory", "memoryallocation", "alloc_failed", "bad_alloc"),
+)
 
 
 def _die_with_parent() -> None:

@@ -44,8 +44,13 @@ class Entry:
     @property
     def known_failure(self) -> str:
         """Why it is known to fail the gate; empty if it is not."""
+        name, kind = self.workload.name, self.home.device.partition(":")[0]
         own = self.backend.known_failures.items()
-        matching = (reason for pattern, reason in own if fnmatchcase(self.workload.name, pattern))
+        matching = (
+            reason
+            for pattern, reason in own
+            if fnmatchcase(name, pattern) or fnmatchcase(f"{name} on {kind}", pattern)
+        )
         return next(matching, self.workload.known_failures.get(self.backend.stability, ""))
 
     def to_json(self) -> dict[str, object]:
