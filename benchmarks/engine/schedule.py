@@ -86,6 +86,11 @@ class Runner:
                 self._dear = Sample(replicate, seconds)
                 return
 
+    def record_warm_up(self) -> None:
+        """Let a warm-up in the first process count as a sample, dear or not: there is no time."""
+        if not self.lost:
+            self._dear = Sample(self.replicates[0], self.fit_seconds)
+
     def affordable(self, left: float) -> bool:
         """Whether its warm-up takes no more than half of the `left` seconds."""
         # A warm-up ends at the first fit that is dear.
@@ -145,7 +150,7 @@ def measure(
     until `deadline` is enough for it.
 
     Where half is less than the first fit took, that may have been long because it compiled: the
-    second fit, which tells, is made on top of the time.
+    second fit, which tells, is made on top of the time, and is the only sample if it was as long.
 
     Args:
         runners: what to measure; one that is `lost` is left out from then on.
@@ -200,6 +205,8 @@ def _warm_up(
             runner.warm_up(processes=1)
             on_top, deadline = on_top + runner.spent, deadline + runner.spent
             affordable = runner.affordable(deadline - time.perf_counter())
+            if not affordable:
+                runner.record_warm_up()
         if affordable and not runner.warm_up_was_dear:
             runner.warm_up()
         if affordable or runner.warm_up_was_dear or runner.rounds:

@@ -279,6 +279,16 @@ def test_a_dear_second_fit_is_a_sample(bench: Bench) -> None:
     assert bench.count("dear") == len(bench.log) > 1
 
 
+def test_when_the_time_is_used_up_each_has_its_second_fit_for_a_sample(bench: Bench) -> None:
+    runners = [bench.runner(name, 0.001, replicates=[0, 1], noise=0) for name in ("a", "b")]
+    bench.measure(runners, 1e-9, trials=8.0)
+    assert [(entry, sample) for entry, _, _, sample in sorted(bench.log)] == [
+        ("a", Sample(0, 0.001)),
+        ("b", Sample(0, 0.001)),
+    ]
+    assert len(bench.calls) == 2
+
+
 def test_second_fits_take_no_more_than_what_is_left_for_them(bench: Bench) -> None:
     """Two of 7 s would be more than 10 s, and one of 3,600 s is by itself."""
     slow = [bench.runner(name, 7.0, noise=0) for name in ("a", "b")]
