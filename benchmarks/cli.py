@@ -128,7 +128,7 @@ def compare(
 
     from benchmarks import runfile
     from benchmarks.analysis import compare as comparing
-    from reports import comparison
+    from reports.terminal import comparison
 
     limit = None if fail_if_slower is None else parse_share("--fail-if-slower", fail_if_slower)
     before, after = runfile.read(old), runfile.read(new)

@@ -27,7 +27,9 @@ from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
 from benchmarks.runfile import Record
-from reports import digits, facts, pairs, table
+from reports import facts
+from reports.sections import digits, pairs
+from reports.terminal import table
 
 
 def run(asked: AskedToTime) -> NoReturn:

@@ -14,9 +14,11 @@ from markupsafe import Markup
 from benchmarks.analysis import estimates
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
-from reports import drawing, pairs, summary, text
-from reports.drawing import Picture
-from reports.figures import PHASES
+from reports import summary, text
+from reports.figures import drawing
+from reports.figures.drawing import Picture
+from reports.figures.times import PHASES
+from reports.sections import pairs
 from reports.view import View, view
 
 _TEMPLATES = Path(__file__).parent / "templates"

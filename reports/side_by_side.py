@@ -10,8 +10,8 @@ from string import ascii_uppercase
 from benchmarks.analysis.results import Row, workloads
 from benchmarks.errors import UserError
 from reports import answer, page, text
-from reports.drawing import Picture
-from reports.panels import panels
+from reports.figures.drawing import Picture
+from reports.figures.panels import panels
 from reports.sources import Source
 from reports.summary import escape
 from reports.view import unique_slugs

@@ -14,8 +14,9 @@ from benchmarks.analysis import results
 from benchmarks.analysis.results import Row
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
-from reports import facts, figures, pytest_format, text
-from reports.evidence import Evidence
+from reports import facts, pytest_format, text
+from reports.figures import times
+from reports.sections.evidence import Evidence
 from reports.view import Section, View, unique_slugs, view
 
 
@@ -131,5 +132,5 @@ def _section(name: str, slug: str, rows: list[Row]) -> Section:
             for row in rows
         },
         caption="Medians and interquartile ranges, not interleaved: not ranked.",
-        ranking=figures.ranking(slug, rows, labels),
+        ranking=times.ranking(slug, rows, labels),
     )

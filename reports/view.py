@@ -10,10 +10,12 @@ from pathlib import Path
 from benchmarks.analysis.beside import Change, changes
 from benchmarks.analysis.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
-from reports import accuracy, answer, descent, digits, facts, figures, limits, scaling, text
-from reports.drawing import Picture
-from reports.evidence import ON_DEVICES, Evidence, Witness
-from reports.pairs import Pair, pairs
+from reports import answer, facts, text
+from reports.figures import descent, times
+from reports.figures.drawing import Picture
+from reports.sections import accuracy, digits, limits, scaling
+from reports.sections.evidence import ON_DEVICES, Evidence, Witness
+from reports.sections.pairs import Pair, pairs
 
 #: Of more workloads than this, those that other sections show together are folded up.
 _MANY = 12
@@ -171,9 +173,9 @@ def _section(
         labels=labels,
         evidence={row.entry: witness.of(row, workload, brief) for row in same},
         brief=brief,
-        ranking=figures.ranking(slug, timed, labels) if timed and not brief else None,
-        phases=figures.phases(slug, once, labels) if once and not brief else None,
-        devices=None if brief else figures.devices(slug, timed),
+        ranking=times.ranking(slug, timed, labels) if timed and not brief else None,
+        phases=times.phases(slug, once, labels) if once and not brief else None,
+        devices=None if brief else times.devices(slug, timed),
         descent=_descent(slug, workload, passed, labels) if workload else [],
         on_devices=_on_devices(once),
     )

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from benchmarks.engine.standings import Standing
 from benchmarks.printable import line
-from reports import live
+from reports.terminal import live
 
 #: A terminal is drawn at most this often while rounds go on, seconds; elsewhere a line appears.
 _LIVE_EVERY, _PLAIN_EVERY = 0.5, 10.0

@@ -15,7 +15,7 @@ from benchmarks.analysis.results import rows
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
 from reports import page
-from reports.figures import PHASES
+from reports.figures.times import PHASES
 from reports.view import View
 from tests.reports import runs
 

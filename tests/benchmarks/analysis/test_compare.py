@@ -19,7 +19,7 @@ from benchmarks.analysis.compare import Compared, compare, differences
 from benchmarks.cli import app
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
-from reports import comparison
+from reports.terminal import comparison
 from tests.reports import runs
 
 WORKLOADS = ("tutorial", "line-descent", "line")

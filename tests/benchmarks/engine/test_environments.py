@@ -20,7 +20,8 @@ from benchmarks.engine.environments import Environment
 from benchmarks.engine.home import Home, Variant, environment
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import select
-from reports import page, pairs
+from reports import page
+from reports.sections import pairs
 
 ROOT = Path(__file__).parents[3]
 SAYS = "3.99.0"

@@ -14,7 +14,7 @@ from benchmarks.analysis.accuracy import TOLERANCES, Path, Race
 from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record
 from reports import text
-from reports.drawing import INK, MARKERS, Picture, framework_colours, picture, short
+from reports.figures.drawing import INK, MARKERS, Picture, framework_colours, picture, short
 
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1, 2)))
 #: Inches, on a page and on a phone.

@@ -9,8 +9,15 @@ from matplotlib.figure import Figure
 
 from benchmarks.analysis.results import Row
 from reports import text
-from reports.drawing import PAPER, Picture, device_markers, framework_colours, picture, short
-from reports.figures import time_axis
+from reports.figures.drawing import (
+    PAPER,
+    Picture,
+    device_markers,
+    framework_colours,
+    picture,
+    short,
+)
+from reports.figures.times import time_axis
 
 #: Inches; of more runs the table alone must do.
 _WIDTH, _NARROW, _MOST_RUNS = 7.2, 4.0, 4

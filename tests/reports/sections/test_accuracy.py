@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.analysis.results import rows
-from reports import accuracy, page
-from reports.accuracy import Shown
+from reports import page
+from reports.sections import accuracy
+from reports.sections.accuracy import Shown
 from tests.reports import runs
 
 

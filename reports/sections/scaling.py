@@ -14,7 +14,7 @@ from benchmarks.analysis.results import Row
 from benchmarks.analysis.scaling import Crossover, Key, Series
 from benchmarks.runfile import Record
 from reports import text
-from reports.drawing import INK, MARKERS, Picture, framework_colours, picture, short
+from reports.figures.drawing import INK, MARKERS, Picture, framework_colours, picture, short
 
 _WORDS = {"n_samples": "samples", "n_features": "features"}
 #: Inches, on a page and on a phone.

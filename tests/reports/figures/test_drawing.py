@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from reports.drawing import FRAMEWORKS
+from reports.figures.drawing import FRAMEWORKS
 
 #: What an eye sees of linear red, green and blue; those without red or green cones after Machado,
 #: Oliveira & Fernandes (2009), *A physiologically-based model for simulation of color vision

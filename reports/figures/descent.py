@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record
 from reports import text
-from reports.drawing import (
+from reports.figures.drawing import (
     BLUE,
     GREEN,
     MARKERS,

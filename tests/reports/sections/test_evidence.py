@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.analysis.results import Row, rows
 from benchmarks.runfile import Record
-from reports.evidence import Evidence, Witness
+from reports.sections.evidence import Evidence, Witness
 from tests.reports import runs
 
 

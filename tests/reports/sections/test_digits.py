@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.analysis.results import rows, workloads
 from benchmarks.runfile import Record
-from reports import digits, page
+from reports import page
+from reports.sections import digits
 from tests.reports import runs
 
 #: The least digits by backend and set; None where there was no fit.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.analysis.results import rows
-from reports import page, scaling
-from reports.scaling import Shown
+from reports import page
+from reports.sections import scaling
+from reports.sections.scaling import Shown
 from tests.reports import runs
 
 

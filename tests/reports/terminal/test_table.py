@@ -9,7 +9,7 @@ from rich.console import Console
 
 from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
-from reports import table
+from reports.terminal import table
 from tests.reports import runs
 
 

@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record, of_kind
-from reports import figures, text, timeline
+from reports import text
 from reports.facts import shown
+from reports.figures import timeline, times
 
 #: Of a log the end is shown, at most so many lines of so many characters.
 _LOG_LINES, _LOG_WIDTH = 15, 200
@@ -117,7 +118,7 @@ def _facts(row: Row, workload: Record | None, worker: Record) -> list[tuple[str,
         facts.append(("memory of the first fit", text.amount(row.peak_bytes, "B")))
     facts += [
         (label, text.seconds(seconds))
-        for field, (label, _) in figures.PHASES.items()
+        for field, (label, _) in times.PHASES.items()
         if (seconds := getattr(row, field)) is not None
     ]
     if row.device != "cpu":

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from benchmarks.analysis.results import Row
 from reports import text
-from reports.drawing import (
+from reports.figures.drawing import (
     BLUE,
     GRID,
     INK,

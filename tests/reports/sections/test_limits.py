@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
-from reports import export, limits, page
+from reports import export, page
+from reports.sections import limits
 from reports.view import View
 from tests.reports import runs
 
