@@ -163,4 +163,8 @@ class CumlEig(CupyBackend):
 
         description = super().describe() | {"version": cuml.__version__}
         del description["tf32"]  # the switch is CuPy's; cuML has none
+        if self.X.shape[1] == 1:
+            description["algorithm"] = (
+                "LinearRegression(algorithm='eig'), which is SVD for one feature"
+            )
         return description

@@ -74,6 +74,8 @@ def environment(home: Home) -> dict[str, str]:
         # Compiling in a pool of further processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
+        # A debugging aid that makes kernels wait for each other, in some frameworks.
+        "CUDA_LAUNCH_BLOCKING": "0",
         # A worker sees its own GPU alone, as its first; a CPU worker sees none.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": gpu.token(int(number or 0)) if kind == "cuda" else "-1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -199,7 +200,9 @@ def make(
         on = [d for d in devices if d.partition(":")[0] in backend.devices]
         present += [(backend, device, way) for device in on for way in ways]
     if n_gpus == 0:
-        absent.append(Absence("every backend", "cuda", "no NVIDIA GPU on this machine"))
+        hidden = "CUDA_VISIBLE_DEVICES" in os.environ
+        where = "that CUDA_VISIBLE_DEVICES leaves to this run" if hidden else "on this machine"
+        absent.append(Absence("every backend", "cuda", f"no NVIDIA GPU {where}"))
 
     def home(w: Workload, backend: type[Backend], device: str, variant: Variant | None) -> Home:
         return Home(

@@ -201,8 +201,16 @@ def test_over_sizes_the_page_says_from_which_one_cuda_pays(tmp_path: Path) -> No
     assert "CUDA pays at no size up to 3,000 samples with the data on the device" in shown
 
 
-def test_short_samples_say_nothing_of_energy(tmp_path: Path, driver: ModuleType) -> None:
-    assert by_name(measure(tmp_path, HONEST, "200x5"))["200x5/device-honest"].joules is None
+def test_energy_is_that_of_the_fastest_on_the_gpu_and_of_fits_that_last(
+    tmp_path: Path, driver: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples of 5 ms say nothing of it: what does, goes on for as long as the counter needs."""
+    monkeypatch.setattr(gpu, "LONG_ENOUGH", 0.3)
+    found = measure(tmp_path, HONEST, "200x5")
+    device = by_name(found)["200x5/device-honest"]
+    assert device.joules == pytest.approx(250 * device.seconds_median, rel=0.5)
+    assert by_name(found)["200x5/numpy-gelsd"].joules is None
+    assert sum("joules" in record for record in runfile.of_kind(found, "device")) == 1
 
 
 def test_gauges_that_a_gpu_lacks_are_left_out(driver: ModuleType) -> None:
@@ -258,6 +266,7 @@ def test_a_worker_sees_its_own_gpu_and_leaves_memory_to_others(device: str, seen
     assert found["CUDA_VISIBLE_DEVICES"] == seen
     assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert found["CUDA_LAUNCH_BLOCKING"] == "0"
     assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 
 
