@@ -51,6 +51,7 @@ class CupyBackend(Backend):
     def describe(self) -> dict[str, Any]:
         import cupy
 
+        allocator = cupy.cuda.get_allocator()
         return {
             "version": cupy.__version__,
             "device": f"cuda:{self.result.device.id}",
@@ -59,7 +60,7 @@ class CupyBackend(Backend):
             "algorithm": self.algorithm,
             "tf32": cupy._core.get_compute_type("f") == _TF32,
             "cuda": _cuda_version(cupy.cuda.runtime.runtimeGetVersion()),
-            "allocator": "CuPy's memory pool, growing as needed",
+            "allocator": str(getattr(allocator, "__qualname__", allocator)),
         }
 
     def device_seconds(self) -> float | None:

@@ -46,7 +46,7 @@ class TorchBackend(Backend):
         torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
         torch.backends.cudnn.allow_tf32 = self.tf32
         if device != "cpu" and not torch.cuda.is_available():
-            built = f"is built for CUDA {torch.version.cuda} but finds no usable GPU"
+            built = f"has CUDA {torch.version.cuda} but finds no usable GPU, or too old a driver"
             plain = "is built without CUDA: install the CUDA build of torch"
             reason = built if torch.version.cuda else plain
             raise Unavailable(f"torch {torch.__version__} {reason}")

@@ -92,6 +92,7 @@ _core = SimpleNamespace(get_compute_type=lambda kind: 7 if tf32 else 1)
 cuda = SimpleNamespace(
     Device=_Device,
     Event=_Event,
+    get_allocator=lambda: SimpleNamespace(__qualname__="MemoryPool.malloc"),
     get_elapsed_time=lambda first, last: 1e3 * (last.at - first.at),
     runtime=SimpleNamespace(runtimeGetVersion=lambda: 13000),
 )

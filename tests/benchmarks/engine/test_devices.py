@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -22,8 +23,11 @@ from benchmarks.analysis.results import Row
 from benchmarks.engine import gpu, machine, plan, resume
 from benchmarks.engine.home import Home, environment
 from benchmarks.engine.options import Options
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import Pool
 from benchmarks.engine.progress import Progress
 from benchmarks.engine.run import run
+from benchmarks.engine.workers import WorkerFailed
 from benchmarks.problems.workloads import select
 from benchmarks.runfile import Record
 from reports import page
@@ -314,6 +318,21 @@ def test_the_fake_driver_has_nothing_that_the_real_one_lacks(driver: ModuleType)
         assert hasattr(real, name), name
         if name.startswith("NVML_"):
             assert getattr(real, name) == getattr(driver, name)
+
+
+@pytest.mark.parametrize("name", ["torch-cholesky", "jax-cholesky", "tensorflow-cholesky"])
+def test_a_framework_that_sees_no_gpu_is_absent_and_says_why(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    backend = registry.load()[name]
+    if missing := registry.missing(backend):
+        pytest.skip(missing)
+    [line] = select(["line"])
+    with Pool(tmp_path, machine.usable_cores()) as pool, pytest.raises(WorkerFailed) as caught:
+        pool.first_fit(Entry(line, backend, Home(name, "cuda:0", 1)))
+    assert caught.value.kind == "unavailable"
+    assert re.search("without CUDA|has no CUDA|no usable GPU", str(caught.value))
 
 
 def test_what_lowers_precision_from_outside_is_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
