@@ -54,14 +54,13 @@ def handles() -> list[Any]:
     every = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
     if (asked := _asked()) is None:
         return every
-    uuids = {nvml.nvmlDeviceGetUUID(handle): handle for handle in every}
     found = []
     with suppress(nvml.NVMLError, IndexError):
         for one in asked:
             if one.isdigit():
                 found.append(every[int(one)])
                 continue
-            like = [handle for uuid, handle in uuids.items() if one and uuid.startswith(one)]
+            like = [h for h in every if one and nvml.nvmlDeviceGetUUID(h).startswith(one)]
             found.append(like[0] if like else nvml.nvmlDeviceGetHandleByUUID(one))
     return found
 
