@@ -27,10 +27,9 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "cupy", module)
+    for name in ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.linalg"):
+        monkeypatch.setitem(sys.modules, name, module)  # and gone after the test
     spec.loader.exec_module(module)
-    for name, found in module.modules().items():
-        monkeypatch.setitem(sys.modules, name, found)
     return module
 
 

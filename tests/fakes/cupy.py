@@ -8,6 +8,7 @@ otherwise. `ran_out` makes the device full.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import scipy.linalg
 __version__ = "14.2.0"
 ran_out = False
 raises = False
-tf32 = False
+tf32 = os.environ.get("CUPY_TF32") == "1"
 synchronisations = 0
 
 
@@ -110,13 +111,9 @@ def _solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False) -> An
     return _on_device(scipy.linalg.solve_triangular(a, b, trans, lower=lower))
 
 
-def modules() -> dict[str, ModuleType]:
-    """What an import has to find: this, and `cupyx`."""
-    cupyx, scipy_, linalg_ = (
-        ModuleType(name) for name in ("cupyx", "cupyx.scipy", "cupyx.scipy.linalg")
-    )
-    vars(cupyx).update(errstate=_errstate, scipy=scipy_)
-    vars(linalg_).update(solve_triangular=_solve_triangular)
-    return {"cupy": sys.modules[__name__], "cupyx": cupyx, "cupyx.scipy.linalg": linalg_} | {
-        "cupyx.scipy": scipy_
-    }
+_cupyx, _cupyx_scipy, _cupyx_linalg = (
+    ModuleType(name) for name in ("cupyx", "cupyx.scipy", "cupyx.scipy.linalg")
+)
+vars(_cupyx).update(errstate=_errstate)
+vars(_cupyx_linalg).update(solve_triangular=_solve_triangular)
+sys.modules |= {module.__name__: module for module in (_cupyx, _cupyx_scipy, _cupyx_linalg)}

@@ -353,7 +353,9 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole command on a machine with two GPUs, as its driver says."""
     out = tmp_path_factory.mktemp("command")
     arguments = ["--devices", "cpu,cuda", "--workloads", "200x5", "--budget", "1s", "--tf32"]
-    arguments += ["--backends", "device-honest", "--backends", "numpy-gelsd", "--replicates", "1"]
+    for backend in ("device-honest", "numpy-gelsd", "cupy-*"):
+        arguments += ["--backends", backend]
+    arguments += ["--replicates", "1"]
     arguments += ["--plugin", str(PLUGINS[0]), "--out", str(out)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.cli", "run", *arguments],
@@ -370,6 +372,8 @@ def test_the_command_puts_both_devices_into_one_ranking(command: Path) -> None:
     records = runfile.read(command)
     assert {(row.backend, row.device) for row in results.rows(records) if row.rank} == {
         ("device-honest", "cuda:0"),
+        ("cupy-lstsq", "cuda:0"),
+        ("cupy-cholesky", "cuda:0"),
         ("numpy-gelsd", "cpu"),
     }
     assert [g["name"] for g in records[0]["machine"]["gpus"]] == ["NVIDIA Fake 0", "NVIDIA Fake 1"]
