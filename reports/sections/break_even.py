@@ -134,8 +134,8 @@ def _when(point: BreakEven, varied: str) -> str:
 
 
 def _size(value: float) -> str:
-    """A size to two digits, `38,000`; small ones as they are."""
-    return f"{float(f'{value:.2g}'):,.0f}"
+    """A size to three digits, `38,200`: an interval may be narrower than two could tell."""
+    return f"{float(f'{value:.3g}'):,.0f}"
 
 
 def _picture(name: str, one: Series, points: Sequence[BreakEven]) -> Picture:

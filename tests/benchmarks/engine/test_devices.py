@@ -265,7 +265,10 @@ def test_a_limit_that_passes_between_two_looks_is_remembered(driver: ModuleType)
 @pytest.mark.parametrize(
     ("device", "seen"), [("cpu", "-1"), ("cuda", "0"), ("cuda:0", "0"), ("cuda:3", "3")]
 )
-def test_a_worker_sees_its_own_gpu_and_leaves_memory_to_others(device: str, seen: str) -> None:
+def test_a_worker_sees_its_own_gpu_and_leaves_memory_to_others(
+    device: str, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     found = environment(Home("x", device, 1))
     assert found["CUDA_VISIBLE_DEVICES"] == seen
     assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
