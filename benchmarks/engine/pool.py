@@ -81,32 +81,17 @@ class Pool:
     Use as a context manager, or `close`. Whatever a worker does wrong comes as `WorkerFailed`.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        cores: Sequence[int],
-        *,
-        seed: int = 0,
-        plugins: Sequence[Path] = (),
-        patience: float = 60.0,
-        memory_bytes: int | None = None,
-        stop_idle: bool = True,
-    ) -> None:
+    def __init__(self, folder: Path, cores: Sequence[int], *, seed: int = 0, **kept: Any) -> None:
         """Nothing is started yet.
 
         Args:
             folder: gets `logs/`, and `data/` until the pool is closed.
             cores: to measure on.
             seed: for the data.
-            plugins: files that define further backends.
-            patience: seconds that a worker may take to answer.
-            memory_bytes: resident size at which a worker is killed; by default 80 % of what is
-                free when it starts.
-            stop_idle: whether workers are stopped while they wait for their turn.
+            kept: how workers are kept, as `Worker` takes it: plugins, patience and so on.
         """
         self.folder, self.cores, self.seed = folder, list(cores), seed
-        self.plugins, self.patience, self.memory_bytes = plugins, patience, memory_bytes
-        self.stop_idle = stop_idle
+        self.kept = kept
         self.workers: dict[Home, Worker] = {}
         self._prepared: Prepared | None = None
         self._quietest: list[int] = []  # the cores, those that others use least first
@@ -153,14 +138,7 @@ class Pool:
     def _spawn(self, home: Home) -> Worker:
         name = re.sub(r"[^\w@-]+", "", f"{home.name}-{home.device}-{home.threads}")
         log = self.folder / "logs" / f"{len(self.workers):02d}-{name}.log"
-        worker = Worker(
-            home,
-            log,
-            plugins=self.plugins,
-            patience=self.patience,
-            memory_bytes=self.memory_bytes,
-            stop_idle=self.stop_idle,
-        )
+        worker = Worker(home, log, **self.kept)
         self.workers[home] = worker
         return worker
 

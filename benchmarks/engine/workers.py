@@ -116,12 +116,8 @@ class Worker:
         except BrokenPipeError:
             raise self._fail("died", self._cause_of_death()) from None
 
-    def send_start(self) -> None:
-        """Ask the worker to import its framework and make its device ready."""
-        self.send("start", **self.how_to_start())
-
     def how_to_start(self) -> dict[str, Any]:
-        """The fields of that request."""
+        """The fields of the request "start": import the framework, make the device ready."""
         home = self.home
         # Left out where they say nothing: a worker of another revision may not know them.
         extra: dict[str, Any] = {"tf32": True} if home.tf32 else {}

@@ -38,8 +38,7 @@ def loaded(tmp_path: Path) -> Iterator[Make]:
         home = Home(backend, "cpu", 1)
         worker = Worker(home, tmp_path / "log", plugins=[HOSTILE], **options)  # type: ignore[arg-type]
         workers.append(worker)
-        worker.send_start()
-        worker.receive()
+        worker.ask("start", **worker.how_to_start())
         method = method_to_json(LINE.method)
         answer = worker.ask("load", folder=str(tmp_path), method=method)
         assert answer["sha256"] == sha256(problem.data)
@@ -145,7 +144,7 @@ def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from benchmarks.engine.workers import *; "
         f"w = Worker(Home('numpy-gelsd', 'cpu', 1), Path({str(tmp_path / 'log')!r})); "
-        "w.send_start(); w.receive(); print(w.process.pid, flush=True); time.sleep(60)"
+        "w.ask('start', **w.how_to_start()); print(w.process.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert parent.stdout
