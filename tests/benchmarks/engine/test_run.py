@@ -37,6 +37,7 @@ def make_plan(
         n_gpus=0,
         threads=1,
         available_bytes=psutil.virtual_memory().available,
+        replicates=1,
         cold=cold,
     )
 
