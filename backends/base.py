@@ -116,7 +116,9 @@ class Backend(ABC):
 
     name: ClassVar[str]
     framework: ClassVar[str]  # the module that is imported, and timed as "import"
-    requires: ClassVar[tuple[str, ...]]  # distributions to install, for the message when missing
+    #: Distributions that bring the framework. Any one of them will do; the first is what a message
+    #: says to install.
+    requires: ClassVar[tuple[str, ...]]
     methods: ClassVar[tuple[Kind, ...]]
     devices: ClassVar[tuple[Literal["cpu", "cuda"], ...]] = ("cpu",)
     algorithm: ClassVar[str]  # one line: which algorithm, which driver

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from inspect import isabstract
@@ -72,14 +73,19 @@ def missing(backend: type[Backend]) -> str:
     """Why the backend's framework cannot be imported here, in one line; empty if it can."""
     if importlib.util.find_spec(backend.framework.partition(".")[0]) is not None:
         return ""
-    return f"{backend.framework} is not installed: pip install {' '.join(backend.requires)}"
+    return f"{backend.framework} is not installed: pip install {to_install(backend)}"
+
+
+def to_install(backend: type[Backend]) -> str:
+    """What pip is to install for the backend's framework, as a shell takes it."""
+    return shlex.quote(backend.requires[0])
 
 
 def installed_version(backend: type[Backend]) -> str:
-    """The version of the first distribution of the backend that is installed, or ''."""
+    """The version of the distribution that brings the backend's framework here, or ''."""
     for name in backend.requires:
         try:
-            return version(name)
+            return version(name.partition("[")[0])  # without extras
         except PackageNotFoundError:
             continue
     return ""

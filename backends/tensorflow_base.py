@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from backends.base import Backend, Data, Method, Probes, Unavailable
@@ -10,12 +11,15 @@ from backends.base import Backend, Data, Method, Probes, Unavailable
 if TYPE_CHECKING:
     import tensorflow as tf
 
+#: The package for CPUs is a third as large; with the other, its CUDA libraries come as an extra.
+_CPU, _CUDA = ("tensorflow-cpu", "tensorflow"), ("tensorflow[and-cuda]", "tensorflow-cpu")
+
 
 class TensorFlowBackend(Backend):
     """Tensors on one device, full precision everywhere unless TF32 is asked for."""
 
     framework = "tensorflow"
-    requires = ("tensorflow-cpu", "tensorflow")
+    requires = _CUDA if shutil.which("nvidia-smi") else _CPU
     devices = ("cpu", "cuda")
 
     result: tf.Tensor  # some tensor that `fit` computed: says where and in which dtype

@@ -30,9 +30,7 @@ import numpy as np  # noqa: E402 - timed: every framework here needs it
 _numpy_seconds = time.perf_counter() - _began
 
 import ctypes  # noqa: E402
-import functools  # noqa: E402
 import gc  # noqa: E402
-import hashlib  # noqa: E402
 import importlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
@@ -41,72 +39,14 @@ import signal  # noqa: E402
 import sys  # noqa: E402
 import traceback  # noqa: E402
 from collections.abc import Callable  # noqa: E402
-from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 from backends import limits, registry  # noqa: E402
-from backends.base import (  # noqa: E402
-    Backend,
-    Data,
-    Fit,
-    GradientDescent,
-    LeastSquares,
-    Method,
-    Unavailable,
-)
+from backends.base import Backend, Data, Fit, Unavailable  # noqa: E402
 from backends.memory import Peak  # noqa: E402
-
-ARRAYS = ("X", "y", "X_test", "y_test")
-_BATCH_SECONDS = 5e-3  # of fits, and of extra work, when the latter is measured
-_STEP_SECONDS = 4e-8  # of extra work, roughly
-
-
-def method_to_json(method: Method) -> dict[str, Any]:
-    """A method as it stands in requests and run files."""
-    return {"kind": method.kind, **asdict(method)}
-
-
-def method_from_json(fields: dict[str, Any]) -> Method:
-    """The method that `method_to_json` wrote."""
-    fields = dict(fields)
-    if fields.pop("kind") == LeastSquares.kind:
-        return LeastSquares()
-    return GradientDescent(**fields | {"start_weight": tuple(fields["start_weight"])})
-
-
-def sha256(data: Data) -> str:
-    """Digest of all bytes of a problem, shapes and dtypes included."""
-    digest = hashlib.sha256()
-    for name in ARRAYS:
-        array = getattr(data, name)
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def fit_to_json(fit: Fit) -> dict[str, Any]:
-    """A fit as numbers and lists.
-
-    Raises:
-        TypeError: it holds anything but NumPy arrays. To look at a framework's own array is to
-            wait for its device, and that after the clock was stopped.
-    """
-
-    def numbers(name: str) -> Any:
-        values = getattr(fit, name)
-        if values is None:
-            return None
-        kinds = (np.ndarray, np.generic, float, int) if name == "bias" else np.ndarray
-        if not isinstance(values, kinds) or np.asarray(values).dtype.hasobject:
-            what = f"{type(values).__module__}.{type(values).__name__}"
-            raise TypeError(f"fit() returned its {name} as {what}: not an array on the host")
-        return np.asarray(values, dtype=float).tolist()
-
-    return {name: numbers(name) for name in _FIT}
-
-
-_FIT = ("weight", "bias", "train_losses", "test_losses")
+from backends.messages import ARRAYS, FIELDS, fit_to_json, method_from_json, sha256  # noqa: E402
+from backends.slowed import slowed  # noqa: E402
 
 
 class Unfinished(Exception):
@@ -187,7 +127,7 @@ class Worker:
         peak_bytes = peak.bytes() if self.device == "cpu" else None
         self._keep(fit)
         if self.extra_work:
-            self.backend.fit = _slowed(self.backend.fit, self.extra_work)  # type: ignore[method-assign]
+            self.backend.fit = slowed(self.backend.fit, self.extra_work)  # type: ignore[method-assign]
         # What is alive now stays: the collector need not look at a framework again and again.
         gc.collect()
         gc.freeze()
@@ -257,7 +197,7 @@ class Worker:
 
     def _spoil(self) -> None:
         """Overwrite the last result, lest an unfinished one be taken for the next."""
-        for name in _FIT:
+        for name in FIELDS:
             values = getattr(self.returned, name)
             if isinstance(values, np.ndarray) and values.flags.writeable:
                 values.fill(np.nan)
@@ -265,7 +205,7 @@ class Worker:
 
 def _has_nan(fit: dict[str, Any]) -> bool:
     """Whether any number is NaN (or the numbers overflow); quick, since it follows every sample."""
-    return any(np.isnan(np.sum(fit[name])) for name in _FIT if fit[name] is not None)
+    return any(np.isnan(np.sum(fit[name])) for name in FIELDS if fit[name] is not None)
 
 
 def _map(path: Path) -> np.ndarray:
@@ -293,40 +233,6 @@ def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> d
 
 #: How it is called: in Python and, with more before it, in torch; in TensorFlow; in XLA's message.
 _OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "RESOURCE_EXHAUSTED")
-
-
-def _slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:
-    """`fit`, and after it a loop that takes `extra_work` times as long.
-
-    The loop has a number of steps, fixed here once, and not a span of time: it is slowed down by
-    whatever slows down the machine, as a real regression is. Its steps are the interpreter's, whose
-    code every fit keeps warm: those of a library would cost the first few of them far more.
-    """
-
-    def slowed(steps: int) -> Fit:
-        result = fit()
-        total = 0
-        for step in range(steps):
-            total += step
-        return result
-
-    def seconds(steps: int, fits: int) -> float:
-        began = time.perf_counter()
-        for _ in range(fits):
-            slowed(steps)
-        return time.perf_counter() - began
-
-    # In turns, so that both meet the machine as it is, and with so many steps that they are felt.
-    seconds(0, 1)
-    fits = max(1, round(_BATCH_SECONDS / seconds(0, 1)))
-    steps = round(_BATCH_SECONDS / fits / _STEP_SECONDS)
-    pairs: list[tuple[float, float]] = []
-    ends = time.perf_counter() + 0.5
-    while len(pairs) < 20 or time.perf_counter() < ends:
-        pairs.append((seconds(0, fits), seconds(steps, fits)))
-    ratios = sorted(slow / plain for plain, slow in pairs)
-    of_a_step = max(ratios[len(ratios) // 2] - 1, 1e-9) / steps
-    return functools.partial(slowed, round(extra_work / of_a_step))
 
 
 def _die_with_parent() -> None:

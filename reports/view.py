@@ -101,6 +101,7 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
     known = workloads(records)
     folded = _folded(known) if len(found) > _MANY else set()
     witness = Witness(records, folder)
+    beside = changes(records)
     return View(
         machine=facts.machine(header.get("machine") or {}),
         state=_state(records),
@@ -118,13 +119,13 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
                 if name not in folded
             ]
         ),
-        pairs=pairs(records),
+        pairs=pairs(records, beside),
         limits=limits.limits(records),
         races=accuracy.races(records, every),
         series=scaling.series(records, every),
         digits=digits.tables(every, known),
         slugs=slugs,
-        changes=changes(records),
+        changes=beside,
     )
 
 

@@ -117,7 +117,9 @@ def _row(
     verdict = refused or (verdicts[0] if verdicts else None)
     passed = bool(verdict and verdict["passed"] and not failures)
     reason = failures[0]["reason"] if failures else verdict["reason"] if verdict else "not reached"
-    if refused and entry["known_failure"]:
+    # What is known is said of a fit that is refused, and of one that raises, hangs or crashes.
+    unfit = refused or (failures and failures[0]["phase"] == "fit")
+    if unfit and entry["known_failure"]:
         reason += f"; known: {entry['known_failure']}"
     typical = estimates.typical(times) if times else None
     fit = fits[0] if fits else None

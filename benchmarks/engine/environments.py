@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backends import registry
 from backends.base import Backend
 from benchmarks.engine import machine
-from benchmarks.engine.workers import ROOT, Variant, interpreter_environment
+from benchmarks.engine.home import ROOT, Variant, interpreter_environment
 from benchmarks.errors import UserError
 
 #: Where `linreg-bench env create` puts them; ignored by git.
@@ -48,10 +49,9 @@ class Environment:
         """Why the backend cannot run there, and what would help, in one line; empty if it can."""
         if backend.name in self.ready:
             return ""
-        packages = " ".join(backend.requires)
         return (
             f"{backend.framework} is not installed in environment {self.name!r}: "
-            f"{self.python} -m pip install {packages}"
+            f"{self.python} -m pip install {registry.to_install(backend)}"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.workers import Home, WorkerFailed
+from benchmarks.engine.workers import WorkerFailed
 from benchmarks.problems.workloads import Workload
 
 #: Visits to each framework before the samples, and again after them.

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from backends import registry
 from backends.base import Backend
 from benchmarks.engine.environments import Environment
-from benchmarks.engine.workers import Home, Variant
+from benchmarks.engine.home import Home, Variant
 from benchmarks.errors import UserError, unknown
 from benchmarks.problems.workloads import Workload
 

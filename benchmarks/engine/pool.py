@@ -14,14 +14,16 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backends.base import Fit
-from backends.worker import ARRAYS, method_to_json, sha256
+from backends.messages import ARRAYS, method_to_json, sha256
 from benchmarks.engine import machine
+from benchmarks.engine.home import ROOT, Home
 from benchmarks.engine.parity import mismatch
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.workers import ROOT, Home, Worker, WorkerFailed, start_all
+from benchmarks.engine.workers import Worker, WorkerFailed, start_all
 from benchmarks.errors import UserError
-from benchmarks.gate import gate
-from benchmarks.gate.gate import Reference, Verdict
+from benchmarks.gate import gate, standard
+from benchmarks.gate.gate import Verdict
+from benchmarks.gate.standard import Reference
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import Workload
 
@@ -42,7 +44,7 @@ class Prepared:
     @cached_property
     def with_tf32(self) -> Reference:
         """The reference for entries with TF32 on."""
-        return gate.with_tf32(self.reference)
+        return standard.with_tf32(self.reference)
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class Pool:
             raise UserError(f"cannot write the data to {folder}: {error.strerror}") from error
         # One thread: on matrices of this size LAPACK's QR gets slower with several, not faster.
         with threadpool_limits(1):
-            reference = gate.prepare(workload, problem)
+            reference = standard.prepare(workload, problem)
         digest = sha256(problem.data)
         self._prepared = Prepared(workload, problem, folder.resolve(), digest, reference)
         self._quietest = []

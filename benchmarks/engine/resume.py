@@ -9,8 +9,8 @@ from typing import Any
 
 from backends.base import Backend
 from benchmarks.analysis.estimates import Sample
+from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Absence, Entry, Plan
-from benchmarks.engine.workers import Home
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import Workload, select
 from benchmarks.runfile import Record, of_kind

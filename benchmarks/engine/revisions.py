@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from benchmarks.engine.workers import ROOT, Variant
+from benchmarks.engine.home import ROOT, Variant
 from benchmarks.errors import UserError
 
 

@@ -18,7 +18,7 @@ from backends.base import Backend
 from benchmarks.analysis import estimates
 from benchmarks.analysis.estimates import Estimate
 from benchmarks.engine import machine
-from benchmarks.engine.workers import ROOT, Variant
+from benchmarks.engine.home import ROOT, Variant
 from benchmarks.errors import UserError
 from benchmarks.evidence.versus import AGAIN, Overhead, overhead, versus
 from benchmarks.problems.workloads import Workload

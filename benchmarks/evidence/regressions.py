@@ -19,10 +19,10 @@ from benchmarks.analysis import compare as comparing
 from benchmarks.analysis.beside import changes
 from benchmarks.analysis.estimates import Estimate
 from benchmarks.engine import machine, plan
+from benchmarks.engine.home import Variant
 from benchmarks.engine.options import Options
 from benchmarks.engine.progress import Progress
 from benchmarks.engine.run import run
-from benchmarks.engine.workers import Variant
 from benchmarks.problems.workloads import select
 from benchmarks.runfile import Record
 

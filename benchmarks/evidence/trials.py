@@ -18,9 +18,9 @@ import typer
 from backends import registry
 from backends.base import GradientDescent
 from benchmarks.engine import machine
+from benchmarks.engine.home import ROOT, Home, Variant
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.workers import ROOT, Home, Variant
 from benchmarks.evidence.versus import AGAIN, Versus, versus
 from benchmarks.problems.workloads import WORKLOADS, Workload
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from backends.base import Backend
 from benchmarks.analysis.estimates import Estimate, Rounds, ratio
 from benchmarks.engine import schedule
+from benchmarks.engine.home import Home, Variant
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.schedule import Runner
-from benchmarks.engine.workers import Home, Variant, WorkerFailed
+from benchmarks.engine.workers import WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.evidence import nothing
 from benchmarks.problems.workloads import WORKLOADS, Workload

@@ -12,9 +12,7 @@ import numpy as np
 
 from backends.base import Data, GradientDescent, Stability
 from benchmarks.gate.reference import Conditioning, Solution, Trajectory, design, loss
-from benchmarks.gate.roundoff import backward_error, rounding, unit
-
-__all__ = ["backward_error", "rounding", "unit"]  # used as `bounds.unit` and so on
+from benchmarks.gate.roundoff import rounding, unit
 
 #: Unit round-off of TF32, the inputs of CUDA's fast float32 products: 11 significant bits.
 TF32 = 2.0**-11

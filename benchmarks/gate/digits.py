@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backends.base import Stability
-from benchmarks.gate import bounds
+from benchmarks.gate import bounds, roundoff
 from benchmarks.gate.reference import Conditioning, Solution
 from benchmarks.problems.problem import Problem
 
@@ -37,10 +37,10 @@ def count(
     """Hold the coefficients `b`, bias last, to the certified ones of `problem`."""
     known, data = problem.certified, problem.data
     assert known is not None
-    u = bounds.unit(data.X.dtype)
+    u = roundoff.unit(data.X.dtype)
     most = min(CERTIFIED, -math.log10(u))
     # Rounding the published numbers to the dtype is one more error of the data.
-    eps = bounds.backward_error(len(data.y), u) + u
+    eps = roundoff.backward_error(len(data.y), u) + u
     errors = bounds.each_coefficient(solution, conditioning, stability, eps)
     found = correct(b, known, most)
     return Digits(

@@ -7,19 +7,17 @@ higher precision, and *statistical*, against the truth that the data were made f
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from backends.base import Fit, GradientDescent, Stability
-from benchmarks.gate import bounds, reference
+from benchmarks.gate import bounds, reference, roundoff
 from benchmarks.gate.checks import Check, Malformed, check, numbers, relative
 from benchmarks.gate.digits import Digits, count
-from benchmarks.gate.reference import Conditioning, Solution, Trajectory
+from benchmarks.gate.standard import Descent, Reference
 from benchmarks.problems import tutorial
-from benchmarks.problems.problem import Problem
-from benchmarks.problems.workloads import WORKLOADS, Workload
 
 #: A right fit is refused by chance once in a million times.
 SIGNIFICANCE = 1e-6
@@ -44,93 +42,6 @@ class Verdict:
     digits: Digits | None = None  # where the right coefficients are certified
 
 
-@dataclass(frozen=True)
-class Descent:
-    """Gradient descent in float64, and how far from it a rounded one can be."""
-
-    method: GradientDescent
-    trajectory: Trajectory
-    bounds: bounds.DescentBounds
-    printed: dict[int, tuple[float, float]]  # epoch -> train and test loss, from a document
-
-
-@dataclass(frozen=True)
-class Reference:
-    """All that the fits of one workload are judged by; made once."""
-
-    problem: Problem
-    solution: Solution
-    conditioning: Conditioning
-    descent: Descent | None  # None for least squares
-    tf32: bool = False  # whether products of float32 may be rounded to TF32
-
-    @property
-    def truth(self) -> np.ndarray:
-        """(weight, bias) that the data were made from, where that is known."""
-        weight, bias = self.problem.weight, self.problem.bias
-        assert weight is not None
-        assert bias is not None
-        return np.append(weight, bias)
-
-    @property
-    def note(self) -> str:
-        """What is special about the problem, in one line; empty if nothing is."""
-        p, dtype = self.problem.data.X.shape[1], self.problem.data.X.dtype
-        least, most = self.solution.ranks
-        features = f"{p} feature{'' if p == 1 else 's'}"
-        if least < most:
-            return (
-                f"the {features} have rank {least} or {most}, {dtype} is too short to tell: "
-                "coefficients are not judged, only that they minimise"
-            )
-        if least < p:
-            return f"the {features} have rank {least}: of all minimisers, the shortest weight"
-        return ""
-
-    @property
-    def unit(self) -> float:
-        """Unit round-off of the data's dtype."""
-        return bounds.unit(self.problem.data.X.dtype)
-
-    @property
-    def products(self) -> float:
-        """Relative error of a product, besides the unit round-off."""
-        return 2 * bounds.TF32 if self.tf32 else 0.0
-
-
-def prepare(workload: Workload, problem: Problem) -> Reference:
-    """Solve `problem`, made by `workload`, in higher precision, and derive the bounds.
-
-    Raises:
-        Unsolvable: the reference solution is out of reach, or the descent diverges.
-    """
-    solution = reference.least_squares(problem.data)
-    descent = None
-    if isinstance(workload.method, GradientDescent):
-        trajectory = reference.descent(problem.data, workload.method)
-        unit = bounds.unit(problem.data.X.dtype)
-        allowed = bounds.descent(problem.data, workload.method, trajectory, unit)
-        original = WORKLOADS["tutorial"]
-        is_tutorial = (workload.recipe, workload.method) == (original.recipe, original.method)
-        printed = tutorial.PRINTED if is_tutorial else {}
-        descent = Descent(workload.method, trajectory, allowed, printed)
-    return Reference(problem, solution, reference.conditioning(solution), descent)
-
-
-def with_tf32(ref: Reference) -> Reference:
-    """The reference for fits on CUDA with TF32 on: the bounds of float32 become wider."""
-    data = ref.problem.data
-    if data.X.dtype != np.float32:
-        return ref
-    wider = replace(ref, tf32=True)
-    if ref.descent is None:
-        return wider
-    path, method = ref.descent.trajectory, ref.descent.method
-    allowed = bounds.descent(data, method, path, ref.unit, wider.products)
-    # A printed table is of full precision.
-    return replace(wider, descent=replace(ref.descent, bounds=allowed, printed={}))
-
-
 def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
     """Hold a fit to the reference and, where there is noise, to the truth.
 
@@ -140,7 +51,7 @@ def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
 
     Args:
         fit: what a backend returned.
-        ref: of the workload that was fitted, from `prepare`.
+        ref: of the workload that was fitted, from `standard.prepare`.
         stability: which bound applies to the backend's least squares.
     """
     # Absurdly large coefficients overflow to an infinite error, and fail by it.
@@ -185,7 +96,7 @@ def _reason(failed: Check, checks: list[Check], b: np.ndarray, ref: Reference) -
 
 def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[Check]:
     solution, conditioning, data = ref.solution, ref.conditioning, ref.problem.data
-    eps = bounds.backward_error(len(data.y), ref.unit)
+    eps = roundoff.backward_error(len(data.y), ref.unit)
     eps += bounds.tf32_error(data.X.shape[1]) if ref.tf32 else 0.0
     if solution.ambiguous:
         return [_check_residual(b, ref, eps)]
@@ -225,7 +136,7 @@ def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
     sigma, terms = ref.problem.sigma, ref.solution.rank + 1
     assert sigma
     statistic = float(np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / sigma) ** 2
-    largest = float(stats.chi2.isf(SIGNIFICANCE, terms))
+    largest = float(special.chdtri(terms, SIGNIFICANCE))
     return check(
         "coefficients against the truth",
         statistic,

@@ -48,7 +48,8 @@ def row_names(axes: Axes, names: Sequence[str]) -> None:
     """One row of the figure for each entry, the first at the top."""
     most = 20 if _is_narrow(axes) else 36
     for index, name in enumerate(names):  # texts: ticks would take several times as long
-        _beside(axes, index, short(name, most), left=True)
+        if name:
+            _beside(axes, index, short(name, most), left=True)
     axes.set_yticks([])
     axes.set_ylim(len(names) - 0.5, -0.5)
 

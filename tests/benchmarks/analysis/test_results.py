@@ -162,9 +162,13 @@ def test_a_known_failure_is_in_the_reason_only_when_it_happens() -> None:
     passes = run.sampled(run.fitted(run.announce("b", known="drops directions")), 1.0)
     assert run.row(fails).reason == "coefficients are off; known: drops directions"
     assert run.row(passes).reason == ""
-    lost = run.announce("c", known="drops directions")
-    run.failed(lost, "fit", "was killed by SIGKILL")
-    assert run.row(lost).reason == "was killed by SIGKILL"
+    crashed = run.announce("c", known="drops directions")
+    run.failed(crashed, "fit", "was killed by SIGSEGV")
+    assert run.row(crashed).reason == "was killed by SIGSEGV; known: drops directions"
+    for phase, reason in (("absent", "is not installed"), ("start", "its worker was lost")):
+        lost = run.announce(f"d-{phase}", known="drops directions")
+        run.failed(lost, phase, reason)
+        assert run.row(lost).reason == reason
     assert run.row(fails).known_failure == run.row(passes).known_failure == "drops directions"
 
 

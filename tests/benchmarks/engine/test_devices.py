@@ -19,10 +19,10 @@ from benchmarks import runfile
 from benchmarks.analysis import results
 from benchmarks.analysis.results import Row
 from benchmarks.engine import gpu, machine, plan, resume
+from benchmarks.engine.home import Home, environment
 from benchmarks.engine.options import Options
 from benchmarks.engine.progress import Progress
 from benchmarks.engine.run import run
-from benchmarks.engine.workers import Home, environment
 from benchmarks.problems.workloads import select
 from benchmarks.runfile import Record
 from reports import page

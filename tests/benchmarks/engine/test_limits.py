@@ -11,10 +11,10 @@ import pytest
 
 from backends import registry
 from benchmarks.engine import limits, machine
+from benchmarks.engine.home import Home, Variant
 from benchmarks.engine.limits import Limits
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.workers import Home, Variant
 from benchmarks.problems.workloads import Workload, select
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "limits.py"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from importlib.metadata import version
 from typing import Any, ClassVar
 
 import pytest
@@ -9,8 +11,8 @@ import pytest
 from backends import registry
 from backends.base import Backend, Data, Fit, Kind, Method
 from benchmarks.engine import plan
+from benchmarks.engine.home import Home, Variant
 from benchmarks.engine.plan import MOST_PROCESSES, MOST_REPLICATES, Plan
-from benchmarks.engine.workers import Home, Variant
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import WORKLOADS, select
 
@@ -134,12 +136,37 @@ def test_a_package_that_is_missing_makes_its_backends_absent(
 def test_what_is_missing_says_what_to_install() -> None:
     class Absent(Direct):
         framework = "no_such_framework.core"
-        requires = ("no-such-framework", "another")
+        requires = ("no-such-framework[extra]", "another-that-brings-it")
 
     assert registry.missing(Direct) == ""
     said = registry.missing(Absent)
-    assert said.endswith("is not installed: pip install no-such-framework another")
-    assert "no_such_framework" in said
+    assert said == (
+        "no_such_framework.core is not installed: pip install 'no-such-framework[extra]'"
+    )
+
+
+def test_the_installed_version_is_that_of_whatever_brings_the_framework() -> None:
+    class Either(Direct):
+        requires = ("no-such-framework[extra]", "numpy[extra]")
+
+    assert registry.installed_version(Either) == version("numpy")
+
+
+@pytest.mark.parametrize(
+    ("driver", "wanted"),
+    [("/usr/bin/nvidia-smi", "'tensorflow[and-cuda]'"), (None, "tensorflow-cpu")],
+)
+def test_tensorflow_is_to_be_installed_with_cuda_where_there_is_a_driver(
+    driver: str | None, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backends are classes: their module is made anew, as a fresh process makes it."""
+    monkeypatch.setattr("shutil.which", lambda program: driver)
+    spec = importlib.util.find_spec("backends.tensorflow_base")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert registry.to_install(module.TensorFlowBackend) == wanted
 
 
 def test_nothing_that_fits_together_is_refused() -> None:

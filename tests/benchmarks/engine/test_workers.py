@@ -14,9 +14,10 @@ import psutil
 import pytest
 
 from backends import registry
-from backends.worker import ARRAYS, method_to_json, sha256
+from backends.messages import ARRAYS, method_to_json, sha256
+from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.workers import Home, Worker, WorkerFailed
+from benchmarks.engine.workers import Worker, WorkerFailed
 from benchmarks.problems.workloads import WORKLOADS
 
 HOSTILE = Path(__file__).parents[2] / "plugins" / "hostile.py"

@@ -7,7 +7,7 @@ from pathlib import Path
 from backends import registry
 from benchmarks.analysis.estimates import Estimate
 from benchmarks.engine import machine
-from benchmarks.engine.workers import Variant
+from benchmarks.engine.home import Variant
 from benchmarks.evidence import calibrate
 from benchmarks.evidence.versus import AGAIN, Versus, overhead, versus
 from benchmarks.problems.workloads import WORKLOADS

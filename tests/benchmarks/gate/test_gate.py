@@ -12,9 +12,10 @@ import pytest
 from scipy import linalg
 
 from backends.base import Data, Fit, GradientDescent, LeastSquares
-from benchmarks.gate import gate
+from benchmarks.gate import gate, standard
 from benchmarks.gate.bounds import Stability
-from benchmarks.gate.gate import Reference, Verdict
+from benchmarks.gate.gate import Verdict
+from benchmarks.gate.standard import Reference
 from benchmarks.problems.problem import Problem, Synthetic
 from benchmarks.problems.workloads import DEFAULT, Workload, select
 
@@ -28,7 +29,7 @@ NOISY = [name for name in WORKLOADS if WORKLOADS[name].make(0).sigma > 0]
 @cache
 def prepared(name: str, seed: int = 0) -> Reference:
     (workload,) = select([name])
-    return gate.prepare(workload, workload.make(seed))
+    return standard.prepare(workload, workload.make(seed))
 
 
 @cache
@@ -170,7 +171,7 @@ def test_other_descents_pass(samples: int, loss: Any, rate: float, seed: int) ->
     method = GradientDescent(loss, rate, 300, (-0.1, 0.3, 0.7), 0.5)
     recipe = Synthetic(samples, 3, sigma=0.5)
     problem = recipe.make(seed)
-    ref = gate.prepare(Workload("w", "", recipe, method), problem)
+    ref = standard.prepare(Workload("w", "", recipe, method), problem)
     verdict = gate.judge(loop(problem.data, method), ref, "orthogonal")
     assert verdict.passed, verdict.reason
 
@@ -180,7 +181,7 @@ def test_no_test_samples() -> None:
     problem = WORKLOADS["line-descent"].make(0)
     data = replace(problem.data, X_test=np.empty((0, 1), "f4"), y_test=np.empty(0, "f4"))
     workload = replace(WORKLOADS["line-descent"], method=method)
-    ref = gate.prepare(workload, replace(problem, data=data))
+    ref = standard.prepare(workload, replace(problem, data=data))
     fit = loop(problem.data, method)
     for losses in (None, np.empty(0), np.full(20, np.nan)):
         assert gate.judge(replace(fit, test_losses=losses), ref, "orthogonal").passed
@@ -245,7 +246,7 @@ def test_descent_is_held_to_the_truth_once_it_has_converged(epochs: int, converg
     assert isinstance(workload.method, GradientDescent)
     method = replace(workload.method, epochs=epochs)
     problem = workload.make(0)
-    ref = gate.prepare(replace(workload, method=method), problem)
+    ref = standard.prepare(replace(workload, method=method), problem)
     verdict = gate.judge(loop(problem.data, method), ref, "orthogonal")
     assert verdict.passed
     held = "coefficients against the truth" in {check.name for check in verdict.checks}
@@ -258,7 +259,7 @@ def test_statistical_check_refuses_as_often_as_it_says(monkeypatch: pytest.Monke
     refused = 0
     for seed in range(400):
         problem = recipe.make(seed)
-        ref = gate.prepare(Workload("w", "", recipe, LeastSquares()), problem)
+        ref = standard.prepare(Workload("w", "", recipe, LeastSquares()), problem)
         refused += not gate.judge(solve(problem.data), ref, "orthogonal").passed
     assert 80 - 4 * 8 < refused < 80 + 4 * 8  # binomial, sd 8
 
@@ -448,6 +449,6 @@ def test_reason_says_what_how_much_and_why() -> None:
 def test_zero_targets() -> None:
     X = np.linspace(-1, 1, 9)[:, None]
     problem = Problem(Data(X, np.zeros(9), X, np.zeros(9)), np.zeros(1), 0.0, 0.0)
-    ref = gate.prepare(WORKLOADS["line"], problem)
+    ref = standard.prepare(WORKLOADS["line"], problem)
     assert gate.judge(Fit(np.zeros(1), 0.0), ref, "orthogonal").passed
     assert not gate.judge(Fit(np.zeros(1), 1e-9), ref, "orthogonal").passed

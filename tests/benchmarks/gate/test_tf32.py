@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +11,10 @@ import pytest
 from backends import registry
 from backends.base import Data, Fit, GradientDescent, LeastSquares
 from benchmarks import session
+from benchmarks.asked import Asked
 from benchmarks.engine import machine, plan
-from benchmarks.engine.plan import Entry
-from benchmarks.engine.pool import Pool
-from benchmarks.engine.workers import Home
-from benchmarks.gate import bounds, gate
-from benchmarks.gate.gate import Reference
+from benchmarks.gate import bounds, gate, standard
+from benchmarks.gate.standard import Reference
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import Workload, select
 
@@ -68,14 +65,14 @@ DESCENTS = {
 def prepared(method: GradientDescent | LeastSquares, dtype: str = "float32") -> Reference:
     recipe = Synthetic(200, 3, sigma=0.1, dtype=dtype)
     workload = Workload("w", "", recipe, method)
-    return gate.prepare(workload, workload.make(0))
+    return standard.prepare(workload, workload.make(0))
 
 
 @pytest.mark.parametrize("loss", DESCENTS)
 def test_a_descent_in_tf32_needs_the_wider_bounds(loss: str) -> None:
     method = DESCENTS[loss]
     strict = prepared(method)
-    wide = gate.with_tf32(strict)
+    wide = standard.with_tf32(strict)
     fit = descend(strict.problem.data, method, rounded)
     assert not gate.judge(fit, strict, "orthogonal").passed
     verdict = gate.judge(fit, wide, "orthogonal")
@@ -86,7 +83,7 @@ def test_a_descent_in_tf32_needs_the_wider_bounds(loss: str) -> None:
 
 def test_so_do_the_normal_equations() -> None:
     strict = prepared(LeastSquares())
-    wide = gate.with_tf32(strict)
+    wide = standard.with_tf32(strict)
     fit = normal_equations(strict.problem.data, rounded)
     assert not gate.judge(fit, strict, "normal equations").passed
     verdict = gate.judge(fit, wide, "normal equations")
@@ -98,15 +95,15 @@ def test_so_do_the_normal_equations() -> None:
 
 def test_it_has_no_bearing_on_float64() -> None:
     strict = prepared(LeastSquares(), "float64")
-    assert gate.with_tf32(strict) is strict
+    assert standard.with_tf32(strict) is strict
 
 
 def test_the_tutorials_printed_losses_are_of_full_precision() -> None:
     [tutorial] = select(["tutorial"])
-    strict = gate.prepare(tutorial, tutorial.make(0))
+    strict = standard.prepare(tutorial, tutorial.make(0))
     assert isinstance(tutorial.method, GradientDescent)
     fit = descend(strict.problem.data, tutorial.method, rounded)
-    verdict = gate.judge(fit, gate.with_tf32(strict), "orthogonal")
+    verdict = gate.judge(fit, standard.with_tf32(strict), "orthogonal")
     assert verdict.passed, verdict.reason
     assert "printed losses" not in {check.name for check in verdict.checks}
 
@@ -117,27 +114,14 @@ def test_the_unit_is_that_of_eleven_bits() -> None:
     assert 0.9 * bounds.TF32 < worst <= bounds.TF32
 
 
-@pytest.mark.parametrize("name", ["torch-cholesky", "tensorflow-cholesky", "jax-cholesky"])
-@pytest.mark.parametrize("on", [False, True])
-def test_a_framework_is_switched_and_says_so(name: str, on: bool, tmp_path: Path) -> None:
-    """The switch belongs to the process: to see it read back takes no GPU."""
-    backend = registry.load()[name]
-    if missing := registry.missing(backend):
-        pytest.skip(missing)
-    [line] = select(["line"])
-    with Pool(tmp_path, machine.usable_cores()) as pool:
-        first = pool.first_fit(Entry(line, backend, Home(name, "cpu", 1, tf32=on)))
-    assert first.description["tf32"] is on
-    assert first.mismatch == ""
-
-
 def test_without_cuda_it_is_said_to_change_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(machine, "gpus", list)
-    session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1, tf32=True)
+    asked = Asked(workloads="line", backends=["numpy-gelsd"], threads=1)
+    session.make_plan(replace(asked, tf32=True))
     assert "--tf32 changes nothing: no entry runs on CUDA" in capsys.readouterr().err
-    session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1)
+    session.make_plan(asked)
     assert capsys.readouterr().err == ""
 
 

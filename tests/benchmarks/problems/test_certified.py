@@ -11,7 +11,7 @@ import pytest
 
 from backends.base import Fit
 from benchmarks.errors import UserError
-from benchmarks.gate import bounds, digits, gate
+from benchmarks.gate import bounds, digits, gate, roundoff, standard
 from benchmarks.problems import certified
 from benchmarks.problems.certified import Certified, CertifiedSet
 from benchmarks.problems.workloads import WORKLOADS, select
@@ -92,7 +92,7 @@ POSSIBLE = {"nist-filip": 7.5, "nist-wampler2": 13, "nist-pontius": 13, "nist-no
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "float32" not in name])
 def test_the_reference_reproduces_the_certified_values(name: str) -> None:
-    ref = gate.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
+    ref = standard.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
     b = ref.solution.coefficients
     verdict = gate.judge(Fit(b[:-1], float(b[-1])), ref, "orthogonal")
     assert verdict.passed
@@ -116,8 +116,8 @@ def test_powers_are_rounded_once() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_solvers_are_expected_to_fail_where_theory_leaves_them_nothing(name: str) -> None:
-    ref = gate.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
-    eps = bounds.backward_error(len(ref.problem.data.y), ref.unit)
+    ref = standard.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
+    eps = roundoff.backward_error(len(ref.problem.data.y), ref.unit)
     expected = set(WORKLOADS[name].known_failures)
     assert ("orthogonal" in expected) == (eps * ref.conditioning.condition >= 1)
     assert ("normal equations" in expected) == (eps * ref.conditioning.condition**2 >= 1)
@@ -147,7 +147,7 @@ def test_digits_by_hand(found: float, known: float, expected: float) -> None:
 
 def digits_of(name: str, error: float) -> digits.Digits:
     """Of a fit whose coefficients are all relatively off by `error`."""
-    ref = gate.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
+    ref = standard.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
     assert ref.problem.certified is not None
     b = ref.problem.certified * (1 + error)
     found = gate.judge(Fit(b[:-1], float(b[-1])), ref, "orthogonal").digits
@@ -166,7 +166,7 @@ def test_a_verdict_has_the_digits_of_each_coefficient_and_the_least() -> None:
 def perturbed(name: str, stability: bounds.Stability, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """How far coefficients move, and the bound, if the data are changed by a known eps."""
     eps, problem, rng = 1e-12, WORKLOADS[name].make(0), np.random.default_rng(seed)
-    ref = gate.prepare(WORKLOADS[name], problem)
+    ref = standard.prepare(WORKLOADS[name], problem)
     A = np.column_stack([problem.data.X, np.ones(len(problem.data.y))])
     signs = rng.choice([-1.0, 1.0], A.shape)
     dA = eps * np.linalg.norm(A, 2) * signs / np.linalg.norm(signs, 2)

@@ -12,11 +12,12 @@ from scipy import linalg
 
 from backends import registry
 from backends.base import Backend, Data, Fit, LeastSquares
+from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.workers import Home
-from benchmarks.gate import bounds, gate
+from benchmarks.gate import bounds, gate, standard
 from benchmarks.gate.bounds import Stability
-from benchmarks.gate.gate import Reference, Verdict
+from benchmarks.gate.gate import Verdict
+from benchmarks.gate.standard import Reference
 from benchmarks.problems.workloads import WORKLOADS, select
 
 ODD = [workload.name for workload in select(["odd"])]
@@ -28,7 +29,7 @@ BACKENDS = ["numpy-gelsd", "sklearn-linear", "torch-gelsy", "torch-cholesky"]
 @cache
 def prepared(name: str) -> Reference:
     [workload] = select([name])
-    return gate.prepare(workload, workload.make(0))
+    return standard.prepare(workload, workload.make(0))
 
 
 def judged(name: str, b: np.ndarray, stability: Stability = "orthogonal") -> Verdict:
@@ -111,7 +112,7 @@ def test_targets_that_are_orthogonal_to_the_features_have_no_coefficients(scale:
     X = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
     data = Data(X, scale * np.array([1.0, -1, -1, 1]), X[:0], X[:0, 0])
     problem = prepared("odd-single").problem.__class__(data, None, None, None)
-    ref = gate.prepare(WORKLOADS["line"], problem)
+    ref = standard.prepare(WORKLOADS["line"], problem)
     for error, passed in [(0.0, True), (1e-16, True), (1e-12, False)]:
         b = np.full(3, scale * error)
         assert gate.judge(Fit(b[:-1], b[-1]), ref, "orthogonal").passed == passed

@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from backends.base import Fit
 from benchmarks.errors import UserError
-from benchmarks.gate import gate
+from benchmarks.gate import gate, standard
 from benchmarks.problems import certified
 from benchmarks.problems import table as data
 from benchmarks.problems.workloads import Workload
@@ -32,7 +32,7 @@ def csv(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
 
 def answer(workload: Workload) -> np.ndarray:
     """The reference solution; whoever finds it passes the gate, and whoever does not fails."""
-    ref = gate.prepare(workload, workload.make(0))
+    ref = standard.prepare(workload, workload.make(0))
     b = ref.solution.coefficients
     assert gate.judge(Fit(b[:-1], float(b[-1])), ref, "orthogonal").passed
     assert not gate.judge(Fit(b[:-1], float(b[-1]) + 1e-3), ref, "orthogonal").passed
@@ -54,7 +54,7 @@ def test_a_table_is_fitted_by_all_other_columns(tmp_path: Path) -> None:
 
 def test_without_a_truth_there_is_no_statistical_check_and_that_is_said(tmp_path: Path) -> None:
     workload = data.workload(csv(tmp_path, "a,b,y\n" + ROWS), "y")
-    ref = gate.prepare(workload, workload.make(0))
+    ref = standard.prepare(workload, workload.make(0))
     verdict = gate.judge(Fit(np.zeros(2), 0.0), ref, "orthogonal")
     assert [check.name for check in verdict.checks] == ["coefficients", "fitted values"]
     assert "no truth is known" in workload.description
@@ -103,7 +103,7 @@ def test_odd_tables_have_a_right_answer(tmp_path: Path, content: str, rank: int)
     workload = data.workload(csv(tmp_path, content), "y")
     found = workload.make(0).data
     np.testing.assert_allclose(answer(workload), shortest(found.X, found.y), atol=1e-14)
-    assert gate.prepare(workload, workload.make(0)).solution.ranks == (rank, rank)
+    assert standard.prepare(workload, workload.make(0)).solution.ranks == (rank, rank)
 
 
 @pytest.mark.parametrize(

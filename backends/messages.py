@@ -1,0 +1,58 @@
+"""What goes between a worker and its parent: data, methods and fits, in the JSON of a request."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from backends.base import Data, Fit, GradientDescent, LeastSquares, Method
+
+ARRAYS = ("X", "y", "X_test", "y_test")  # of data, each in a file of its own
+FIELDS = ("weight", "bias", "train_losses", "test_losses")  # of a fit
+
+
+def method_to_json(method: Method) -> dict[str, Any]:
+    """A method as it stands in requests and run files."""
+    return {"kind": method.kind, **asdict(method)}
+
+
+def method_from_json(fields: dict[str, Any]) -> Method:
+    """The method that `method_to_json` wrote."""
+    fields = dict(fields)
+    if fields.pop("kind") == LeastSquares.kind:
+        return LeastSquares()
+    return GradientDescent(**fields | {"start_weight": tuple(fields["start_weight"])})
+
+
+def sha256(data: Data) -> str:
+    """Digest of all bytes of a problem, shapes and dtypes included."""
+    digest = hashlib.sha256()
+    for name in ARRAYS:
+        array = getattr(data, name)
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def fit_to_json(fit: Fit) -> dict[str, Any]:
+    """A fit as numbers and lists.
+
+    Raises:
+        TypeError: it holds anything but NumPy arrays. To look at a framework's own array is to
+            wait for its device, and that after the clock was stopped.
+    """
+
+    def numbers(name: str) -> Any:
+        values = getattr(fit, name)
+        if values is None:
+            return None
+        kinds = (np.ndarray, np.generic, float, int) if name == "bias" else np.ndarray
+        if not isinstance(values, kinds) or np.asarray(values).dtype.hasobject:
+            what = f"{type(values).__module__}.{type(values).__name__}"
+            raise TypeError(f"fit() returned its {name} as {what}: not an array on the host")
+        return np.asarray(values, dtype=float).tolist()
+
+    return {name: numbers(name) for name in FIELDS}
