@@ -188,5 +188,5 @@ def _show(records: list[Record], found: list[Row]) -> None:
     for what, why in facts.absent(records[0]["absent"]):
         console.print(Text(f"absent: {what}: {why}", style="dim"))
     pairs.show(records, console)
-    for certified in digits.tables(found, workloads(records)):
-        print(f"{certified.dtype}: {certified.sentence}")
+    for dtype, sentence in digits.sentences(found, workloads(records)):
+        print(f"{dtype}: {sentence}")

@@ -82,6 +82,7 @@ class View:
         """All that goes into `figures/`."""
         found = [picture for section in self.sections for picture in section.pictures]
         found += [race.picture for race in self.races]
+        found += [table.picture for table in self.digits]
         return found + [series.picture for series in self.series]
 
 

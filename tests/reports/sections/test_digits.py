@@ -87,6 +87,19 @@ def test_the_sentence_says_who_has_most_and_who_loses_most() -> None:
     )
 
 
+def test_the_figure_says_what_the_table_says_and_a_terminal_needs_none() -> None:
+    records = run("float64", "float32")
+    double, single = tables(records)
+    assert "torch-gelsy: 9.7 in the median, 7.5 at worst" in double.picture.alt
+    assert "torch-cholesky: " in double.picture.alt
+    assert "failed the gate" in double.picture.svg
+    assert double.picture.name != single.picture.name
+    assert digits.sentences(rows(records), workloads(records)) == [
+        ("float64", double.sentence),
+        ("float32", single.sentence),
+    ]
+
+
 def test_without_failures_nobody_is_blamed_and_without_a_whole_row_nobody_praised() -> None:
     records = run("float64")
     only = [r for r in records if "torch-gelsy" in r.get("entry", "torch-gelsy")]
