@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from benchmarks.analysis.results import Row
 from reports import text
 
-#: Of those that share the first place, so many are named beside the first.
+#: Of those that share a place, so many are named.
 _MOST_TIED = 3
 
 
@@ -36,13 +36,14 @@ def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
         same = [rows for of, rows in timed if of == kind]
         first = Counter(name for rows in same for name in _first(rows))
         most = max(first.values())
-        names = text.both([text.line(name) for name in first if first[name] == most][:_MOST_TIED])
+        names = _some([text.line(name) for name in first if first[name] == most])
         parts.append(f"{names} for {text.line(kind)} (in {most} of {len(same)})")
     return f"On this machine, first or sharing the first place most often: {'; '.join(parts)}."
 
 
-def _first(rows: Sequence[Row]) -> set[str]:
-    return {row.backend for row in rows if row.rank in ("1", "1=")}
+def _first(rows: Sequence[Row]) -> list[str]:
+    """Backends in the first place, each once, the fastest first."""
+    return list(dict.fromkeys(row.backend for row in rows if row.rank in ("1", "1=")))
 
 
 def _fastest(rows: Sequence[Row]) -> str:
@@ -83,10 +84,14 @@ def _untimed(rows: Sequence[Row]) -> str:
 
 def _tie(names: Sequence[str]) -> str:
     """What the first one shares with others. Ties chain: the first may differ from the last."""
-    more = len(names) - _MOST_TIED
-    shown = [*names[:_MOST_TIED], f"{more} more"] if more > 1 else names
     verdict = "not to be told apart" if len(names) == 1 else "none to be told from the next"
-    return f"shares the first place with {text.both(shown)}, {verdict}: "
+    return f"shares the first place with {_some(names)}, {verdict}: "
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names of many; never `1 more`, which would be as long as its name."""
+    more = len(names) - _MOST_TIED
+    return text.both([*names[:_MOST_TIED], f"{more} more"] if more > 1 else names)
 
 
 def _lead(first: Row) -> str:

@@ -176,6 +176,7 @@ def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
 def test_the_summary_fits_into_a_pull_request(folder: Path) -> None:
     summary = (folder / "summary.md").read_text(encoding="utf-8")
     assert len(summary.splitlines()) < 60
+    assert summary.splitlines()[2].startswith("On this machine, first or sharing the first place")
     figures = re.findall(r"\((figures/[^)]+)\)", summary)
     assert len(figures) == 6
     assert all((folder / path).exists() for path in figures)
