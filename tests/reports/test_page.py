@@ -249,7 +249,7 @@ def test_losses_that_circle_are_dashes_and_no_block() -> None:
     assert restless[5:-3].all()
     assert not restless[:2].any()
     assert not descent._restless(np.geomspace(1, 1e-9, 100)).any()
-    noisy = np.geomspace(1, 1e-3, 100) * (1 + 1e-3 * np.array([1, -1] * 50))
+    noisy = np.geomspace(1, 0.9, 100) * (1 + 0.01 * np.array([1, -1] * 50))
     assert not descent._restless(noisy).any()
     assert descent._restless(np.array([0.5])).tolist() == [False]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ def test_the_figure_says_what_the_table_says_and_a_terminal_needs_none() -> None
     records = run("float64", "float32")
     double, single = tables(records)
     assert "torch-gelsy: 9.7 in the median, 7.5 at worst" in double.picture.alt
-    assert "torch-cholesky: " in double.picture.alt
+    cholesky = re.search(r"torch-cholesky: [\d.]+ in the median, 0.0 at worst", double.picture.alt)
+    assert cholesky  # it has no fit of filip
     assert "failed the gate" in double.picture.svg
     assert double.picture.name != single.picture.name
     assert digits.sentences(rows(records), workloads(records)) == [
