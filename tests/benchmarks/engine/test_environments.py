@@ -152,7 +152,7 @@ def test_a_pair_is_put_in_words() -> None:
             records += [
                 {"record": "sample", **common, "round": n, "seconds": seconds} for n in range(30)
             ]
-    slower, unknown = pairs.pairs(records)
+    slower, unknown = pairs.pairs(records, beside.changes(records))
     assert slower.cells[:5] == ("w", "x", "2.1", "old 2.0", "2.0000")
     assert slower.verdict == "slower"
     assert unknown.cells == ("w", "y", "2.1", "old 2.0", "–", "–", "not both timed")
