@@ -22,6 +22,8 @@ GPU_BYTES = 1 << 28
 #: Rows that are added up one after the other. A CPU's matrix product may add up all of them so,
 #: with an error that grows with their number.
 RUN = 256
+#: Numbers in a block, at most, of which X'r is computed as if exactly: that takes ten more passes.
+EXACT = 1 << 15
 #: Columns of X'X that are made at once on a CPU. What lies above the diagonal is left out.
 STRIP = 48
 
@@ -167,16 +169,38 @@ class Blocks:
 
         It is small beside its terms: a matrix product adds these up with an error that grows with
         the number of rows, `torch.sum` in a cascade, where it hardly does (Higham, *Accuracy and
-        Stability of Numerical Algorithms*, 4.2).
+        Stability of Numerical Algorithms*, 4.2). Few numbers are added up without any error.
         """
         import torch
 
         def add(total: torch.Tensor, block: torch.Tensor) -> None:
-            total += (block * (block @ v)[:, None]).sum(dim=0)
+            residual = block @ v
+            if block.numel() <= EXACT:
+                total += exact_product(block, residual)
+            else:
+                total += (block * residual[:, None]).sum(dim=0)
 
         q, width = len(self.shift), self.shares[0].buffer.shape[1]
         v = torch.cat([-b, b.new_ones(1), b.new_zeros(width - q)])
         return self.sum(add, torch.zeros_like(v))[: q - 1]
+
+
+def exact_product(A: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
+    """A.T @ r as if computed with some 20 digits; both are float64.
+
+    The leading bits of both are so few that any sum of their products is exact; the rest is small
+    (Ozaki, Ogita, Oishi & Rump, Numer. Algorithms 59, 2012).
+    """
+
+    def leading(a: torch.Tensor) -> torch.Tensor:
+        # Adding a number that is 2**(53 - bits) times as large leaves so many bits.
+        large = 1.5 * (a.abs().amax(dim=0).log2().ceil() + 53 - bits).exp2()
+        return (a + large) - large
+
+    bits = (53 - (len(r) - 1).bit_length()) // 2
+    A_leading, r_leading = leading(A), leading(r)
+    rest = A_leading.T @ (r - r_leading) + (A - A_leading).T @ r
+    return A_leading.T @ r_leading + rest
 
 
 @cache

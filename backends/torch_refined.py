@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 #: Rows whose means are taken off; of fewer than twice as many, all.
 _SAMPLE = 256
-#: Samples times squared features for which QR takes less time than the calls that Cholesky needs.
-_SMALL = 1 << 18
 #: A correction leaves about this, times u kappa**2, of the error ...
 _GROWTH = 8.0
 #: ... and is worth while if that is no more than this.
@@ -31,8 +29,7 @@ class TorchRefined(TorchSolver):
     1. X'X, for kappa up to about 1e7. Products of float32 numbers are exact in float64, so that
        such data need no correction before kappa is 1e4, and one after that.
     2. QR of [1 X y] where that cannot do, block by block, and the singular values of R. Only this
-       can tell whether features depend on each other, and then takes the shortest weight. Small
-       data take this way at once.
+       can tell whether features depend on each other, and then takes the shortest weight.
 
     X and y are shifted by about their means first: kappa is that of the centred and scaled
     features, which no offset or unit can spoil. A correction solves X'X d = X'r with the old
@@ -53,8 +50,7 @@ class TorchRefined(TorchSolver):
 
         shift = self.shift()
         rows = Blocks(self.X, self.y, torch.float64, shift)
-        small = len(self.y) * len(shift) ** 2 < _SMALL
-        b = None if small else self.corrected(rows)
+        b = self.corrected(rows)
         if b is None:
             b = self.orthogonal(rows)
         # Back to the origin: y - shift_y = b_0 + (X - shift_X) w.
@@ -66,12 +62,17 @@ class TorchRefined(TorchSolver):
         """(0, about mean X, about mean y), float64: (n_features + 2,).
 
         The mean of one row in k is within sqrt(k) standard deviations of the mean of all rows.
+        That is near enough to round it to about whole standard deviations: taking so few digits
+        off numbers that have few themselves rounds nothing.
         """
         import torch
 
         every = max(1, len(self.y) // _SAMPLE)
-        X, y = self.X[::every].double(), self.y[::every].double()
-        return torch.cat([y.new_zeros(1), X.mean(dim=0), y.mean(dim=0, keepdim=True)])
+        rows = torch.cat([self.X[::every], self.y[::every, None]], dim=1).double()
+        mean = rows.mean(dim=0)
+        unit = torch.exp2((rows - mean).abs().mean(dim=0).log2().round())
+        rounded = torch.where(unit > 0, (mean / unit).round() * unit, mean)
+        return torch.cat([mean.new_zeros(1), rounded])
 
     def corrected(self, rows: Blocks) -> torch.Tensor | None:
         """(b_0, weight) of the shifted data by Cholesky; None if that cannot do."""

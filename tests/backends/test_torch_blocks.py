@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from operator import mul
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,7 @@ from backends.base import Data, LeastSquares
 
 torch = pytest.importorskip("torch")
 
-from backends.torch_blocks import Blocks  # noqa: E402
+from backends.torch_blocks import Blocks, exact_product  # noqa: E402
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -57,3 +60,17 @@ def test_rounding_does_not_grow_with_the_number_of_blocks(seed: int) -> None:
     y = (X @ np.arange(1, 6) + 2 + rng.standard_normal(len(X))).astype("float32")
     assert error("torch-cholesky-blocks", X, y) < np.finfo("float32").eps
     assert error("torch-cholesky", X, y) > 2 * error("torch-cholesky-blocks", X, y)
+
+
+@pytest.mark.parametrize("n", [1, 2, 257, 3000])
+def test_an_exact_product_loses_nothing_where_terms_cancel(n: int) -> None:
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((n, 7)) * np.geomspace(1e-9, 1e9, 7)
+    A[:, 3] = 0
+    r = rng.standard_normal(n)
+    # As near to a right angle as float64 can tell.
+    r -= A[:, :3] @ np.linalg.lstsq(A[:, :3], r)[0]
+    exact = [float(sum(map(mul, map(Fraction, a.tolist()), map(Fraction, r)))) for a in A.T]
+    found = exact_product(torch.from_numpy(A), torch.from_numpy(r)).numpy()
+    terms = np.abs(A).T @ np.abs(r)
+    assert (np.abs(found - exact) <= 1e-20 * terms + 2e-16 * np.abs(exact)).all()

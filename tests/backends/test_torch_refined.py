@@ -45,9 +45,13 @@ def problem(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def qr_error(X: np.ndarray, y: np.ndarray, exact: np.ndarray) -> float:
-    """Relative error of QR of [X 1]: the largest of three, since each alone may be lucky."""
+    """Relative error of QR of [X 1]: the largest of eight orders of the rows.
+
+    A single one may be lucky: for one of the cases here, errors go from 9e-10 to 2e-7.
+    """
+    orders = [np.random.default_rng(i).permutation(len(y)) for i in range(8)]
     errors = []
-    for order in (slice(None), slice(None, None, -1), np.argsort(y)):
+    for order in orders:
         Q, R = np.linalg.qr(np.column_stack([X, np.ones_like(y)])[order])
         try:
             error = np.linalg.norm(solve_triangular(R, Q.T @ y[order]) - exact)
@@ -71,24 +75,11 @@ def behind(X: np.ndarray, y: np.ndarray) -> float | None:
 
 #: Where it is not enough to stop once the next correction is below eps kappa; where the first
 #: correction is below that, and the second is not; where X'r, or R, takes more care.
-HARD = (350, 388, 397, 464, 522, 593, 824, 1137, 1458, 1500, 1643, 1864)
+HARD = (350, 388, 397, 464, 522, 593, 824, 1137, 1458, 1500, 1643, 1864, 3038, 8361)
 
 
-@pytest.fixture
-def not_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few samples go the way of many: QR only where Cholesky cannot do."""
-    monkeypatch.setattr("backends.torch_refined._SMALL", 0)
-
-
-@pytest.mark.usefixtures("not_small")
 @pytest.mark.parametrize("seed", [*range(250), *HARD])
 def test_no_more_than_a_digit_behind_qr(seed: int) -> None:
-    ratio = behind(*problem(np.random.default_rng(seed)))
-    assert ratio is None or ratio <= 10
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_nor_where_it_is_qr_itself(seed: int) -> None:
     ratio = behind(*problem(np.random.default_rng(seed)))
     assert ratio is None or ratio <= 10
 
@@ -178,7 +169,6 @@ def test_it_says_which_way_it_went(dtype: str, condition: float, way: str) -> No
     assert way in refined(X, y)[1]
 
 
-@pytest.mark.usefixtures("not_small")
 @pytest.mark.parametrize("condition", [1.0, 1e2, 1e4, 1e6])
 def test_the_condition_that_it_reports(condition: float) -> None:
     rng = np.random.default_rng(0)
