@@ -41,15 +41,13 @@ def padded(n_columns: int, itemsize: int) -> int:
 
 
 def product(left: torch.Tensor, right: torch.Tensor, run: int) -> torch.Tensor:
-    """The product left.T @ right; what runs of so many rows come to is added up in float64."""
-    import torch
-
+    """The product left.T @ right, made for runs of so many rows and added up."""
     n = len(left) // run
     if n <= 1:
         return left.T @ right
     left_runs, right_runs = (a[: n * run].unflatten(0, (n, run)) for a in (left, right))
-    total = (left_runs.mT @ right_runs).sum(dim=0, dtype=torch.float64)
-    return total + left[n * run :].T @ right[n * run :]
+    rest = left[n * run :].T @ right[n * run :]
+    return (left_runs.mT @ right_runs).sum(dim=0) + rest
 
 
 class Share:

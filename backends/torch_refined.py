@@ -129,18 +129,11 @@ class TorchRefined(TorchSolver):
         sizes = R[1:-1, 1:-1].abs().amax(dim=0)
         varies = (sizes > u * rows.shift[1:-1].abs()).nonzero()[:, 0]
         scale = torch.exp2(-sizes[varies].log2().round())
-        centred, moment = R[1:-1, 1 + varies] * scale, R[1:-1, -1]
-        U, s, Vh = torch.linalg.svd(centred)
+        U, s, Vh = torch.linalg.svd(R[1:-1, 1 + varies] * scale)
         # Features that are twice the same leave up to 2.8 u.
         rank = int((s > (p + 2) * u * s[:1]).sum())
-        if rank == p:
-            # More accurate than by singular values: a triangle may have rows of very different
-            # size, and is solved as if they were alike.
-            found = (
-                scale * torch.linalg.solve_triangular(centred, moment[:, None], upper=True)[:, 0]
-            )
-        else:
-            found = scale * (Vh[:rank].T @ ((U.T @ moment)[:rank] / s[:rank]))
+        found = scale * (Vh[:rank].T @ ((U.T @ R[1:-1, -1])[:rank] / s[:rank]))
+        if rank < len(varies):
             # It is the shortest as scaled; take off what lies in directions that X does not have.
             unseen = torch.linalg.qr(scale[:, None] * Vh[rank:].T).Q
             found = found - unseen @ (unseen.T @ found)

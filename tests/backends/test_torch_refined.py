@@ -6,11 +6,14 @@ import re
 
 import numpy as np
 import pytest
-from scipy.linalg import solve_triangular
+from scipy.linalg import lstsq, solve_triangular
 
 from backends.base import Data, LeastSquares
 from backends.torch_refined import TorchRefined
+from benchmarks.gate.digits import CERTIFIED, correct
 from benchmarks.gate.reference import least_squares
+from benchmarks.problems import certified
+from benchmarks.problems.workloads import certified_workload
 
 torch = pytest.importorskip("torch")
 
@@ -82,6 +85,28 @@ HARD = (350, 388, 397, 464, 522, 593, 824, 1137, 1458, 1500, 1643, 1864, 3038, 8
 def test_no_more_than_a_digit_behind_qr(seed: int) -> None:
     ratio = behind(*problem(np.random.default_rng(seed)))
     assert ratio is None or ratio <= 10
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in certified.FOLDER.glob("*.dat")))
+def test_as_many_certified_digits_as_qr_but_one(name: str) -> None:
+    known = certified_workload(certified.load(certified.FOLDER / f"{name}.dat"), "float64").make(0)
+    X, y, exact = known.data.X, known.data.y, known.certified
+    assert exact is not None
+    A = np.column_stack([X, np.ones_like(y)])
+    Q, R = np.linalg.qr(A)
+    by_qr = [solve_triangular(R, Q.T @ y), lstsq(A, y, lapack_driver="gelsy")[0]]
+    expected = max(correct(b, exact, CERTIFIED).min() for b in by_qr)
+    found = correct(refined(X, y)[0], exact, CERTIFIED).min()
+    assert found >= expected - 1
+    if name in ("Wampler4", "Wampler5"):  # whose large residuals cost QR most
+        assert found >= expected + 1
+
+
+def test_corrections_that_do_not_converge_leave_it_to_qr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backends.torch_refined.condition", lambda *_: 1e3)
+    X, y = data()
+    X[:, 2] = X[:, 1] + X[:, 2] / 2e7
+    assert "QR" in refined(X, y)[1]
 
 
 def data(dtype: str = "float64", n: int = 50, p: int = 3) -> tuple[np.ndarray, np.ndarray]:
