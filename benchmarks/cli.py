@@ -6,7 +6,6 @@ What a command does not need it does not import: `list` must answer at once.
 from __future__ import annotations
 
 import sys
-import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -15,6 +14,7 @@ import typer
 
 from backends import registry
 from benchmarks import env_cli
+from benchmarks.asked import Asked, AskedToTime, FailIfSlower, Plugin, Seed, as_options
 from benchmarks.errors import FAILED, USAGE, UserError
 from benchmarks.printable import line
 from benchmarks.quantities import parse_seconds, parse_share
@@ -30,51 +30,6 @@ app = typer.Typer(
 
 app.add_typer(env_cli.app, name="env")
 
-Workloads = Annotated[
-    str | None,
-    typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, commas between."),
-]
-OwnData = Annotated[
-    Path | None,
-    typer.Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
-]
-Target = Annotated[
-    str | None, typer.Option(help="The column of --data to fit by all others that hold numbers.")
-]
-Full = Annotated[
-    bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")
-]
-Backends = Annotated[
-    list[str] | None, typer.Option(help="A name or a glob such as 'torch-*'; may be repeated.")
-]
-Devices = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or all, with commas between.")]
-Threads = Annotated[
-    int | None, typer.Option(help="CPU threads of every entry, instead of each workload's own.")
-]
-Seed = Annotated[int, typer.Option(min=0, help="For the data and for the order of the rounds.")]
-Plugin = Annotated[
-    list[Path] | None, typer.Option(help="A Python file with further backends; may be repeated.")
-]
-Patience = Annotated[
-    str, typer.Option(help="A worker that has not answered after this long is killed.")
-]
-Out = Annotated[Path, typer.Option(help="Folder for the run file, the logs and the report.")]
-Env = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME[=PYTHON]",
-        help="Another interpreter, whose packages are timed beside today's; may be repeated.",
-    ),
-]
-TF32 = Annotated[
-    bool, typer.Option("--tf32", help="Let CUDA round float32 products to 11 bits: all of them.")
-]
-FailIfSlower = Annotated[
-    str | None, typer.Option(help="Exit with 1 if an entry is slower by more, for certain.")
-]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Show nothing but errors and where the report is.")
-]
 RunPath = Annotated[Path, typer.Argument(help="A run file, or the folder that holds one.")]
 
 
@@ -87,108 +42,25 @@ def list_(plugin: Plugin = None) -> None:
 
 
 @app.command()
-def run(
-    workloads: Workloads = None,
-    data: OwnData = None,
-    target: Target = None,
-    backends: Backends = None,
-    full: Full = False,
-    devices: Devices = "all",
-    threads: Threads = None,
-    budget: Annotated[str, typer.Option(help="Time to measure for, all in all.")] = "45s",
-    seed: Seed = 0,
-    out: Out = Path("reports/latest"),
-    plugin: Plugin = None,
-    patience: Patience = "60s",
-    precision: Annotated[
-        str, typer.Option(help="A ratio known this well needs no more rounds; 0: use all time.")
-    ] = "1%",
-    replicates: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
-    ] = None,
-    cold: Annotated[
-        bool,
-        typer.Option("--cold", help="A fresh process for every entry: slower, exact first fits."),
-    ] = False,
-    against: Annotated[
-        str | None,
-        typer.Option(help="A git revision whose backends are timed beside today's."),
-    ] = None,
-    env: Env = None,
-    tf32: TF32 = False,
-    fail_if_slower: FailIfSlower = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
-    ] = False,
-    quiet: Quiet = False,
-) -> None:
+@as_options(AskedToTime)
+def run(asked: AskedToTime) -> None:
     """Fit, judge and time; leave a run file and a report."""
-    seconds = parse_seconds("--budget", budget)
-    share = None if precision in ("0", "0%") else parse_share("--precision", precision)
-    patience_seconds = parse_seconds("--patience", patience)
-    limit = None if fail_if_slower is None else parse_share("--fail-if-slower", fail_if_slower)
-    if limit is not None and against is None and not env:
+    if asked.slower_share is not None and asked.against is None and not asked.env:
         raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
     from benchmarks import session
-    from benchmarks.engine import environments, revisions
 
-    if resume:
-        session.resume_run(out, patience_seconds, quiet)
-    options = session.make_options(seed, plugin, patience_seconds, budget=seconds, precision=share)
-    with tempfile.TemporaryDirectory() as folder:
-        variants = [revisions.checkout(against, Path(folder))] if against else []
-        others = environments.find_all(env or [], plugin or ())
-        plan = session.make_plan(
-            workloads,
-            backends,
-            devices,
-            threads,
-            plugin,
-            full,
-            (data, target),
-            replicates=replicates,
-            variants=[None, *variants],
-            cold=cold,
-            environments=others,
-            tf32=tf32,
-        )
-        session.execute(plan, options, out, fail_if_slower=limit, quiet=quiet)
+    if asked.resume:
+        session.resume_run(asked)
+    session.run(asked)
 
 
 @app.command()
-def check(
-    workloads: Workloads = None,
-    data: OwnData = None,
-    target: Target = None,
-    backends: Backends = None,
-    full: Full = False,
-    devices: Devices = "all",
-    threads: Threads = None,
-    seed: Seed = 0,
-    out: Out = Path("reports/latest"),
-    plugin: Plugin = None,
-    patience: Patience = "60s",
-    tf32: TF32 = False,
-    quiet: Quiet = False,
-) -> None:
+@as_options(Asked)
+def check(asked: Asked) -> None:
     """Fit and judge without timing; the exit status is 1 if anything fails."""
     from benchmarks import session
 
-    seconds = parse_seconds("--patience", patience)
-    plan = session.make_plan(
-        workloads,
-        backends,
-        devices,
-        threads,
-        plugin,
-        full,
-        (data, target),
-        replicates=1,
-        tf32=tf32,
-    )
-    options = session.make_options(seed, plugin, seconds, budget=None)
-    session.execute(plan, options, out, quiet=quiet)
+    session.check(asked)
 
 
 @app.command()

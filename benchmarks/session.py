@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,59 +16,68 @@ from backends import registry
 from benchmarks import runfile
 from benchmarks.analysis.beside import changes
 from benchmarks.analysis.results import rows, workloads
-from benchmarks.engine import machine, plan, resume
+from benchmarks.asked import Asked, AskedToTime
+from benchmarks.engine import environments, machine, plan, resume, revisions
+from benchmarks.engine import run as engine
 from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Plan
 from benchmarks.engine.progress import Progress
 from benchmarks.engine.resume import Earlier
-from benchmarks.engine.run import run
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
 from benchmarks.runfile import Record
-from reports import facts, page
+from reports import facts
 from reports.sections import digits, pairs
 from reports.terminal import table
 
 
-def make_plan(
-    workloads: str | None,
-    backends: list[str] | None,
-    devices: str,
-    threads: int | None,
-    plugin: list[Path] | None,
-    full: bool,
-    own: tuple[Path | None, str | None] = (None, None),
-    **how: Any,
-) -> Plan:
+def run(asked: AskedToTime) -> NoReturn:
+    """What `linreg-bench run` does."""
+    options = make_options(asked, asked.budget_seconds, asked.precision_share)
+    with tempfile.TemporaryDirectory() as folder:
+        older = [revisions.checkout(asked.against, Path(folder))] if asked.against else []
+        plan = make_plan(
+            asked,
+            replicates=asked.replicates,
+            cold=asked.cold,
+            variants=[None, *older],
+            environments=environments.find_all(asked.env or [], asked.plugins),
+        )
+        execute(plan, options, asked, limit=asked.slower_share)
+
+
+def check(asked: Asked) -> NoReturn:
+    """What `linreg-bench check` does."""
+    execute(make_plan(asked, replicates=1), make_options(asked), asked)
+
+
+def make_plan(asked: Asked, **how: Any) -> Plan:
     """The plan for what was asked for on the command line, on this machine.
 
     Args:
-        workloads: names, groups, globs or sizes, with commas between.
-        backends: names or globs.
-        devices: names, with commas between.
-        threads: for all entries, instead of each workload's own number.
-        plugin: files with further backends.
-        full: whether all workloads and backends are wanted.
-        own: the user's own data: a file, and which column is the target.
+        asked: which entries.
         how: handed on to `plan.make`.
     """
     n_gpus = len(machine.gpus())
-    known = registry.load(tuple(plugin or ()))
-    wanted = select(_split(workloads) if workloads else FULL if full else DEFAULT)
-    if any(own):
-        wanted = [_own(*own), *(wanted if workloads or full else [])]
+    known = registry.load(asked.plugins)
+    names = _split(asked.workloads) if asked.workloads else FULL if asked.full else DEFAULT
+    wanted = select(names)
+    if asked.data or asked.target:
+        beside = wanted if asked.workloads or asked.full else []
+        wanted = [_own(asked.data, asked.target), *beside]
     made = plan.make(
         wanted,
-        plan.choose_backends(backends or [], known, full),
-        plan.choose_devices(_split(devices), n_gpus),
+        plan.choose_backends(asked.backends or [], known, asked.full),
+        plan.choose_devices(_split(asked.devices), n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
-        threads=threads,
+        threads=asked.threads,
         available_bytes=psutil.virtual_memory().available,
+        tf32=asked.tf32,
         **how,
     )
-    if how.get("tf32") and not any(entry.home.tf32 for entry in made.entries):
+    if asked.tf32 and not any(entry.home.tf32 for entry in made.entries):
         print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
     return made
 
@@ -85,68 +96,65 @@ def _split(text: str) -> list[str]:
 
 
 def make_options(
-    seed: int,
-    plugin: list[Path] | None,
-    patience: float,
-    budget: float | None,
-    precision: float | None = None,
+    asked: Asked, budget: float | None = None, precision: float | None = None
 ) -> Options:
     """How to run it, on the usable cores of this machine."""
     return Options(
         command=["linreg-bench", *sys.argv[1:]],
         cores=machine.usable_cores(),
-        seed=seed,
-        patience=patience,
-        plugins=tuple(plugin or ()),
+        seed=asked.seed,
+        patience=asked.patience_seconds,
+        plugins=asked.plugins,
         budget=budget,
         precision=precision,
     )
 
 
-def resume_run(out: Path, patience: float, quiet: bool = False) -> NoReturn:
-    """Go on with the run in `out`."""
+def resume_run(asked: AskedToTime) -> NoReturn:
+    """Go on with the run in `--out`, as it was begun."""
     try:
-        records = runfile.read(out)
-        runfile.require(out, records[0], runfile.RESUMED)
+        records = runfile.read(asked.out)
+        runfile.require(asked.out, records[0], runfile.RESUMED)
     except UserError as error:
         raise UserError(f"nothing to resume: {error}") from error
     header = records[0]
     ends = runfile.of_kind(records, "footer")
     if ends and ends[-1]["outcome"] == "complete":
-        raise UserError(f"the run in {out} is complete; there is nothing to resume")
+        raise UserError(f"the run in {asked.out} is complete; there is nothing to resume")
     resume.check_machine(header, machine.describe(machine.usable_cores()))
-    plugins = resume.plugins(header)
-    again = resume.plan(header, registry.load(plugins))
-    options = make_options(
-        header["seed"],
-        list(plugins),
-        patience,
-        budget=header["budget_seconds"],
-        precision=header["precision"],
-    )
-    execute(again, options, out, resume.earlier(records), quiet=quiet)
+    asked = replace(asked, seed=header["seed"], plugin=list(resume.plugins(header)))
+    again = resume.plan(header, registry.load(asked.plugins))
+    options = make_options(asked, header["budget_seconds"], header["precision"])
+    execute(again, options, asked, resume.earlier(records))
 
 
 def execute(
     wanted: Plan,
     options: Options,
-    out: Path,
+    asked: Asked,
     earlier: Earlier | None = None,
-    fail_if_slower: float | None = None,
-    quiet: bool = False,
+    limit: float | None = None,
 ) -> NoReturn:
     """Run, show and draw; leaves with the exit status that the outcome deserves.
 
-    If `quiet`, nothing is shown but what is wrong, and where the report is.
+    Args:
+        wanted: what to run.
+        options: how to run it.
+        asked: where the run file and the report go, and whether nothing else is to be shown.
+        earlier: what is there already of a run that is resumed.
+        limit: by which share an entry may be slower than its variant.
     """
+    out, quiet = asked.out, asked.quiet
     if earlier is None:
         runfile.set_aside(out)
     stopped: BaseException | None = None
     with Progress(quiet=quiet) as progress:
         try:
-            run(wanted, options, out, progress, earlier)
+            engine.run(wanted, options, out, progress, earlier)
         except (KeyboardInterrupt, UserError) as error:
             stopped = error
+    from reports import page  # matplotlib, which bad input need not wait for
+
     records = runfile.read(out) if (out / runfile.NAME).exists() else []
     if records:
         # Whatever ended the run, what was measured by then is shown.
@@ -164,7 +172,7 @@ def execute(
         for row in rows(records)
         if row.status == "failed" and not row.known_failure and row.entry not in before
     ]
-    slower = [c for c in changes(records) if fail_if_slower and c.certainly_slower(fail_if_slower)]
+    slower = [c for c in changes(records) if limit and c.certainly_slower(limit)]
     for change in slower:
         assert change.ratio is not None
         interval = f"{change.ratio.low:.3f} to {change.ratio.high:.3f}"

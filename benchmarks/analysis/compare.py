@@ -166,20 +166,23 @@ def _changes(pairs: Sequence[tuple[Row, Row]]) -> tuple[list[Change], list[Overa
         )
         for place in places.values()
     }
-    confidence = 1 - (1 - estimates.CONFIDENCE) / max(len(pairs) + len(beyond), 1)
+    # Half of the risk for all entries, half for the means: those are few, and show most.
+    each, overall = (
+        1 - (1 - estimates.CONFIDENCE) / 2 / max(n, 1) for n in (len(pairs), len(beyond))
+    )
     changes = []
     for old, new in pairs:
         if new.entry not in machines:
             plain = math.log(estimates.middle(new.times) / estimates.middle(old.times))
             changes.append(Change(old, new, None, estimates.assumed(plain)))
             continue
-        ratio = _mean([deltas[new.entry]], beyond[places[new.entry]], confidence)
+        ratio = _mean([deltas[new.entry]], beyond[places[new.entry]], each)
         changes.append(Change(old, new, math.exp(machines[new.entry]), ratio))
     together: dict[str, list[_Delta]] = {}
     for entry, delta in deltas.items():
         together.setdefault(places[entry], []).append(delta)
     return changes, [
-        Overall(place, len(same), _mean(same, beyond[place], confidence))
+        Overall(place, len(same), _mean(same, beyond[place], overall))
         for place, same in together.items()
         if len(same) > 1
     ]

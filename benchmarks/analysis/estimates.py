@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
 BLOCKS = 10
@@ -179,7 +179,7 @@ def add(variances: Sequence[Variance]) -> Variance:
 
 def interval(centre: float, variance: Variance, confidence: float) -> Estimate:
     """A quantity with its interval, from the centre and the variance of its logarithm."""
-    quantile = float(stats.t.ppf((1 + confidence) / 2, variance.freedom))
+    quantile = float(special.stdtrit(variance.freedom, (1 + confidence) / 2))
     return _around(centre, quantile * math.sqrt(variance.value))
 
 

@@ -13,7 +13,7 @@ from itertools import combinations, pairwise
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from benchmarks.analysis import estimates
 from benchmarks.analysis.estimates import CONFIDENCE, Estimate
@@ -151,7 +151,7 @@ def _straight(points: Sequence[tuple[int, float, float]]) -> Exponent | None:
     slope, off, spread = _line(x, y, sd**2 + shared)
     if (np.abs(off) - 2 * sd).max() > STRAIGHT:
         return None
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) / math.sqrt(spread)
+    reach = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) / math.sqrt(spread)
     return Exponent(slope, slope - reach, slope + reach, points[0][0], points[-1][0])
 
 

@@ -71,9 +71,13 @@ class Runner:
         """How long the next sample will take, in seconds."""
         return self.fits * self.fit_seconds
 
-    def warm_up(self) -> None:
-        """One fit in each process, which says how long it takes once everything is compiled."""
-        for replicate in self.replicates:
+    def warm_up(self, processes: int | None = None) -> None:
+        """One fit in each process, which says how long it takes once everything is compiled.
+
+        Args:
+            processes: in the first so many only; by default in all.
+        """
+        for replicate in self.replicates[:processes]:
             seconds = self._timed(replicate, 1)
             if self.lost:
                 return
@@ -81,6 +85,17 @@ class Runner:
             if seconds > DEAR_SECONDS:
                 self._dear = Sample(replicate, seconds)
                 return
+
+    def record_warm_up(self) -> None:
+        """Let a warm-up in the first process count as a sample, dear or not: there is no time."""
+        if not self.lost:
+            self._dear = Sample(self.replicates[0], self.fit_seconds)
+
+    def affordable(self, left: float) -> bool:
+        """Whether its warm-up takes no more than half of the `left` seconds."""
+        # A warm-up ends at the first fit that is dear.
+        more = (len(self.replicates) - 1) * min(self.fit_seconds, DEAR_SECONDS)
+        return self.fit_seconds + more <= left / 2
 
     @property
     def warm_up_was_dear(self) -> bool:
@@ -125,13 +140,17 @@ def measure(
     record: Record,
     *,
     precision: float | None = 0.01,
-    between_rounds: Callable[[int], None] = lambda done: None,
-) -> None:
+    trials: float = 0.0,
+    between_rounds: Callable[[int, float], None] = lambda done, left: None,
+) -> float:
     """Sample in rounds until all is settled or the time is used up.
 
     The time is shared out equally among the entries that are not settled, so that one slow entry
     does not cost the others their rounds; but each gets a first sample, if half of what is left
     until `deadline` is enough for it.
+
+    Where half is less than the first fit took, that may have been long because it compiled: the
+    second fit, which tells, is made on top of the time, and is the only sample if it was as long.
 
     Args:
         runners: what to measure; one that is `lost` is left out from then on.
@@ -140,20 +159,14 @@ def measure(
         rng: for the order of each round.
         record: called with every sample.
         precision: a ratio that is known this well counts as settled; None: nothing ever does.
-        between_rounds: called with the number of rounds that are done.
+        trials: seconds that such second fits may take, as long as the first ones took.
+        between_rounds: called with the number of rounds that are done, and the seconds left.
+
+    Returns the seconds that second fits took on top.
     """
     began = time.perf_counter()
-    # The quick ones first: what they leave is known when a slow one's turn comes.
-    warm = []
-    for runner in sorted(runners, key=lambda runner: runner.fit_seconds):
-        # A warm-up ends at the first fit that is dear.
-        more = (len(runner.replicates) - 1) * min(runner.fit_seconds, DEAR_SECONDS)
-        affordable = runner.fit_seconds + more <= (deadline - time.perf_counter()) / 2
-        if affordable:
-            runner.warm_up()
-        # One with rounds already comes from a run that is being resumed.
-        if affordable or runner.rounds:
-            warm.append(runner)
+    warm, on_top = _warm_up(runners, deadline, trials)
+    began, deadline = began + on_top, deadline + on_top
     # A dear warm-up may have taken the others' part of the time, too: they get it nevertheless.
     others = sum(not runner.warm_up_was_dear for runner in warm) / max(len(warm), 1)
     until = min(max(began + seconds, time.perf_counter() + seconds * others), deadline)
@@ -167,7 +180,7 @@ def measure(
             active = _share_out(warm if precision is None else unsettled(warm, precision), until)
             turn = [runner for runner in active if runner.may_go_on(deadline)]
             if not turn:
-                return
+                break
         for runner in rng.sample(turn, len(turn)):
             if not runner.may_go_on(deadline):
                 continue
@@ -175,7 +188,30 @@ def measure(
             if not runner.lost:
                 runner.rounds[number] = sample
                 record(runner, number, fits, sample)
-        between_rounds(number - first + 1)
+        between_rounds(number - first + 1, deadline - time.perf_counter())
+    return on_top
+
+
+def _warm_up(
+    runners: Sequence[Runner], deadline: float, trials: float
+) -> tuple[list[Runner], float]:
+    """Those that can be measured, warmed up, and the seconds that this took on top of the time."""
+    warm, on_top = [], 0.0
+    # The quick ones first: what they leave is known when a slow one's turn comes.
+    for runner in sorted(runners, key=lambda runner: runner.fit_seconds):
+        affordable = runner.affordable(deadline - time.perf_counter())
+        # One with rounds already comes from a run that is being resumed.
+        if not (affordable or runner.rounds) and runner.fit_seconds <= trials - on_top:
+            runner.warm_up(processes=1)
+            on_top, deadline = on_top + runner.spent, deadline + runner.spent
+            affordable = runner.affordable(deadline - time.perf_counter())
+            if not affordable:
+                runner.record_warm_up()
+        if affordable and not runner.warm_up_was_dear:
+            runner.warm_up()
+        if affordable or runner.warm_up_was_dear or runner.rounds:
+            warm.append(runner)
+    return warm, on_top
 
 
 def _share_out(runners: Sequence[Runner], until: float) -> list[Runner]:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from backends.base import Fit, GradientDescent, Stability
 from benchmarks.gate import bounds, reference, roundoff
@@ -136,7 +136,7 @@ def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
     sigma, terms = ref.problem.sigma, ref.solution.rank + 1
     assert sigma
     statistic = float(np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / sigma) ** 2
-    largest = float(stats.chi2.isf(SIGNIFICANCE, terms))
+    largest = float(special.chdtri(terms, SIGNIFICANCE))
     return check(
         "coefficients against the truth",
         statistic,

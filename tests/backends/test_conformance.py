@@ -8,21 +8,25 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from backends import registry
-from backends.base import Backend, GradientDescent, LeastSquares
+from backends.base import GradientDescent, LeastSquares
 from benchmarks.engine import machine
-from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.pool import FirstFit, Pool
+from benchmarks.engine.pool import FirstFit
+from benchmarks.gate.gate import Verdict
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import WORKLOADS, Workload
+
+if TYPE_CHECKING:
+    from tests.backends.conftest import Served
 
 
 def _descent(loss: str, n_features: int) -> GradientDescent:
@@ -40,119 +44,129 @@ CASES = [
 ]
 
 
-#: What a third fit is compared on.
+#: Those that are fitted again, before and after the limits are asked for.
 AGAIN = [workload for workload in CASES if workload.name in ("l1", "double")]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each backend, device, and case that the backend can be asked for."""
-    if "conforming" not in metafunc.fixturenames:
+    wanted = {"seen": CASES, "seen_again": AGAIN}
+    fixture = next((name for name in wanted if name in metafunc.fixturenames), None)
+    if fixture is None:
         return
-    cases = {"workload": CASES, "again": AGAIN}
-    wanted = next((n for n in cases if n in metafunc.fixturenames), None)
     gpus = [f"cuda:{number}" for number, _ in enumerate(machine.gpus())]
     plugins = tuple(metafunc.config.getoption("--plugin"))
-    values, ids = [], []
-    for name, backend in registry.load(plugins).items():
-        for device in ["cpu", *gpus]:
-            if device.partition(":")[0] not in backend.devices:
-                continue
-            for case in cases[wanted] if wanted else [None]:
-                if case is None or case.method.kind in backend.methods:
-                    values.append(((name, device), case) if case else ((name, device),))
-                    ids.append("-".join([name, device, *([case.name] if case else [])]))
-    names = ["conforming", *([wanted] if wanted else [])]
-    metafunc.parametrize(names, values, ids=ids, indirect=["conforming"])
+    values = [
+        pytest.param((name, device, case), id=f"{name}-{device}-{case.name}")
+        for name, backend in registry.load(plugins).items()
+        for device in ["cpu", *gpus]
+        if device.partition(":")[0] in backend.devices
+        for case in wanted[fixture]
+        if case.method.kind in backend.methods
+    ]
+    metafunc.parametrize(fixture, values, indirect=True)
 
 
 @dataclass
-class Conforming:
-    """A backend in its worker, which serves one case after another."""
+class Seen:
+    """What a backend made of a case: everything that the tests look at, from one load."""
 
-    backend: type[Backend]
-    home: Home
-    pool: Pool
+    workload: Workload
+    device: str
+    first: FirstFit
+    #: The fit at the end of a sample and its verdict; limits; the verdict after one more sample.
+    third: dict[str, Any] | None = None
+    third_verdict: Verdict | None = None
+    limits: dict[str, Any] | None = None
+    last_verdict: Verdict | None = None
 
-    def entry(self, workload: Workload) -> Entry:
-        return Entry(workload, self.backend, self.home)
 
-    def first_fit(self, workload: Workload) -> FirstFit:
-        return self.pool.first_fit(self.entry(workload))
+def _see(served: Served, name: str, device: str, workload: Workload) -> Seen:
+    pool, home = served.by(name, device)
+    entry = Entry(workload, served.backends[name], home)
+    seen = Seen(workload, device, pool.first_fit(entry))
+    if workload in AGAIN:
+        assert pool.sample(home, 2) > 0
+        seen.third_verdict = pool.judge_last(entry)
+        seen.third = pool.workers[home].ask("last")["fit"]
+        asked = {"side": 64, "n_bytes": 1 << 16, "dtype": workload.recipe.dtype, "read": True}
+        seen.limits = pool.workers[home].ask("limits", **asked)
+        assert pool.sample(home, 1) > 0
+        seen.last_verdict = pool.judge_last(entry)
+    return seen
+
+
+See = Callable[[str, str, Workload], Seen]
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[object, Conforming]]:
-    """The backends whose workers run already: starting a framework takes seconds."""
-    made: dict[object, Conforming] = {}
-    yield made
-    for conforming in made.values():
-        conforming.pool.close()
+def see(served: Served) -> See:
+    """Sees to a backend, a device and a case once: some compile for seconds whenever they load."""
+    known: dict[tuple[str, str, str], Seen] = {}
+
+    def see(name: str, device: str, workload: Workload) -> Seen:
+        key = name, device, workload.name
+        if key not in known:
+            known[key] = _see(served, name, device, workload)
+        return known[key]
+
+    return see
 
 
 @pytest.fixture
-def conforming(
-    request: pytest.FixtureRequest,
-    started: dict[object, Conforming],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Conforming:
-    name, device = request.param
-    if request.param not in started:
-        plugins = tuple(request.config.getoption("--plugin"))
-        backend = registry.load(plugins)[name]
-        if missing := registry.missing(backend):
-            pytest.skip(missing)
-        pool = Pool(tmp_path_factory.mktemp(name), machine.usable_cores(), plugins=plugins)
-        started[request.param] = Conforming(backend, Home(name, device, threads=1), pool)
-    return started[request.param]
+def seen(request: pytest.FixtureRequest, see: See) -> Seen:
+    """Each of `CASES`."""
+    return see(*request.param)
 
 
-def test_a_backend_fits_what_it_is_given(conforming: Conforming, workload: Workload) -> None:
+@pytest.fixture
+def seen_again(request: pytest.FixtureRequest, see: See) -> Seen:
+    """Each of `AGAIN`."""
+    return see(*request.param)
+
+
+def test_a_backend_fits_what_it_is_given(seen: Seen) -> None:
     """Right by the gate, for float32 and float64, one workload after another in one process."""
-    first = conforming.first_fit(workload)
-    assert first.reason == ""
-    assert np.shape(first.fit["weight"]) == (workload.recipe.n_features,)
-    assert math.isfinite(first.fit["bias"])
+    fit, workload = seen.first.fit, seen.workload
+    assert seen.first.reason == ""
+    assert np.shape(fit["weight"]) == (workload.recipe.n_features,)
+    assert math.isfinite(fit["bias"])
     if isinstance(workload.method, GradientDescent):
-        assert np.shape(first.fit["train_losses"]) == (workload.method.epochs,)
-        assert np.shape(first.fit["test_losses"]) == (workload.method.epochs,)
+        assert np.shape(fit["train_losses"]) == (workload.method.epochs,)
+        assert np.shape(fit["test_losses"]) == (workload.method.epochs,)
     else:
-        assert first.fit["train_losses"] is None
-        assert first.fit["test_losses"] is None
+        assert fit["train_losses"] is None
+        assert fit["test_losses"] is None
 
 
-def test_a_fit_starts_afresh(conforming: Conforming, again: Workload) -> None:
-    """The third fit equals the first: nothing is carried over, and the data are untouched."""
-    entry = conforming.entry(again)
-    first = np.array(conforming.first_fit(again).fit["weight"])
-    assert conforming.pool.sample(entry.home, 2) > 0
-    assert conforming.pool.judge_last(entry).reason == ""
-    last = conforming.pool.workers[conforming.home].ask("last")["fit"]["weight"]
-    np.testing.assert_allclose(last, first, rtol=1e-6)
-
-
-def test_a_backend_reports_what_is_in_force(conforming: Conforming) -> None:
+def test_a_backend_reports_what_is_in_force(seen: Seen) -> None:
     """The readings come from the framework, and agree with what was asked for."""
-    workload = next(w for w in reversed(CASES) if w.method.kind in conforming.backend.methods)
-    description = conforming.first_fit(workload).description
+    description = seen.first.description
     assert description["version"][0].isdigit()
-    assert description["device"] == conforming.home.device
-    assert description["dtype"] == workload.recipe.dtype
+    assert description["device"] == seen.device
+    assert description["dtype"] == seen.workload.recipe.dtype
     assert description["threads"] in (1, None)
     assert description["algorithm"]
 
 
-def test_a_backend_shows_its_limits_or_none_and_is_right_afterwards(conforming: Conforming) -> None:
-    workload = next(w for w in reversed(CASES) if w.method.kind in conforming.backend.methods)
-    entry = conforming.entry(workload)
-    conforming.first_fit(workload)
-    asked = {"side": 64, "n_bytes": 1 << 16, "dtype": workload.recipe.dtype, "read": True}
-    found = conforming.pool.workers[conforming.home].ask("limits", **asked)
-    rates = [found[key] for key in ("call_seconds", "product_rate", "read_rate")]
+def test_a_fit_starts_afresh(seen_again: Seen) -> None:
+    """The third fit equals the first: nothing is carried over, and the data are untouched."""
+    assert seen_again.third is not None
+    assert seen_again.third_verdict is not None
+    assert seen_again.third_verdict.reason == ""
+    np.testing.assert_allclose(
+        seen_again.third["weight"], seen_again.first.fit["weight"], rtol=1e-6
+    )
+
+
+def test_a_backend_shows_its_limits_or_none_and_is_right_afterwards(seen_again: Seen) -> None:
+    assert seen_again.limits is not None
+    assert seen_again.last_verdict is not None
+    rates = [seen_again.limits[key] for key in ("call_seconds", "product_rate", "read_rate")]
     assert all(rate is None or rate > 0 for rate in rates)
-    assert bool(found["words"]) == (found["call_seconds"] is not None)
-    assert found["read_rate"] is not None or conforming.home.device != "cpu"
-    assert conforming.pool.sample(entry.home, 2) > 0
-    assert conforming.pool.judge_last(entry).reason == ""
+    assert bool(seen_again.limits["words"]) == (seen_again.limits["call_seconds"] is not None)
+    assert seen_again.limits["read_rate"] is not None or seen_again.device != "cpu"
+    assert seen_again.last_verdict.reason == ""
 
 
 def test_no_framework_is_imported_to_list_backends() -> None:

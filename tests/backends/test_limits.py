@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 
 import numpy as np
 import pytest
@@ -16,31 +16,76 @@ from backends.numpy_backends import NumpyGelsd
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not say")
 
 
-def test_a_call_is_timed_once_and_not_all_its_repetitions() -> None:
-    """A short one and a long one, as told by the clock itself."""
-    assert 2e-3 <= limits.seconds(lambda: time.sleep(2e-3)) < 20e-3
-    assert limits.seconds(lambda: None) < 1e-4
+class Clock:
+    """Moves only when it is told to, by as many threads as like."""
+
+    def __init__(self) -> None:
+        self.now, self._lock = 0.0, threading.Lock()
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        with self._lock:
+            self.now += seconds
 
 
-def test_what_a_first_call_takes_does_not_count() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(limits, "time", made)
+    return made
+
+
+@pytest.mark.parametrize("takes", [2e-3, 3e-7])
+def test_a_call_is_timed_once_and_not_all_its_repetitions(clock: Clock, takes: float) -> None:
+    assert limits.seconds(lambda: clock.move(takes)) == pytest.approx(takes)
+
+
+def test_what_a_first_call_takes_does_not_count(clock: Clock) -> None:
     calls: list[float] = []
 
     def slow_at_first() -> None:
-        time.sleep(0 if calls else 0.2)
+        clock.move(1e-6 if calls else 0.2)
         calls.append(1.0)
 
-    assert limits.seconds(slow_at_first) < 0.1
+    assert limits.seconds(slow_at_first) == pytest.approx(1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n_bytes", [8, 1 << 20])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_read_rate_is_that_of_reading_once(dtype: str, n_bytes: int, threads: int) -> None:
-    """Within what NumPy does with one pass over as large a buffer, and a thousand times that."""
-    buffer = np.ones((1 << 20) // np.dtype(dtype).itemsize, dtype)
-    one_pass = buffer.nbytes / limits.seconds(lambda: buffer.max())
-    rate = limits.read_rate(n_bytes, dtype, threads)
-    assert one_pass / 100 < rate < 1000 * one_pass
+def test_the_read_rate_is_that_of_what_was_read(
+    dtype: str, n_bytes: int, threads: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A memory that gives each thread 1 GB a second, and takes 1 µs more for each call."""
+    really = limits._maxima
+
+    def maxima(view: np.ndarray) -> np.ndarray:
+        # The threads read at the same time: each moves the clock by its part of it.
+        clock.move((view.nbytes / 1e9 + 1e-6) / threads)
+        return really(view)
+
+    monkeypatch.setattr(limits, "_maxima", maxima)
+    assert limits.read_rate(n_bytes, dtype, threads) == pytest.approx(threads * 1e9, rel=0.005)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_is_really_read(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the system's clock, and every number of the buffer."""
+    seen: list[np.ndarray] = []
+    really = limits._maxima
+
+    def maxima(view: np.ndarray) -> np.ndarray:
+        seen.append(view)
+        return really(view)
+
+    monkeypatch.setattr(limits, "_maxima", maxima)
+    assert limits.read_rate(1 << 20, "float64", threads) > 0
+    assert {view.shape[1] for view in seen} == {(1 << 20) // 8 // threads}
+    assert len({view.ctypes.data for view in seen}) == threads
+    assert {view.strides for view in seen} == {(0, 8)}
+    assert all((really(view) == 1).all() for view in seen[:threads])
 
 
 def test_numpy_offers_its_product_and_its_cheapest_call() -> None:

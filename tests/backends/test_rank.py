@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from backends import rank, registry
+from backends import rank
 from backends.base import LeastSquares
 from backends.messages import method_to_json
-from benchmarks.engine.home import Home
-from benchmarks.engine.workers import Worker, WorkerFailed
+from benchmarks.engine.workers import WorkerFailed
+
+if TYPE_CHECKING:
+    from tests.backends.conftest import Served
 
 Fitting = Callable[[str, np.ndarray, np.ndarray], dict[str, Any]]
 
@@ -31,27 +34,19 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def fit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fitting]:
-    """Fits a backend, which gets a process of its own, and returns what its worker answers."""
-    folder = tmp_path_factory.mktemp("rank")
-    workers: dict[str, Worker] = {}
+@pytest.fixture
+def fit(served: Served, tmp_path: Path) -> Fitting:
+    """Fits a backend and returns what its worker answers."""
 
     def fit(name: str, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-        if missing := registry.missing(registry.load()[name]):
-            pytest.skip(missing)
-        if name not in workers:
-            workers[name] = Worker(Home(name, "cpu", 1), folder / f"{name}.log")
-            workers[name].send_start()
-            workers[name].receive()
+        pool, home = served.by(name)
         for array, values in {"X": X, "y": y, "X_test": X[:0], "y_test": y[:0]}.items():
-            np.save(folder / f"{array}.npy", values)
-        workers[name].ask("load", folder=str(folder), method=method_to_json(LeastSquares()))
-        return workers[name].ask("first")
+            np.save(tmp_path / f"{array}.npy", values)
+        worker = pool.workers[home]
+        worker.ask("load", folder=str(tmp_path), method=method_to_json(LeastSquares()))
+        return worker.ask("first")
 
-    yield fit
-    for worker in workers.values():
-        worker.close()
+    return fit
 
 
 def _targets(X: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,39 +17,48 @@ from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import FirstFit, Pool
 from benchmarks.problems.workloads import WORKLOADS
 
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    with Pool(tmp_path_factory.mktemp("special"), machine.usable_cores()) as pool:
-        yield pool
+if TYPE_CHECKING:
+    from tests.backends.conftest import Served
 
 
-def _first_fit(pool: Pool, name: str, workload: str, threads: int = 1) -> FirstFit:
-    backend = registry.load()[name]
-    if missing := registry.missing(backend):
-        pytest.skip(missing)
-    return pool.first_fit(Entry(WORKLOADS[workload], backend, Home(name, "cpu", threads)))
+def _first_fit(served: Served, name: str, workload: str) -> FirstFit:
+    pool, home = served.by(name)
+    return pool.first_fit(Entry(WORKLOADS[workload], served.backends[name], home))
 
 
-def test_scikit_learn_drops_a_direction_unless_tol_is_0(pool: Pool) -> None:
-    as_it_comes = _first_fit(pool, "sklearn-linear", "ill-conditioned")
+def test_scikit_learn_drops_a_direction_unless_tol_is_0(served: Served) -> None:
+    as_it_comes = _first_fit(served, "sklearn-linear", "ill-conditioned")
     assert "coefficients are off" in as_it_comes.reason
     assert as_it_comes.description["rank"] == 19
-    without = _first_fit(pool, "sklearn-linear-tol0", "ill-conditioned")
+    without = _first_fit(served, "sklearn-linear-tol0", "ill-conditioned")
     assert without.reason == ""
     assert without.description["rank"] == 20
 
 
+@pytest.mark.parametrize("name", ["torch-cholesky", "tensorflow-cholesky", "jax-cholesky"])
+def test_a_framework_switches_tf32_and_says_so(served: Served, name: str) -> None:
+    """The switch belongs to the process: to see it read back takes no GPU."""
+    for on in (True, False):
+        pool, home = served.by(name, tf32=on)
+        first = pool.first_fit(Entry(WORKLOADS["line"], served.backends[name], home))
+        assert first.description["tf32"] is on
+        assert first.mismatch == ""
+
+
 @pytest.mark.parametrize("name", ["jax-cholesky", "sklearnex-linear"])
 @pytest.mark.skipif(len(machine.usable_cores()) < 2, reason="needs two cores")
-def test_a_thread_pool_has_as_many_threads_as_were_asked_for(pool: Pool, name: str) -> None:
-    first = _first_fit(pool, name, "line", threads=2)
+def test_a_thread_pool_has_as_many_threads_as_were_asked_for(name: str, tmp_path: Path) -> None:
+    backend = registry.load()[name]
+    if missing := registry.missing(backend):
+        pytest.skip(missing)
+    with Pool(tmp_path, machine.usable_cores()) as pool:
+        first = pool.first_fit(Entry(WORKLOADS["line"], backend, Home(name, "cpu", threads=2)))
     assert first.reason == ""
     assert first.description["threads"] == 2
 
 
-def test_intelex_really_computes_in_onedal(pool: Pool) -> None:
-    first = _first_fit(pool, "sklearnex-linear", "line")
+def test_intelex_really_computes_in_onedal(served: Served) -> None:
+    first = _first_fit(served, "sklearnex-linear", "line")
     assert first.description["dispatched"] == "oneDAL"
 
 

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: in a process of its own, with its exit status."""
+"""The command line as a person meets it, with its exit status; where it matters, in a process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks import runfile
 from benchmarks.analysis import results
+
+if TYPE_CHECKING:
+    from tests.benchmarks.conftest import Done
+
+Call = Callable[..., "Done"]
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = Path(__file__).parents[1] / "plugins"
@@ -43,14 +50,18 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_list_shows_everything_at_once() -> None:
-    began = time.monotonic()
-    done = linreg_bench("list")
-    seconds = time.monotonic() - began
+    """At once: what takes a moment to import is not needed."""
+    slow = {"torch", "tensorflow", "keras", "jax", "sklearn", "matplotlib", "pyarrow"}
+    program = (
+        "import sys; from benchmarks import cli; sys.argv[1:] = ['list']\n"
+        "try: cli.main()\n"
+        f"finally: print('imported:', *sorted({slow} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0
+    assert done.stderr == "imported:\n"
     for name in ("torch-eager", "tensorflow-keras", "sklearn-linear", "tutorial", "cpu"):
         assert name in done.stdout
-    # Half a second is what is promised; the rest is for a machine that is busy with other tests.
-    assert seconds < 3
 
 
 def test_a_run_leaves_a_run_file_and_a_report(small: Path) -> None:
@@ -60,27 +71,27 @@ def test_a_run_leaves_a_run_file_and_a_report(small: Path) -> None:
     assert list((small / "figures").glob("*.png"))
 
 
-def test_report_draws_again(small: Path, tmp_path: Path) -> None:
-    done = linreg_bench("report", small, "--out", tmp_path)
+def test_report_draws_again(small: Path, tmp_path: Path, call: Call) -> None:
+    done = call("report", small, "--out", tmp_path)
     assert done.returncode == 0
     assert (tmp_path / "index.html").read_text() == (small / "index.html").read_text()
 
 
-def test_export_writes_the_rows(small: Path) -> None:
+def test_export_writes_the_rows(small: Path, call: Call) -> None:
     rows = results.rows(runfile.read(small))
-    as_json = json.loads(linreg_bench("export", small, "--format", "json").stdout)
-    as_csv = list(
-        csv.DictReader(io.StringIO(linreg_bench("export", small, "--format", "csv").stdout))
-    )
+    as_json = json.loads(call("export", small, "--format", "json").stdout)
+    as_csv = list(csv.DictReader(io.StringIO(call("export", small, "--format", "csv").stdout)))
     assert len(as_json) == len(as_csv) == len(rows) == 2
     for row, one, other in zip(rows, as_json, as_csv, strict=True):
         assert set(results.EXPORTED) == set(one) == set(other)
         assert one["seconds_median"] == row.seconds_median == float(other["seconds_median"])
 
 
-def test_export_writes_a_file_and_no_binary_to_a_terminal(small: Path, tmp_path: Path) -> None:
+def test_export_writes_a_file_and_no_binary_to_a_terminal(
+    small: Path, tmp_path: Path, call: Call
+) -> None:
     out = tmp_path / "rows of a run.parquet"
-    done = linreg_bench("export", small, "--format", "parquet", "--out", out)
+    done = call("export", small, "--format", "parquet", "--out", out)
     assert (done.returncode, done.stdout) == (0, "")
     assert out.read_bytes().startswith(b"PAR1")
     ours, theirs = pty.openpty()
@@ -93,9 +104,9 @@ def test_export_writes_a_file_and_no_binary_to_a_terminal(small: Path, tmp_path:
     assert refused.stderr.count("\n") == 1
 
 
-def test_quiet_says_only_where_the_report_is(tmp_path: Path) -> None:
+def test_quiet_says_only_where_the_report_is(tmp_path: Path, call: Call) -> None:
     out = tmp_path / "a folder\x1b[31m"
-    done = linreg_bench(
+    done = call(
         *("check", "--quiet", "--workloads", "line", "--backends", "numpy-gelsd", "--out", out)
     )
     assert done.returncode == 0
@@ -103,7 +114,7 @@ def test_quiet_says_only_where_the_report_is(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_check_fails_on_a_wrong_fit_only(tmp_path: Path) -> None:
+def test_check_fails_on_a_wrong_fit_only(tmp_path: Path, call: Call) -> None:
     arguments = (
         "check",
         "--workloads",
@@ -113,9 +124,9 @@ def test_check_fails_on_a_wrong_fit_only(tmp_path: Path) -> None:
         "--out",
         tmp_path,
     )
-    right = linreg_bench(*arguments, "--backends", "numpy-gelsd")
+    right = call(*arguments, "--backends", "numpy-gelsd")
     assert right.returncode == 0, right.stderr
-    wrong = linreg_bench(*arguments, "--backends", "numpy-gelsd", "--backends", "wrong-thousandth")
+    wrong = call(*arguments, "--backends", "numpy-gelsd", "--backends", "wrong-thousandth")
     assert wrong.returncode == 1
     assert "coefficients are off by" in wrong.stdout
     # The first run is not lost: it was set aside.
@@ -151,12 +162,20 @@ def test_check_fails_on_a_wrong_fit_only(tmp_path: Path) -> None:
         ("export README.md", "README.md"),
     ],
 )
-def test_bad_input_gets_one_clear_line(arguments: str, message: str) -> None:
-    done = linreg_bench(*arguments.split())
+def test_bad_input_gets_one_clear_line(arguments: str, message: str, call: Call) -> None:
+    done = call(*arguments.split())
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
-    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_in_a_process_of_its_own_bad_input_is_one_line_as_well() -> None:
+    done = linreg_bench("run", "--devices", "gpu")
+    assert done.returncode == 2
+    assert done.stderr.startswith("linreg-bench: unknown device 'gpu'")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -171,10 +190,12 @@ def test_bad_input_gets_one_clear_line(arguments: str, message: str) -> None:
         ),
     ],
 )
-def test_a_plugin_that_cannot_be_used_is_named(tmp_path: Path, source: str, message: str) -> None:
+def test_a_plugin_that_cannot_be_used_is_named(
+    tmp_path: Path, source: str, message: str, call: Call
+) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text(source)
-    done = linreg_bench("run", "--plugin", plugin)
+    done = call("run", "--plugin", plugin)
     assert done.returncode == 2
     assert str(plugin) in done.stderr
     assert message in done.stderr
@@ -227,11 +248,11 @@ TABLE = "a,b,=cmd(),city,y\n" + "".join(
 )
 
 
-def test_own_data_are_fitted_and_judged_without_a_truth(tmp_path: Path) -> None:
+def test_own_data_are_fitted_and_judged_without_a_truth(tmp_path: Path, call: Call) -> None:
     (tmp_path / "my table.csv").write_text(TABLE)
-    done = linreg_bench(
+    done = call(
         *("check", "--data", tmp_path / "my table.csv", "--target", "y"),
-        *("--backends", "numpy-gelsd", "--backends", "sklearn-linear", "--out", tmp_path),
+        *("--backends", "numpy-gelsd", "--backends", "scipy-gelsd", "--out", tmp_path),
     )
     assert done.returncode == 0, done.stderr
     assert "my table.csv" in done.stdout
@@ -239,16 +260,16 @@ def test_own_data_are_fitted_and_judged_without_a_truth(tmp_path: Path) -> None:
     rows = results.rows(records)
     assert [(row.workload, row.backend, row.passed) for row in rows] == [
         ("my table.csv", "numpy-gelsd", True),
-        ("my table.csv", "sklearn-linear", True),
+        ("my table.csv", "scipy-gelsd", True),
     ]
     [file] = records[0]["files"]
     assert (file["name"], file["target"]) == ("my table.csv", "y")
     assert "no truth is known" in (tmp_path / "index.html").read_text()
 
 
-def test_own_data_come_beside_other_workloads_only_if_asked_for(tmp_path: Path) -> None:
+def test_own_data_come_beside_other_workloads_only_if_asked_for(tmp_path: Path, call: Call) -> None:
     (tmp_path / "t.csv").write_text(TABLE)
-    done = linreg_bench(
+    done = call(
         *("check", "--data", tmp_path / "t.csv", "--target", "y", "--workloads", "line"),
         *("--backends", "numpy-gelsd", "--out", tmp_path),
     )

@@ -127,7 +127,8 @@ class Early(Honest):
     """Returns arrays that its device fills later."""
 
     name = "device-early"
-    delay = 0.02
+    #: Long beside the moments for which a busy machine may keep its worker from looking.
+    delay = 0.1
 
     def bring_home(self, solution: np.ndarray) -> np.ndarray:
         home = np.zeros_like(solution)
@@ -136,13 +137,10 @@ class Early(Honest):
 
 
 class EarlyOnceWarm(Early):
-    """Waits for its first fit and for no other; always the same memory, which holds the last one.
-
-    Fits are quick, so that a sample holds several.
-    """
+    """Waits for its first fit only; always the same memory, which holds the last result."""
 
     name = "device-early-once-warm"
-    delay = 0.002
+    delay = 0.05
 
     def bring_home(self, solution: np.ndarray) -> np.ndarray:
         if self.fits == 1:

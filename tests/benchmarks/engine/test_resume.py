@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,6 +25,9 @@ from benchmarks.errors import UserError
 from benchmarks.problems import table as data
 from benchmarks.problems.workloads import select
 from benchmarks.runfile import Record, of_kind
+
+if TYPE_CHECKING:
+    from tests.benchmarks.conftest import Done
 
 ROOT = Path(__file__).parents[3]
 BUDGET = 3.0
@@ -146,15 +150,12 @@ def test_new_processes_are_new_replicates(killed: Killed) -> None:
 
 
 @pytest.mark.parametrize("left", [None, b'{"record": "header", "form'])
-def test_what_never_got_to_its_header_cannot_be_resumed(tmp_path: Path, left: bytes | None) -> None:
+def test_what_never_got_to_its_header_cannot_be_resumed(
+    tmp_path: Path, left: bytes | None, call: Callable[..., Done]
+) -> None:
     if left is not None:
         (tmp_path / runfile.NAME).write_bytes(left)
-    done = subprocess.run(
-        linreg_bench("run", "--resume", "--out", tmp_path),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    done = call("run", "--resume", "--out", tmp_path)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith("linreg-bench: ")
@@ -253,13 +254,13 @@ def test_own_data_are_read_again_and_must_be_the_same(tmp_path: Path) -> None:
         resume.plan(written, registry.load())
 
 
-def test_a_header_without_what_resuming_needs_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_header_without_what_resuming_needs_is_one_clear_line(
+    tmp_path: Path, call: Callable[..., Done]
+) -> None:
     written = header(format=runfile.FORMAT)
     del written["plugins"]
     (tmp_path / runfile.NAME).write_text(json.dumps(written) + "\n")
-    done = subprocess.run(
-        linreg_bench("run", "--resume", "--out", tmp_path), cwd=ROOT, capture_output=True, text=True
-    )
+    done = call("run", "--resume", "--out", tmp_path)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert "its header has no 'seed'" in line

@@ -115,7 +115,10 @@ def test_the_log_of_a_process_that_failed_is_recorded(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def three_families(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Torch, TensorFlow and closed form on small workloads, in little time."""
+    """Torch, TensorFlow and closed form on small workloads.
+
+    It is over long before its budget is, which a first fit on a busy machine may need.
+    """
     backends = ["torch-eager", "torch-cholesky", "tensorflow-xla", "sklearn-linear", "numpy-*"]
     folder = tmp_path_factory.mktemp("run")
     rows_of(make_plan("line-descent,line,500x3:float64", backends), folder, budget=15.0)
@@ -209,7 +212,7 @@ def test_the_memory_of_a_fit_is_recorded(tmp_path: Path) -> None:
 
 
 def test_check_judges_and_does_not_time(tmp_path: Path) -> None:
-    rows = rows_of(make_plan("line", ["numpy-gelsd", "sklearn-linear"]), tmp_path, budget=None)
+    rows = rows_of(make_plan("line", ["numpy-gelsd", "scipy-gelsd"]), tmp_path, budget=None)
     assert [row.status for row in rows.values()] == ["not timed", "not timed"]
     assert all(row.passed and row.samples == 0 for row in rows.values())
 
@@ -222,7 +225,8 @@ def test_a_workload_without_a_reference_fails_alone(tmp_path: Path) -> None:
         replace(entry, workload=wild) if entry.workload.name == "line-descent" else entry
         for entry in made.entries
     ]
-    rows = rows_of(replace(made, entries=entries, workloads=[wild, *made.workloads[1:]]), tmp_path)
+    made = replace(made, entries=entries, workloads=[wild, *made.workloads[1:]])
+    rows = rows_of(made, tmp_path, budget=0.5)
     assert rows["wild/numpy-loop"].status == "failed"
     assert rows["wild/numpy-loop"].reason == "descent with learning rate 1e+09 diverges; lower it"
     assert rows["line/numpy-gelsd"].passed

@@ -24,6 +24,7 @@ class Bench:
     calls: list[tuple[str, int, int]] = field(default_factory=list)
     looks: list[int] = field(default_factory=list)
     noise: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
+    on_top: float = 0.0  # seconds that second fits took on top of the time
 
     def runner(
         self,
@@ -62,18 +63,20 @@ class Bench:
         *,
         left: float | None = None,
         precision: float | None = 0.01,
+        trials: float = 0.0,
         seed: int = 0,
     ) -> float:
         """Run the schedule; how long it took."""
         began = self.now
-        schedule.measure(
+        self.on_top = schedule.measure(
             runners,
             seconds,
             began + (left or seconds),
             random.Random(seed),
             self.record,
             precision=precision,
-            between_rounds=self.looks.append,
+            trials=trials,
+            between_rounds=lambda done, left: self.looks.append(done),
         )
         return self.now - began
 
@@ -248,6 +251,63 @@ def test_a_slow_first_fit_in_every_process_costs_no_entry_its_samples(bench: Ben
     """Compiling took 3 s in each of four processes; 10 s are ample for what follows."""
     bench.measure([bench.runner("compiled", 0.005, first=3.0, replicates=range(4))], 10.0)
     assert len(bench.samples("compiled")) > 10
+
+
+def test_what_compiled_for_longer_than_half_of_the_time_is_timed(bench: Bench) -> None:
+    """Its second fit is on top of the time, and all of the time is left for the rounds."""
+    compiled = bench.runner("compiled", 0.005, first=7.0, replicates=range(4), noise=0)
+    took = bench.measure([compiled, bench.runner("quick", 0.01)], 8.0, trials=8.0, precision=None)
+    assert len(bench.samples("compiled")) > 100
+    assert bench.on_top == pytest.approx(0.005)
+    assert took - bench.on_top == pytest.approx(8.0, rel=0.02)
+
+
+def test_what_is_slow_itself_is_timed_once_on_top_and_costs_the_others_nothing(
+    bench: Bench,
+) -> None:
+    slow, quick = bench.runner("slow", 7.0, replicates=[0, 1]), bench.runner("quick", 0.01)
+    took = bench.measure([slow, quick], 8.0, trials=8.0, precision=None)
+    assert bench.count("slow") == len(bench.samples("slow")) == 1
+    assert bench.on_top == pytest.approx(slow.rounds[0].seconds)
+    assert quick.spent == pytest.approx(took - bench.on_top)
+    assert 7.0 < quick.spent <= 8.0
+
+
+def test_a_dear_second_fit_is_a_sample(bench: Bench) -> None:
+    dear = bench.runner("dear", 2 * DEAR_SECONDS, first=7.0, replicates=[0, 1], noise=0)
+    bench.measure([dear], 8.0, trials=8.0)
+    assert bench.count("dear") == len(bench.log) > 1
+
+
+def test_when_the_time_is_used_up_each_has_its_second_fit_for_a_sample(bench: Bench) -> None:
+    runners = [bench.runner(name, 0.001, replicates=[0, 1], noise=0) for name in ("a", "b")]
+    bench.measure(runners, 1e-9, trials=8.0)
+    assert [(entry, sample) for entry, _, _, sample in sorted(bench.log)] == [
+        ("a", Sample(0, 0.001)),
+        ("b", Sample(0, 0.001)),
+    ]
+    assert len(bench.calls) == 2
+
+
+def test_second_fits_take_no_more_than_what_is_left_for_them(bench: Bench) -> None:
+    """Two of 7 s would be more than 10 s, and one of 3,600 s is by itself."""
+    slow = [bench.runner(name, 7.0, noise=0) for name in ("a", "b")]
+    bench.measure([*slow, bench.runner("hour", 3600.0)], 5.0, trials=10.0)
+    assert [bench.count(name) for name in ("a", "b", "hour")] == [1, 0, 0]
+    assert bench.on_top == pytest.approx(7.0)
+
+
+def test_a_resumed_runner_is_not_tried_again(bench: Bench) -> None:
+    slow = bench.runner("slow", 7.0, rounds={0: Sample(0, 7.0)})
+    assert bench.measure([slow], 5.0, trials=8.0) == bench.on_top == 0
+    assert bench.calls == []
+
+
+def test_a_runner_that_is_lost_in_its_trial_is_left_out(bench: Bench) -> None:
+    lost, kept = bench.runner("lost", 0.005, first=7.0, dies_after=0), bench.runner("kept", 0.01)
+    bench.measure([lost, kept], 8.0, trials=8.0)
+    assert bench.count("lost") == 1
+    assert kept.rounds
 
 
 def test_a_resumed_runner_goes_on_with_later_rounds(bench: Bench) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +11,8 @@ import pytest
 from backends import registry
 from backends.base import Data, Fit, GradientDescent, LeastSquares
 from benchmarks import session
+from benchmarks.asked import Asked
 from benchmarks.engine import machine, plan
-from benchmarks.engine.home import Home
-from benchmarks.engine.plan import Entry
-from benchmarks.engine.pool import Pool
 from benchmarks.gate import bounds, gate, standard
 from benchmarks.gate.standard import Reference
 from benchmarks.problems.problem import Synthetic
@@ -117,27 +114,14 @@ def test_the_unit_is_that_of_eleven_bits() -> None:
     assert 0.9 * bounds.TF32 < worst <= bounds.TF32
 
 
-@pytest.mark.parametrize("name", ["torch-cholesky", "tensorflow-cholesky", "jax-cholesky"])
-@pytest.mark.parametrize("on", [False, True])
-def test_a_framework_is_switched_and_says_so(name: str, on: bool, tmp_path: Path) -> None:
-    """The switch belongs to the process: to see it read back takes no GPU."""
-    backend = registry.load()[name]
-    if missing := registry.missing(backend):
-        pytest.skip(missing)
-    [line] = select(["line"])
-    with Pool(tmp_path, machine.usable_cores()) as pool:
-        first = pool.first_fit(Entry(line, backend, Home(name, "cpu", 1, tf32=on)))
-    assert first.description["tf32"] is on
-    assert first.mismatch == ""
-
-
 def test_without_cuda_it_is_said_to_change_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(machine, "gpus", list)
-    session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1, tf32=True)
+    asked = Asked(workloads="line", backends=["numpy-gelsd"], threads=1)
+    session.make_plan(replace(asked, tf32=True))
     assert "--tf32 changes nothing: no entry runs on CUDA" in capsys.readouterr().err
-    session.make_plan("line", ["numpy-gelsd"], "all", 1, None, 1)
+    session.make_plan(asked)
     assert capsys.readouterr().err == ""
 
 
