@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 CPU_BYTES = 1 << 20
 #: On a GPU, which needs many rows to be busy.
 GPU_BYTES = 1 << 28
-#: Rows that are added up one after the other. A CPU's matrix product may add up all of them so,
-#: with an error that grows with their number.
+#: Rows that are added up one after the other. MKL adds up all of them so where columns are few,
+#: with an error that grows with the number of rows.
 RUN = 256
 #: Numbers in a block, at most, of which X'r is computed as if exactly: that takes ten more passes.
 EXACT = 1 << 15
@@ -148,11 +148,9 @@ class Blocks:
         import torch
 
         q, (n, width) = len(self.shift), self.shares[0].buffer.shape
-        strip, run = STRIP, max(RUN, q)
-        if self.shift.is_cuda:
-            strip, run = width, n
-        elif self.shift.dtype == torch.float32 and width >= 12:
-            run = n  # of such MKL makes runs by itself
+        strip = width if self.shift.is_cuda else STRIP
+        few = 12 if self.shift.dtype == torch.float32 else 24
+        run = max(RUN, q) if width < few and not self.shift.is_cuda else n
 
         def add(total: torch.Tensor, block: torch.Tensor) -> None:
             for i in range(0, width, strip):
