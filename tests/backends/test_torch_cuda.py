@@ -10,12 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from backends import torch_refined
 from backends.base import Data, GradientDescent, LeastSquares
-from backends.torch_blocks import Blocks
 from backends.torch_least_squares import TorchGelsy
 from backends.torch_loops import TorchManual
-from backends.torch_refined import TorchRefined
 from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
 from benchmarks.gate import reference
@@ -170,33 +167,3 @@ def test_dependent_features_are_a_known_failure_of_gels_on_cuda_alone(
     for workload in ("odd-twice", "odd-wide", "odd-sum-float64"):
         entry = Entry(WORKLOADS[workload], TorchGelsy, Home("torch-gelsy", device, 1))
         assert bool(entry.known_failure) == known
-
-
-@pytest.mark.parametrize("tf32", [False, True])
-def test_refinement_knows_that_tf32_leaves_less_of_a_gram_matrix(
-    tf32: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where X'X in TF32 is no good, it is made in float64; the answer is that of QR."""
-
-    class Rounded(Blocks):
-        def gram(self) -> Any:
-            if self.shift.dtype != torch.float32 or not tf32:
-                return super().gram()
-            block = torch.cat(list(self))
-            bits = (block.clone().view(torch.int32) + 0x1000) & ~0x1FFF
-            block = bits.view(torch.float32)
-            return block.T @ block
-
-    monkeypatch.setattr(torch_refined, "Blocks", Rounded)
-    rng = np.random.default_rng(1)
-    common = rng.standard_normal((5000, 1))
-    X = (common + 0.05 * rng.standard_normal((5000, 4))).astype(np.float32)
-    y = (X @ [1.0, -2.0, 3.0, 1.0] + 0.1 * rng.standard_normal(5000)).astype(np.float32)
-    backend = TorchRefined()
-    backend.tf32 = tf32
-    backend.start("cpu", 1)
-    backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
-    fit = backend.fit()
-    assert ("float64" in backend.way) == tf32
-    exact = np.linalg.lstsq(np.column_stack([X, np.ones(5000)]).astype(float), y, None)[0]
-    assert np.linalg.norm([*fit.weight, fit.bias] - exact) < 1e-5 * np.linalg.norm(exact)

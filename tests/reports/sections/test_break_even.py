@@ -117,7 +117,7 @@ def test_page_summary_figure_and_terminal_have_it(
     assert len(summary.splitlines()) < 60
     figure = (tmp_path / "figures/break-even-1.svg").read_text(encoding="utf-8")
     assert "data on the host" in figure
-    session._show(records)
+    session._show(records, rows(records))
     assert "CUDA pays from about" in capsys.readouterr().out
 
 
@@ -126,7 +126,7 @@ def test_a_run_on_one_device_says_nothing_of_it(
 ) -> None:
     records = runs.sizes()
     source = page.write(records, tmp_path).read_text(encoding="utf-8")
-    session._show(records)
+    session._show(records, rows(records))
     assert "break-even" not in source
     said = (tmp_path / "summary.md").read_text(encoding="utf-8") + capsys.readouterr().out
     assert "CUDA pays" not in said
