@@ -39,6 +39,16 @@ class Home:
         return f"{self.backend}@{self.variant.name}" if self.variant else self.backend
 
 
+#: glibc gives the memory of a freed array back to the system, or keeps it for the next one, by
+#: what happens to lie above it: the same fit takes up to twice as long in one process as in the
+#: next, for as long as they live. Of what it adapts by itself up to 32 MiB this is the end: smaller
+#: arrays stay, larger ones are mapped anew each time, in every process.
+KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+}
+
+
 def interpreter_environment() -> dict[str, str]:
     """What another interpreter inherits: not the paths that are meant for this one."""
     own = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal, TypeVar
 
 import psutil
 
-from benchmarks.engine.home import ROOT, Home, environment
+from benchmarks.engine.home import KEEP_MEMORY, ROOT, Home, environment
 
 #: How often a silent worker's memory is looked at, seconds.
 _LOOK = 0.1
@@ -51,6 +51,7 @@ class Worker:
         patience: float = 60.0,
         memory_bytes: int | None = None,
         stop_idle: bool = True,
+        keep_memory: bool = True,
     ) -> None:
         """Start the process; it imports nothing before it is asked to.
 
@@ -60,6 +61,7 @@ class Worker:
             patience: seconds after which a worker that does not answer is killed.
             memory_bytes: resident size at which it is killed; by default 80 % of what is free.
             stop_idle: whether it is stopped while it is not asked anything.
+            keep_memory: whether its allocator is told to keep what it has (`KEEP_MEMORY`).
         """
         self.stop_idle = stop_idle
         self.home, self.log, self.patience = home, log, patience
@@ -74,7 +76,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [python, "-m", "backends.worker", str(child_in), str(child_out)],
                 cwd=home.variant.tree if home.variant else ROOT,
-                env=environment(home),
+                env=environment(home) | (KEEP_MEMORY if keep_memory else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

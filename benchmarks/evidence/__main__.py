@@ -12,6 +12,7 @@ app.command()(trials.aa)
 app.command()(trials.power)
 app.command()(trials.all_cores)
 app.command()(trials.pausing)
+app.command()(trials.processes)
 app.command()(regressions.beside)
 app.command()(regressions.between)
 

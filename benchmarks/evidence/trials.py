@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import statistics
 import subprocess
@@ -19,7 +20,7 @@ from backends import registry
 from backends.base import GradientDescent
 from benchmarks.engine import machine
 from benchmarks.engine.home import ROOT, Home, Variant
-from benchmarks.engine.plan import Entry
+from benchmarks.engine.plan import Entry, choose_backends
 from benchmarks.engine.pool import Pool
 from benchmarks.evidence.versus import AGAIN, Versus, versus
 from benchmarks.problems.workloads import WORKLOADS, Workload
@@ -28,6 +29,8 @@ _TUTORIAL = WORKLOADS["tutorial"]
 assert isinstance(_TUTORIAL.method, GradientDescent)
 #: The first 50 epochs of the tutorial: about 15 ms of torch.
 FIFTY = replace(_TUTORIAL, name="tutorial-50", method=replace(_TUTORIAL.method, epochs=50))
+#: Backends that copy X in every fit.
+_COPYING = "torch-cholesky,torch-gelsy,sklearn-linear,numpy-gelsd"
 
 Comparisons = Annotated[int, typer.Option(help="How many comparisons.")]
 Seconds = Annotated[float, typer.Option(help="Measurement time of each.")]
@@ -110,22 +113,52 @@ def pausing(
     rounds: Annotated[int, typer.Option(help="Rounds in each way.")] = 100,
 ) -> None:
     """Time all least-squares backends with waiting workers stopped, and with them left alone."""
-    wanted, cores, rng = WORKLOADS[workload], machine.usable_cores(), random.Random(0)
+    threads = len(machine.usable_cores())
     chosen = [b for b in registry.load().values() if "least squares" in b.methods]
-    entries = [Entry(wanted, b, Home(b.name, "cpu", len(cores))) for b in chosen]
-    times: dict[str, dict[bool, list[float]]] = {b.name: {True: [], False: []} for b in chosen}
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        for stop_idle, folder in ((True, one), (False, other)):
-            with Pool(Path(folder), cores, stop_idle=stop_idle) as pool:
-                for entry in entries:
-                    pool.first_fit(entry)
-                for _ in range(rounds):
-                    for entry in rng.sample(entries, len(entries)):
-                        times[entry.home.name][stop_idle].append(pool.sample(entry.home, 1))
+    entries = [Entry(WORKLOADS[workload], b, Home(b.name, "cpu", threads)) for b in chosen]
+    stopped, alone = (_medians(entries, rounds, stop_idle=way) for way in (True, False))
     print("median time of one fit, waiting workers stopped, and left alone:")
-    for name, found in times.items():
-        stopped, alone = (1e3 * statistics.median(found[way]) for way in (True, False))
-        print(f"  {name:20} {stopped:9.3f} ms {alone:9.3f} ms, {alone / stopped:5.1f} times")
+    for home in stopped:
+        one, other = 1e3 * stopped[home], 1e3 * alone[home]
+        print(f"  {home.name:20} {one:9.3f} ms {other:9.3f} ms, {other / one:5.1f} times")
+
+
+def processes(
+    workload: Annotated[str, typer.Option(help="A least-squares workload.")] = "tall",
+    backends: Annotated[str, typer.Option(help="Names, with commas between.")] = _COPYING,
+    rounds: Annotated[int, typer.Option(help="Rounds in each way.")] = 100,
+    replicates: Replicates = 8,
+) -> None:
+    """Time processes of one program beside each other, keeping their memory and as they come."""
+    chosen = choose_backends(backends.split(","), registry.load())
+    entries = [
+        Entry(WORKLOADS[workload], b, Home(b.name, "cpu", 1, replicate=number))
+        for b in chosen
+        for number in range(replicates)
+    ]
+    for words, way in (("memory is kept", True), ("as they come", False)):
+        found = _medians(entries, rounds, keep_memory=way)
+        print(f"median time of one fit in each of {replicates} processes, {words}:")
+        for backend in chosen:
+            times = sorted(1e3 * t for home, t in found.items() if home.backend == backend.name)
+            spread = 100 * statistics.stdev(map(math.log, times))
+            shown = " ".join(f"{t:.2f}" for t in times)
+            print(f"  {backend.name:16} {shown} ms, sd {spread:.1f} %", flush=True)
+
+
+def _medians(entries: Sequence[Entry], rounds: int, **kept: bool) -> dict[Home, float]:
+    """The median time of one fit by home, from rounds in random order; `kept` is for `Pool`."""
+    rng, times = random.Random(0), {entry.home: list[float]() for entry in entries}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Pool(Path(folder), machine.usable_cores(), **kept) as pool,
+    ):
+        for entry in entries:
+            pool.first_fit(entry)
+        for _ in range(rounds):
+            for home in rng.sample(list(times), len(times)):
+                times[home].append(pool.sample(home, 1))
+    return {home: statistics.median(found) for home, found in times.items()}
 
 
 _PYTEST = """
