@@ -13,9 +13,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from backends import registry
-from benchmarks import env_cli
+from benchmarks import command_line, env_cli
 from benchmarks.asked import Asked, AskedToTime, FailIfSlower, Plugin, Seed, as_options
-from benchmarks.errors import FAILED, USAGE, UserError
+from benchmarks.errors import FAILED, UserError
 from benchmarks.printable import line
 from benchmarks.quantities import parse_seconds, parse_share
 
@@ -174,12 +174,7 @@ def calibrate(
 
 def main() -> NoReturn:
     """Entry point: a known problem is one line on standard error and a non-zero exit status."""
-    try:
-        app()
-    except (UserError, registry.PluginError) as error:
-        print(f"linreg-bench: {line(error)}", file=sys.stderr)
-        raise SystemExit(USAGE) from None
-    raise SystemExit(0)
+    command_line.run(app, "linreg-bench")
 
 
 if __name__ == "__main__":

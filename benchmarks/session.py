@@ -15,7 +15,7 @@ from rich.text import Text
 from backends import registry
 from benchmarks import runfile
 from benchmarks.analysis.beside import changes
-from benchmarks.analysis.results import rows, workloads
+from benchmarks.analysis.results import Row, rows, workloads
 from benchmarks.asked import Asked, AskedToTime
 from benchmarks.engine import environments, machine, plan, resume, revisions
 from benchmarks.engine import run as engine
@@ -156,10 +156,11 @@ def execute(
     from reports import page  # matplotlib, which bad input need not wait for
 
     records = runfile.read(out) if (out / runfile.NAME).exists() else []
+    found = rows(records) if records else []
     if records:
         # Whatever ended the run, what was measured by then is shown.
         if not quiet:
-            _show(records)
+            _show(records, found)
         print(line(f"report: {page.write(records, out)}"))
     if isinstance(stopped, UserError):
         raise stopped
@@ -169,7 +170,7 @@ def execute(
     before = {e["entry"] for e in records[0]["entries"] if e["variant_of"]}
     failed = [
         row.entry
-        for row in rows(records)
+        for row in found
         if row.status == "failed" and not row.known_failure and row.entry not in before
     ]
     slower = [c for c in changes(records) if limit and c.certainly_slower(limit)]
@@ -181,11 +182,11 @@ def execute(
     raise SystemExit(FAILED if failed or slower else 0)
 
 
-def _show(records: list[Record]) -> None:
-    found, console = rows(records), Console()
+def _show(records: list[Record], found: list[Row]) -> None:
+    console = Console()
     table.show(found, console)
     for what, why in facts.absent(records[0]["absent"]):
         console.print(Text(f"absent: {what}: {why}", style="dim"))
     pairs.show(records, console)
-    for certified in digits.tables(found, workloads(records)):
-        print(f"{certified.dtype}: {certified.sentence}")
+    for dtype, sentence in digits.sentences(found, workloads(records)):
+        print(f"{dtype}: {sentence}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from benchmarks.analysis.results import Row
 from reports import text
+
+#: Of those that share a place, so many are named.
+_MOST_TIED = 3
 
 
 def sentence(rows: Sequence[Row]) -> str:
@@ -14,6 +18,32 @@ def sentence(rows: Sequence[Row]) -> str:
     Where that one is tuned, also who is the fastest of those written as documentation teaches.
     """
     return " ".join(filter(None, [_fastest(rows), _idiomatic(rows)]))
+
+
+def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
+    """Who is first most often, for each method; of a single workload, its own sentence.
+
+    Args:
+        workloads: of each the kind of its method, and its rows.
+
+    Empty where nothing was timed.
+    """
+    timed = [(kind, rows) for kind, rows in workloads if any(row.rank for row in rows)]
+    if len(timed) < 2:
+        return "".join(f"On this machine {sentence(rows)}" for _, rows in timed)
+    parts = []
+    for kind in dict.fromkeys(kind for kind, _ in timed):
+        same = [rows for of, rows in timed if of == kind]
+        first = Counter(name for rows in same for name in _first(rows))
+        most = max(first.values())
+        names = _some([text.line(name) for name in first if first[name] == most])
+        parts.append(f"{names} for {text.line(kind)} (in {most} of {len(same)})")
+    return f"On this machine, first or sharing the first place most often: {'; '.join(parts)}."
+
+
+def _first(rows: Sequence[Row]) -> list[str]:
+    """Backends in the first place, each once, the fastest first."""
+    return list(dict.fromkeys(row.backend for row in rows if row.rank in ("1", "1=")))
 
 
 def _fastest(rows: Sequence[Row]) -> str:
@@ -25,9 +55,9 @@ def _fastest(rows: Sequence[Row]) -> str:
     name = names[first.entry]
     if not rest:
         return f"{name} is the only one that is right and timed: {_time(first)} a fit."
-    tied = [row for row in timed if row.rank == first.rank]
-    if len(tied) > 1:
-        return _tie(tied, names)
+    tied = [names[row.entry] for row in rest if row.rank == first.rank]
+    if tied:
+        return f"{name} {_tie(tied)}{_lead(first)}."
     if text.is_baseline(first):
         word, interval = text.against(rest[0])
         second = f"next is {names[rest[0].entry]}, {word} ({interval})"
@@ -52,27 +82,26 @@ def _untimed(rows: Sequence[Row]) -> str:
     return f"{right} of {text.count(judged, 'fit')} passed; none was timed."
 
 
-def _tie(tied: Sequence[Row], names: dict[str, str]) -> str:
-    shared = text.both([names[row.entry] for row in tied])
-    # Ties chain: the first and the third may differ though each cannot be told from the second.
-    if len(tied) == 2:
-        verdict = "cannot be told apart"
-    else:
-        verdict = "share the first place: none can be told from the next"
-    if any(text.is_baseline(row) for row in tied):
-        return f"{shared} {verdict}, at about {_time(tied[0])} a fit."
-    # Only the first one's lead: another's number may differ, ties or not.
-    return f"{shared} {verdict}; {names[tied[0].entry]} is {_lead(tied[0])}."
+def _tie(names: Sequence[str]) -> str:
+    """What the first one shares with others. Ties chain: the first may differ from the last."""
+    verdict = "not to be told apart" if len(names) == 1 else "none to be told from the next"
+    return f"shares the first place with {_some(names)}, {verdict}: "
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names of many; never `1 more`, which would be as long as its name."""
+    more = len(names) - _MOST_TIED
+    return text.both([*names[:_MOST_TIED], f"{more} more"] if more > 1 else names)
 
 
 def _lead(first: Row) -> str:
     """By how much the first leads the baseline."""
     word, interval = text.against(first)
     if not interval:
-        return f"at {_time(first)} a fit"
+        return f"about {_time(first)} a fit"
     baseline = text.line(first.baseline)
     if word == "cannot tell":
-        return f"not to be told from {baseline} round by round ({interval})"
+        return f"not to be told from {baseline} ({interval})"
     return f"{word} than {baseline} ({interval})"
 
 

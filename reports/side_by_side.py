@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_uppercase
 
 from benchmarks.analysis.results import Row, workloads
 from benchmarks.errors import UserError
 from reports import answer, page, text
+from reports.figures import marks
 from reports.figures.drawing import Picture
+from reports.figures.marks import Marks
 from reports.figures.panels import panels
 from reports.sources import Source
 from reports.summary import escape
@@ -52,6 +54,7 @@ class Table:
     answers: list[str]  # a column each; empty where a run does not have the workload
     note: str  # what is not the same work; empty if it is the same as far as is known
     lines: list[Line]
+    marks: Marks  # all runs on one axis, by `letter/entry`
     picture: Picture | None
 
 
@@ -101,10 +104,23 @@ def tables(columns: Sequence[Column]) -> list[Table]:
                 answers=[_answer(c, rows) for c, rows in zip(columns, of, strict=True)],
                 note=_note(name, columns),
                 lines=lines,
+                marks=_marks(columns, of),
                 picture=panels(slugs[name], letters, [(line.name, line.cells) for line in lines]),
             )
         )
     return result
+
+
+def _marks(columns: Sequence[Column], of: Sequence[Sequence[Row]]) -> Marks:
+    """The same backend has the same entry in every run, so the letter of the run goes before it."""
+    return marks.times(
+        [
+            replace(row, entry=f"{column.letter}/{row.entry}")
+            for column, rows in zip(columns, of, strict=True)
+            for row in rows
+            if row.seconds_median is not None
+        ]
+    )
 
 
 def _answer(column: Column, rows: Sequence[Row]) -> str:

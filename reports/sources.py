@@ -15,7 +15,7 @@ from benchmarks.analysis.results import Row
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
 from reports import facts, pytest_format, text
-from reports.figures import times
+from reports.figures import marks, times
 from reports.sections.evidence import Evidence
 from reports.view import Section, View, unique_slugs, view
 
@@ -114,6 +114,7 @@ def _section(name: str, slug: str, rows: list[Row]) -> Section:
         about="",
         facts="",
         answer=f"{least}, {text.seconds(rows[0].seconds_median)}; not interleaved.",
+        winner=labels[rows[0].entry],
         baseline="",
         passed=rows,
         others=[],
@@ -132,5 +133,6 @@ def _section(name: str, slug: str, rows: list[Row]) -> Section:
             for row in rows
         },
         caption="Medians and interquartile ranges, not interleaved: not ranked.",
+        timing=marks.times(rows),
         ranking=times.ranking(slug, rows, labels),
     )

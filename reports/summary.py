@@ -24,7 +24,9 @@ def markdown(view: View) -> str:
     run = ", ".join(
         f"{name} {facts[name]}" for name in ("started", "seed", "suite") if name in facts
     )
-    lines = ["# Linear regression, compared", "", escape(view.machine), "", escape(run), ""]
+    lines = ["# Linear regression, compared", ""]
+    lines += [escape(view.headline), ""] if view.headline else []
+    lines += [escape(view.machine), "", escape(run), ""]
     if view.state:
         lines += [f"**{escape(view.state)}**", ""]
     if view.changes:

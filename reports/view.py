@@ -11,8 +11,9 @@ from benchmarks.analysis.beside import Change, changes
 from benchmarks.analysis.results import Row, rows, workloads
 from benchmarks.runfile import Record, of_kind
 from reports import answer, facts, text
-from reports.figures import descent, times
+from reports.figures import descent, marks, times
 from reports.figures.drawing import Picture
+from reports.figures.marks import Marks
 from reports.sections import accuracy, digits, limits, scaling
 from reports.sections.evidence import ON_DEVICES, Evidence, Witness
 from reports.sections.pairs import Pair, pairs
@@ -30,6 +31,7 @@ class Section:
     about: str
     facts: str
     answer: str
+    winner: str  # with whose name the answer begins; empty if there is none
     baseline: str
     passed: list[Row]  # ranked ones first, then those that were not timed
     others: list[Row]
@@ -39,6 +41,8 @@ class Section:
     #: One of many whose picture is another section: not drawn, and folded up.
     brief: bool = False
     caption: str = "Ranking."  # of its first table
+    timing: Marks = field(default_factory=Marks)  # in its tables: of one fit
+    waiting: Marks = field(default_factory=Marks)  # until the first answer
     ranking: Picture | None = None
     phases: Picture | None = None
     devices: Picture | None = None
@@ -63,6 +67,7 @@ class View:
     warnings: list[str]
     absent: list[tuple[str, str]]  # what, and why
     sections: list[Section]
+    headline: str = ""  # the answer to all of them together
     pairs: list[Pair] = field(default_factory=list)  # what stood side by side
     limits: limits.Limits | None = None  # None: not measured
     races: list[accuracy.Shown] = field(default_factory=list)
@@ -77,6 +82,7 @@ class View:
         """All that goes into `figures/`."""
         found = [picture for section in self.sections for picture in section.pictures]
         found += [race.picture for race in self.races]
+        found += [table.picture for table in self.digits]
         return found + [series.picture for series in self.series]
 
 
@@ -96,6 +102,7 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
     known = workloads(records)
     folded = _folded(known) if len(found) > _MANY else set()
     witness = Witness(records, folder)
+    beside = changes(records)
     return View(
         machine=facts.machine(header.get("machine") or {}),
         state=_state(records),
@@ -106,13 +113,20 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
             _section(name, slugs[name], known.get(name), same, witness, name in folded)
             for name, same in found.items()
         ],
-        pairs=pairs(records),
+        headline=answer.headline(
+            [
+                ((known.get(name, {}).get("method") or {}).get("kind", ""), same)
+                for name, same in found.items()
+                if name not in folded
+            ]
+        ),
+        pairs=pairs(records, beside),
         limits=limits.limits(records),
         races=accuracy.races(records, every),
         series=scaling.series(records, every),
         digits=digits.tables(every, known),
         slugs=slugs,
-        changes=changes(records),
+        changes=beside,
     )
 
 
@@ -165,6 +179,7 @@ def _section(
         about=text.line(workload.get("description", "")) if workload else "",
         facts=facts.workload_facts(workload) if workload else "",
         answer=answer.sentence(same),
+        winner=labels[timed[0].entry] if timed else "",
         caption="Ranking." if timed else "Right, but not timed.",
         baseline=text.line(next((row.baseline for row in passed if row.baseline), "")),
         passed=passed,
@@ -173,6 +188,8 @@ def _section(
         labels=labels,
         evidence={row.entry: witness.of(row, workload, brief) for row in same},
         brief=brief,
+        timing=marks.times(timed),
+        waiting=marks.phases(once),
         ranking=times.ranking(slug, timed, labels) if timed and not brief else None,
         phases=times.phases(slug, once, labels) if once and not brief else None,
         devices=None if brief else times.devices(slug, timed),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from benchmarks import command_line
 from benchmarks.evidence import regressions, trials
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -15,4 +16,4 @@ app.command()(regressions.beside)
 app.command()(regressions.between)
 
 if __name__ == "__main__":
-    app()
+    command_line.run(app, "python -m benchmarks.evidence")

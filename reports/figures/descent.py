@@ -27,7 +27,7 @@ from reports.figures.drawing import (
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1, 2)), (0, (3, 3)), (0, (1, 3)))
 _WIDTH, _HEIGHT = 4.4, 3.1
 #: Of more points than this, evenly chosen ones are drawn: a page is to be sent by mail.
-_MOST_POINTS, _MOST_PREDICTIONS = 300, 60
+_MOST_POINTS, _MOST_PREDICTIONS = 150, 25
 
 
 def data(name: str, points: Record) -> Picture:
@@ -80,15 +80,18 @@ def losses(name: str, which: str, rows: Sequence[Row], labels: Mapping[str, str]
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         for index, (row, values) in enumerate(curves):
-            axes.plot(
-                np.arange(len(values)),
-                values,
-                # The widest lies beneath, so that curves that agree show as nested bands.
-                lw=3.2 - 2.5 * index / len(curves),
-                ls=_DASHES[index % len(_DASHES)],
-                color=colours[row.framework],
-                label=short(labels[row.entry]),
-            )
+            # The widest lies beneath, so that curves that agree show as nested bands.
+            look: dict[str, Any] = {
+                "lw": 3.2 - 2.5 * index / len(curves),
+                "color": colours[row.framework],
+            }
+            dashes, label = _DASHES[index % len(_DASHES)], short(labels[row.entry])
+            restless = _restless(values)
+            epochs = np.arange(len(values))
+            axes.plot(epochs, np.where(restless, np.nan, values), ls=dashes, label=label, **look)
+            # A line up and down at every epoch would be a solid block: a short dash for each.
+            ends = np.add.outer(epochs[restless], [-0.5, 0.5, np.nan])
+            axes.plot(ends.ravel(), np.repeat(values[restless], 3), **look)
         axes.set_yscale("log")
         low, high = axes.get_ylim()
         if high < 30 * low:  # little more than a decade, which would have a single tick
@@ -118,6 +121,16 @@ def _thinned(values: np.ndarray, most: int) -> np.ndarray:
 
 def _flat(values: Any) -> np.ndarray:
     return np.asarray([] if values is None else values, dtype=float).reshape(-1)
+
+
+def _restless(values: np.ndarray) -> np.ndarray:
+    """Where losses jump up and down: next to a turn, within two epochs, of 5 % or more."""
+    with np.errstate(invalid="ignore"):
+        steps = np.diff(np.log(values))
+    large = np.abs(steps) > 0.05
+    turns = np.zeros(len(values))
+    turns[1:-1] = (steps[1:] * steps[:-1] < 0) & large[1:] & large[:-1]
+    return np.convolve(turns, np.ones(5), "same")[: len(values)] > 1
 
 
 def _positive(values: Any) -> np.ndarray:

@@ -69,6 +69,7 @@ _STYLE = {
     "figure.facecolor": PAPER,
     "legend.frameon": False,
     "legend.handlelength": 1.8,
+    "text.hinting": "none",
     "svg.fonttype": "none",
     "svg.hashsalt": "linreg-bench",
 }
@@ -160,9 +161,14 @@ def _svg(figure: Figure) -> str:
     return _TAG.sub(lambda tag: _DIGITS.sub(r"\1", tag[0]), out.getvalue())
 
 
+def framework_colour(framework: str) -> str:
+    """Its colour on light paper; one that has none of its own is drawn in ink."""
+    return FRAMEWORKS.get(framework, (INK,))[0]
+
+
 def framework_colours(rows: Sequence[Row]) -> dict[str, str]:
-    """Framework -> colour of those in `rows`; one that has none of its own is drawn in ink."""
-    return {row.framework: FRAMEWORKS.get(row.framework, (INK,))[0] for row in rows}
+    """Framework -> colour of those in `rows`."""
+    return {row.framework: framework_colour(row.framework) for row in rows}
 
 
 def device_markers(rows: Sequence[Row]) -> dict[str, str]:

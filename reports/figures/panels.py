@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.analysis.results import Row
 from reports import text
-from reports.figures.drawing import (
-    PAPER,
-    Picture,
-    device_markers,
-    framework_colours,
-    picture,
-    short,
-)
-from reports.figures.times import time_axis
+from reports.figures.drawing import Picture, device_markers, picture
+from reports.figures.times import intervals, row_names, time_axis
 
-#: Inches; of more runs the table alone must do.
-_WIDTH, _NARROW, _MOST_RUNS = 7.2, 4.0, 4
+#: Inches; of more runs than fit side by side the next stand below.
+_WIDTH, _MOST_BESIDE = 7.2, 4
 
 
 def panels(
@@ -33,35 +26,27 @@ def panels(
         letters: of the runs.
         lines: a name, and its row in each run.
 
-    Returns None where fewer than two runs have times, or there are too many for the width.
+    Returns None where fewer than two runs have times.
     """
     timed = [line for line in lines if any(row and row.seconds_median for row in line[1])]
     drawn = [row for _, rows in timed for row in rows if row and row.seconds_median]
     runs = [i for i in range(len(letters)) if any(rows[i] in drawn for _, rows in timed)]
-    if not 2 <= len(runs) <= _MOST_RUNS:
+    if len(runs) < 2:
         return None
-    colours, markers = framework_colours(drawn), device_markers(drawn)
+    markers = device_markers(drawn)
+    n_rows = math.ceil(len(runs) / _MOST_BESIDE)
+    n_columns = math.ceil(len(runs) / n_rows)
 
     def draw(figure: Figure) -> None:
-        narrow = figure.get_figwidth() <= _NARROW
-        for axes, run in zip(
-            np.ravel(figure.subplots(1, len(runs), sharey=True)), runs, strict=True
-        ):
-            for index, (_, rows) in enumerate(timed):
-                row = rows[run]
-                if row is None or row.seconds_median is None:
-                    continue
-                limits = [row.seconds_low or np.nan, row.seconds_high or np.nan]
-                colour = colours[row.framework]
-                axes.plot(limits, [index, index], color=colour, lw=2.4, solid_capstyle="butt")
-                marker = markers[row.device]
-                axes.plot([row.seconds_median], [index], marker, ms=6, mfc=colour, mec=PAPER)
+        grid = figure.subplots(n_rows, n_columns, squeeze=False)
+        for axes in grid.ravel()[len(runs) :]:
+            axes.set_axis_off()
+        for number, (axes, run) in enumerate(zip(grid.ravel(), runs, strict=False)):
+            intervals(axes, [rows[run] for _, rows in timed], markers)
             axes.set_title(letters[run], fontsize="medium", loc="left")
-            axes.grid(False, axis="y")
-            time_axis(axes, drawn, most=2 if narrow else 4)
-        names = [short(label, 16 if narrow else 36) for label, _ in timed]
-        axes.set_yticks(range(len(timed)), names)
-        axes.set_ylim(len(timed) - 0.5, -0.5)
+            first = number % n_columns == 0
+            row_names(axes, [label if first else "" for label, _ in timed])
+            time_axis(axes, drawn, most=4)
 
     times = [
         f"{label}, {letter}: {text.seconds(row.seconds_median)}"
@@ -70,6 +55,4 @@ def panels(
         if row
     ]
     alt = f"The time of one fit in each run. {'; '.join(times)}"
-    height = 0.9 + 0.26 * len(timed)
-    sizes = {"size": (_WIDTH, height), "narrow": (_NARROW, height)}
-    return picture(f"{name}-runs", alt, draw=draw, **sizes)
+    return picture(f"{name}-runs", alt, (_WIDTH, n_rows * (0.9 + 0.26 * len(timed))), draw)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +23,7 @@ from reports.figures.drawing import (
     SKY,
     Picture,
     device_markers,
+    framework_colour,
     framework_colours,
     picture,
     short,
@@ -44,12 +44,14 @@ def _is_narrow(axes: Axes) -> bool:
     return figure is not None and figure.get_figwidth() <= _NARROW
 
 
-def _names(axes: Axes, names: Sequence[str]) -> None:
+def row_names(axes: Axes, names: Sequence[str]) -> None:
     """One row of the figure for each entry, the first at the top."""
     most = 20 if _is_narrow(axes) else 36
-    axes.set_yticks(range(len(names)), [short(name, most) for name in names])
+    for index, name in enumerate(names):  # texts: ticks would take several times as long
+        if name:
+            _beside(axes, index, short(name, most), left=True)
+    axes.set_yticks([])
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.grid(False, axis="y")
 
 
 def _label(axes: Axes, rows: Sequence[Row], what: str) -> None:
@@ -57,103 +59,135 @@ def _label(axes: Axes, rows: Sequence[Row], what: str) -> None:
     axes.set_xlabel(f"{workload}: {what}")
 
 
-def _sizes(n_rows: int) -> dict[str, tuple[float, float]]:
-    """The two sizes of a figure with a row for each entry, as `picture` takes them."""
-    height = 1.1 + 0.3 * n_rows
-    return {"size": (_WIDTH, height), "narrow": (_NARROW, height + 0.2)}
+def _height(n_rows: int) -> float:
+    """Inches of a figure with a row for each entry."""
+    return 1.1 + 0.28 * n_rows
 
 
-def _beside(axes: Axes, index: int, words: str) -> None:
-    """Text to the right of the axes, level with one row."""
-    axes.text(1.02, index, words, transform=axes.get_yaxis_transform(), va="center")
+def _beside(axes: Axes, index: int, words: str, left: bool = False) -> None:
+    """Text beside the axes, level with one row."""
+    place, side = (-0.015, "right") if left else (1.015, "left")
+    transform = axes.get_yaxis_transform()
+    axes.text(place, index, words, transform=transform, ha=side, va="center_baseline")
+
+
+def intervals(axes: Axes, rows: Sequence[Row | None], markers: Mapping[str, str]) -> None:
+    """The time of one fit with its interval, the row's number upwards; None leaves one empty.
+
+    Rows of the same look are one drawing: that is quicker, and lighter as SVG.
+    """
+    looks: dict[tuple[str, str], list[tuple[int, Row]]] = {}
+    for index, row in enumerate(rows):
+        if row is not None and row.seconds_median is not None:
+            looks.setdefault((row.framework, row.device), []).append((index, row))
+    for (framework, device), same in looks.items():
+        places = [index for index, _ in same]
+        low, middle, high = (
+            np.array([getattr(row, f"seconds_{which}") for _, row in same], dtype=float)
+            for which in ("low", "median", "high")
+        )
+        colour = framework_colour(framework)
+        axes.hlines(places, low, high, color=colour, lw=2.2)
+        (dots,) = axes.plot(middle, places, ls="none", marker=markers[device], ms=6.5)
+        dots.set(mfc=colour, mec=PAPER, mew=1.0)
 
 
 def ranking(name: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Picture:
     """The time of one fit, median and interval, of timed rows that passed, on a log axis."""
-    colours, markers = framework_colours(rows), device_markers(rows)
+    markers = device_markers(rows)
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
+        intervals(axes, rows, markers)
         for index, row in enumerate(rows):
-            colour = colours[row.framework]
-            limits = np.array([row.seconds_low, row.seconds_high], dtype=float)
-            axes.plot(limits, [index, index], color=colour, lw=2.4, solid_capstyle="butt")
-            middle = np.array([row.seconds_median], dtype=float)
-            (dot,) = axes.plot(middle, [index], ls="none", marker=markers[row.device], ms=6.5)
-            dot.set(mfc=colour, mec=PAPER, mew=1.0)
             _beside(axes, index, text.seconds(row.seconds_median))
-        _names(axes, [labels[row.entry] for row in rows])
+        row_names(axes, [labels[row.entry] for row in rows])
         time_axis(axes, rows)
         _label(axes, rows, "time of one fit, log scale")
-        keys = [_key(lw=3, color=colour, label=name) for name, colour in colours.items()]
         if len(markers) > 1:
-            keys += _device_keys(markers)
-        _legend(figure, keys)
+            _device_keys(figure, markers)
 
     alt = "Median time of one fit with its interval. " + "; ".join(
         f"{labels[row.entry]}: "
         + text.seconds(row.seconds_median, row.seconds_low, row.seconds_high)
         for row in rows
     )
-    return picture(f"{name}-ranking", alt, draw=draw, **_sizes(len(rows)))
+    return picture(f"{name}-ranking", alt, (_WIDTH, _height(len(rows))), draw)
 
 
-def _key(label: str, **look: Any) -> Line2D:
-    return Line2D([], [], label=short(text.line(label), 16), **look)
-
-
-def _device_keys(markers: Mapping[str, str]) -> list[Line2D]:
-    return [_key(device, color=INK, ls="none", marker=m) for device, m in markers.items()]
-
-
-def _legend(figure: Figure, keys: Sequence[Line2D]) -> None:
+def _device_keys(figure: Figure, markers: Mapping[str, str]) -> None:
+    """Colours need none: the names beside the marks say the framework."""
+    keys = [
+        Line2D([], [], color=INK, ls="none", marker=marker, label=short(text.line(device), 16))
+        for device, marker in markers.items()
+    ]
     columns = 3 if figure.get_figwidth() <= _NARROW else 6
     figure.legend(handles=keys, loc="outside upper left", ncols=min(len(keys), columns))
 
 
-def time_axis(axes: Axes, rows: Sequence[Row], most: int | None = None) -> None:
-    """A log axis of at least a decade, so that small differences look small; `most` ticks."""
+def log_limits(rows: Sequence[Row], most: int, fine: float) -> tuple[float, float, list[float]]:
+    """A log axis of at least a decade, so that small differences look small: its ends, its ticks.
+
+    Args:
+        rows: what is to find room on it.
+        most: ticks.
+        fine: over fewer times than this from end to end, there are ticks within the decades, too.
+    """
     low = min(row.seconds_low or math.inf for row in rows) / 1.2
     high = max(row.seconds_high or 0.0 for row in rows) * 1.2
     margin = max(1.0, math.sqrt(10 * low / high))
     low, high = low / margin, high * margin
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if high / low < (25 if _is_narrow(axes) else 100) else (1,)
+    steps = (1, 2, 5) if high / low < fine else (1,)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
     ticks = [tick for tick in ticks if low <= tick <= high]
-    most = most or (4 if _is_narrow(axes) else 9)
+    return low, high, ticks[:: math.ceil(len(ticks) / most)]
+
+
+def time_axis(axes: Axes, rows: Sequence[Row], most: int = 9, fine: float = 100) -> None:
+    """A log axis of times, as `log_limits` has it."""
+    if _is_narrow(axes):
+        most, fine = min(most, 4), 25
+    low, high, ticks = log_limits(rows, most, fine)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(FixedLocator(ticks[:: math.ceil(len(ticks) / most)]))
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
 
 
 def phases(name: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Picture:
-    """What a user who fits once waits for, stacked, on a linear axis."""
+    """What a user who fits once waits for, stacked on a linear axis; and each further fit."""
+    timed = [row for row in rows if row.seconds_median is not None]
 
     def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
+        ratios = (3, 2) if timed else (1,)
+        first, *further = figure.subplots(1, len(ratios), squeeze=False, width_ratios=ratios)[0]
         left = np.zeros(len(rows))
         for field, (label, colour) in PHASES.items():
             widths = np.array([getattr(row, field) for row in rows], dtype=float)
-            axes.barh(range(len(rows)), widths, 0.62, left=left, color=colour, label=label)
+            first.barh(range(len(rows)), widths, 0.62, left=left, color=colour, label=label)
             left += widths
         for index, row in enumerate(rows):
-            then = f", then {text.seconds(row.seconds_median)}" if row.seconds_median else ""
-            then = "" if _is_narrow(axes) else then
-            _beside(axes, index, f"{text.seconds(row.once_seconds)}{then}")
-        _names(axes, [labels[row.entry] for row in rows])
-        axes.xaxis.set_major_locator(MaxNLocator(3 if _is_narrow(axes) else 5))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
-        _label(axes, rows, "time to the first answer")
-        columns = 2 if _is_narrow(axes) else len(PHASES)
-        figure.legend(loc="outside upper left", ncols=columns)
+            _beside(first, index, text.seconds(row.once_seconds))
+        row_names(first, [labels[row.entry] for row in rows])
+        first.xaxis.set_major_locator(MaxNLocator(4))
+        first.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
+        _label(first, rows, "time to the first answer")
+        figure.legend(loc="outside upper left", ncols=len(PHASES))
+        for axes in further:
+            intervals(axes, rows, device_markers(rows))
+            for index, row in enumerate(rows):
+                _beside(axes, index, text.seconds(row.seconds_median))
+            row_names(axes, [""] * len(rows))
+            time_axis(axes, timed, most=4)
+            axes.set_xlabel("each further fit, log scale")
 
-    alt = "Time to the first answer and its phases. " + "; ".join(
-        f"{labels[row.entry]}: {text.seconds(row.once_seconds)}" for row in rows
+    alt = "Time to the first answer and its phases, and time of each further fit. " + "; ".join(
+        f"{labels[row.entry]}: {text.seconds(row.once_seconds)}, {text.seconds(row.seconds_median)}"
+        for row in rows
     )
-    return picture(f"{name}-phases", alt, draw=draw, **_sizes(len(rows)))
+    return picture(f"{name}-phases", alt, (_WIDTH, _height(len(rows))), draw)
 
 
 def devices(name: str, rows: Sequence[Row]) -> Picture | None:
@@ -180,13 +214,14 @@ def devices(name: str, rows: Sequence[Row]) -> Picture | None:
                 colour = colours[row.framework]
                 axes.plot([seconds], [index], markers[row.device], ms=6.5, mfc=colour, mec=PAPER)
             _beside(axes, index, " / ".join(map(text.seconds, sorted(times))))
-        _names(axes, [text.line(backend) for backend in pairs])
+        row_names(axes, [text.line(backend) for backend in pairs])
         time_axis(axes, drawn)
         _label(axes, rows, "time of one fit, log scale")
-        _legend(figure, _device_keys(markers))
+        _device_keys(figure, markers)
 
     alt = "The time of one fit on each device. " + "; ".join(
         f"{text.line(row.backend)} on {text.line(row.device)}: {text.seconds(row.seconds_median)}"
         for row in drawn
     )
-    return picture(f"{name}-devices", alt, draw=draw, **_sizes(len(pairs)))
+    height = _height(len(pairs))
+    return picture(f"{name}-devices", alt, (_WIDTH, height), draw, (_NARROW, height + 0.2))

@@ -21,6 +21,7 @@ _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1, 2)))
 _WIDTH, _NARROW, _HEIGHT = 7.2, 4.0, 3.4
 #: Errors below this are drawn at it: further decades would say nothing, and take the room.
 _LEAST = 1e-16
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NOT_REACHED = "not reached"
 
 
@@ -116,8 +117,8 @@ def _sentence(race: Race, labels: dict[str, str]) -> str:
 
 
 def _power(value: float) -> str:
-    """A power of ten: `1e-3`."""
-    return f"1e{round(np.log10(value))}"
+    """A power of ten: `10⁻³`."""
+    return "10" + str(round(np.log10(value))).translate(_SUPERSCRIPT)
 
 
 def _picture(name: str, race: Race, labels: dict[str, str]) -> Picture:

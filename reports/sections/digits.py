@@ -10,6 +10,8 @@ from typing import Literal
 from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record
 from reports import text
+from reports.figures.digits import digits
+from reports.figures.drawing import Picture
 
 
 @dataclass(frozen=True)
@@ -31,35 +33,66 @@ class Table:
     possible: list[str]  # digits of the exact solution of the data as rounded to this dtype
     most: str  # that can be counted
     backends: list[tuple[str, list[Cell]]]  # a cell for each set
+    picture: Picture
 
 
 def tables(rows: Sequence[Row], workloads: Mapping[str, Record]) -> list[Table]:
     """One table for each dtype in which a run has certified sets; most runs have none."""
+    return [
+        _table(number, dtype, names, same)
+        for number, (dtype, names, same) in enumerate(_by_dtype(rows, workloads))
+    ]
+
+
+def sentences(rows: Sequence[Row], workloads: Mapping[str, Record]) -> list[tuple[str, str]]:
+    """The dtype and the sentence of each table; for a terminal, so that nothing is drawn."""
+    return [
+        (dtype, _sentence(names, _by_backend(same)))
+        for dtype, names, same in _by_dtype(rows, workloads)
+    ]
+
+
+def _by_dtype(
+    rows: Sequence[Row], workloads: Mapping[str, Record]
+) -> list[tuple[str, list[str], list[Row]]]:
+    """A dtype, its certified sets, and their rows, where any has digits."""
     dtypes: dict[str, list[str]] = {}
     for name, workload in workloads.items():
         if workload.get("certified"):
             dtypes.setdefault(text.line(workload.get("dtype", "")), []).append(name)
-    found = []
-    for dtype, names in dtypes.items():
-        same = [row for row in rows if row.workload in names]
-        if any(row.digits for row in same):
-            found.append(_table(dtype, names, same))
-    return found
+    found = [
+        (dtype, names, [row for row in rows if row.workload in names])
+        for dtype, names in dtypes.items()
+    ]
+    return [one for one in found if any(row.digits for row in one[2])]
 
 
-def _table(dtype: str, names: list[str], rows: list[Row]) -> Table:
+def _by_backend(rows: list[Row]) -> dict[str, dict[str, Row]]:
+    """Backend -> workload -> row."""
     labels = text.labels(rows)
     backends: dict[str, dict[str, Row]] = {}
     for row in rows:
         backends.setdefault(labels[row.entry], {})[row.workload] = row
+    return backends
+
+
+def _table(number: int, dtype: str, names: list[str], rows: list[Row]) -> Table:
+    backends = _by_backend(rows)
+    judged = {
+        name: found
+        for name, of in backends.items()
+        if (found := [row for row in of.values() if row.passed or row.status == "failed"])
+    }
     counted = {row.workload: row for row in rows if row.digits}
+    most = _digits(next(iter(counted.values())), "most") or 1.0
     return Table(
         dtype=dtype,
         sentence=_sentence(names, backends),
         sets=[(_set(name), name) for name in names],
         possible=[_shown(counted.get(name), "possible") for name in names],
-        most=_shown(next(iter(counted.values())), "most"),
+        most=f"{most:.1f}",
         backends=[(name, [_cell(of.get(set_)) for set_ in names]) for name, of in backends.items()],
+        picture=digits(f"digits-{number + 1}", most, judged),
     )
 
 

@@ -28,7 +28,7 @@ class Evidence:
     checks: list[dict[str, Any]]
     facts: list[tuple[str, str]]  # what the suite found out
     reported: list[tuple[str, str]]  # what the framework said of itself
-    command: list[str]  # that repeats just this row, each argument as a shell takes it
+    command: list[str]  # that repeats just this row, option by option as a shell takes it
     log: str  # the end of what its process printed
     timeline: Markup
     caption: str  # of the timeline
@@ -61,14 +61,16 @@ class Witness:
 
     def _command(self, row: Row) -> list[str]:
         backend, _, revision = row.backend.partition("@")
-        parts = ["linreg-bench", "run", "--workloads", row.workload, "--backends", backend]
-        parts += ["--devices", row.device, "--threads", str(row.threads)]
-        parts += ["--seed", str(self.header.get("seed", 0))]
-        for plugin in self.header.get("plugins") or []:
-            parts += ["--plugin", str(plugin)]
-        if revision:
-            parts += ["--against", revision]
-        return [shlex.quote(text.line(part)) for part in parts]
+        options: list[tuple[str, object]] = [
+            ("--workloads", row.workload),
+            ("--backends", backend),
+            ("--devices", row.device),
+        ]
+        options += [("--threads", row.threads), ("--seed", self.header.get("seed", 0))]
+        options += [("--plugin", plugin) for plugin in self.header.get("plugins") or []]
+        options += [("--against", revision)] if revision else []
+        quoted = [f"{name} {shlex.quote(text.line(value))}" for name, value in options]
+        return ["linreg-bench run", *quoted]
 
     def _log(self, name: Any) -> str:
         """The end of a log, line by line printable; a run file may not point outside its folder."""

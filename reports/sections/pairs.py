@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.analysis.beside import CONFIDENCE, changes
+from benchmarks.analysis.beside import CONFIDENCE, Change, changes
 from benchmarks.analysis.estimates import Estimate
 from benchmarks.runfile import Record, of_kind
 from reports import text
@@ -40,14 +40,19 @@ class Pair:
         return astuple(self)
 
 
-def pairs(records: Sequence[Record]) -> list[Pair]:
-    """All pairs of which a side was timed; none unless a run had another way to run backends."""
+def pairs(records: Sequence[Record], beside: Sequence[Change]) -> list[Pair]:
+    """All pairs of which a side was timed; none unless a run had another way to run backends.
+
+    Args:
+        records: of the run.
+        beside: its changes against what stood beside.
+    """
     fits = {fit["entry"]: fit.get("description") or {} for fit in of_kind(records, "fit")}
     entries = {entry["entry"]: entry for entry in records[0]["entries"]}
     places = {(entry["device"], entry["threads"]) for entry in entries.values()}
     timed = {sample["entry"] for sample in of_kind(records, "sample")}
     found = []
-    for change in changes(records):
+    for change in beside:
         if not timed & {change.entry, change.other}:
             continue
         entry = entries[change.other]
@@ -78,7 +83,7 @@ def _words(ratio: Estimate | None) -> tuple[str, str, str]:
 
 def show(records: Sequence[Record], console: Console) -> None:
     """Print the pairs, if there are any."""
-    if not (found := pairs(records)):
+    if not (found := pairs(records, changes(records))):
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for head in HEADS:

@@ -43,19 +43,50 @@ def test_a_baseline_that_wins_is_compared_with_the_next() -> None:
 def test_a_tie_is_said_as_a_tie() -> None:
     said = _said(_steady(numpy_gelsd=1e-3, torch_gelsy=1e-3, sklearn_linear=4e-3))
     assert said == (
-        "numpy-gelsd and torch-gelsy cannot be told apart; "
-        "numpy-gelsd is 4.00× faster than sklearn-linear (…)."
+        "numpy-gelsd shares the first place with torch-gelsy, not to be told apart: "
+        "4.00× faster than sklearn-linear (…)."
     )
 
 
 def test_a_tie_with_the_baseline_claims_no_lead() -> None:
     said = _said(_steady(numpy_gelsd=1e-3, sklearn_linear=1e-3))
-    assert said == "numpy-gelsd and sklearn-linear cannot be told apart, at about 1.00 ms a fit."
+    assert said.startswith("numpy-gelsd shares the first place with sklearn-linear, ")
+    assert "faster" not in said
+    assert "not to be told from sklearn-linear (" in said
 
 
-def test_three_in_a_chain_share_the_place() -> None:
-    said = _said(_steady(numpy_gelsd=1e-3, torch_gelsy=1e-3, torch_cholesky=1e-3))
-    assert "share the first place: none can be told from the next" in said
+def test_a_baseline_that_shares_the_first_place_is_not_held_against_itself() -> None:
+    said = _said(_steady(sklearn_linear=1e-3, torch_gelsy=1.0001e-3))
+    assert said == (
+        "sklearn-linear shares the first place with torch-gelsy, not to be told apart: "
+        "about 1.00 ms a fit."
+    )
+
+
+def test_of_many_that_share_the_place_some_are_named() -> None:
+    names = ("numpy_gelsd", "torch_gelsy", "torch_cholesky", "tensorflow_qr", "sklearn_linear")
+    said = _said(_steady(**dict.fromkeys(names[:3], 1e-3)))
+    assert "with torch-gelsy and torch-cholesky, none to be told from the next" in said
+    said = _said(_steady(**dict.fromkeys(names, 1e-3), tensorflow_cholesky=1e-3))
+    assert re.search(r"with [a-z-]+, [a-z-]+, [a-z-]+ and 2 more, none to be told from", said)
+
+
+def test_the_headline_names_who_is_first_most_often_for_each_method() -> None:
+    every = rows(runs.run(("tutorial", "line-descent", "tall")))
+    kinds = {"tutorial": "gradient descent", "line-descent": "gradient descent"}
+    workloads = [
+        (kinds.get(name, "least squares"), [row for row in every if row.workload == name])
+        for name in ("tutorial", "line-descent", "tall")
+    ]
+    tied = {row.backend for row in workloads[2][1] if row.rank == "1="}
+    assert len(tied) == 2
+    said = answer.headline(workloads)
+    assert "most often: tensorflow-xla for gradient descent (in 2 of 2); " in said
+    assert said.endswith(" for least squares (in 1 of 1).")
+    assert all(name in said for name in tied)
+    alone = answer.headline(workloads[:1])
+    assert alone == f"On this machine {answer.sentence(workloads[0][1])}"
+    assert answer.headline([("least squares", rows(runs.run(("line",), rounds=0)))]) == ""
 
 
 def test_where_a_tuned_one_wins_the_fastest_idiomatic_one_is_named_too() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium_axe_python import Axe
 
+from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
-from reports import page
+from reports import page, side_by_side
+from reports.sources import Source
 from tests.reports import runs
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -237,6 +240,51 @@ def test_floors_races_and_series_fit_and_are_accessible(
     axe.inject()
     found: dict[str, list[dict[str, Any]]] = axe.run({"exclude": [["svg > g"]]})
     assert [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")] == []
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_several_runs_fit_and_are_accessible(browser: Chrome, width: int, tmp_path: Path) -> None:
+    sources = [
+        Source(tmp_path / f"{seed}", records, rows(records), "a machine", [])
+        for seed in range(5)
+        if (records := runs.also_on_cuda(runs.run(("line", "tutorial"), seed=seed)))
+    ]
+    _look(browser, width, "light")
+    browser.get(side_by_side.write(sources, tmp_path).as_uri())
+    assert browser.find_element(By.CSS_SELECTOR, ".runs .mark").is_displayed()
+    assert browser.execute_script(_TOO_WIDE) == []
+    axe = Axe(browser)
+    axe.inject()
+    found: dict[str, list[dict[str, Any]]] = axe.run()
+    assert [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")] == []
+
+
+@pytest.mark.parametrize("made", [runs.race, runs.sizes])
+def test_a_phone_shows_every_cell_with_its_heading(
+    browser: Chrome, made: Callable[[], list[Record]], tmp_path: Path
+) -> None:
+    _look(browser, 390, "light")
+    browser.get(page.write(runs.measured(made()), tmp_path).as_uri())
+    # Of the other tables a row opens to its evidence, which has what a phone leaves out.
+    cells = browser.find_elements(By.CSS_SELECTOR, "table:not(.entries, .phases) tbody td")
+    assert len(cells) > 20
+    assert all(cell.is_displayed() and cell.get_attribute("data-heading") for cell in cells)
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_mark_stands_where_its_number_says(opened: Chrome, width: int) -> None:
+    _look(opened, width, "light")
+    table = _ranking(opened, "line-descent")
+    dots = table.find_elements(By.CSS_SELECTOR, ".entry .mark path")
+    places = [dot.rect["x"] + dot.rect["width"] / 2 for dot in dots]
+    assert len(places) == len(_backends(table))
+    assert places == sorted(places)
+    assert places[-1] - places[0] > 40
+    ticks = table.find_elements(By.CSS_SELECTOR, ".ticks .axis span")
+    shown = [tick.rect for tick in ticks if tick.is_displayed()]
+    assert len(shown) >= 2
+    for one, other in pairwise(shown):
+        assert one["x"] + one["width"] < other["x"]
 
 
 def test_without_a_script_the_page_is_whole(browser: Chrome, url: str, tmp_path: Path) -> None:

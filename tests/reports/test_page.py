@@ -15,7 +15,9 @@ from benchmarks.analysis.results import rows
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
 from reports import page
+from reports.figures import descent
 from reports.figures.times import PHASES
+from reports.text import seconds
 from reports.view import View
 from tests.reports import runs
 
@@ -92,6 +94,15 @@ def test_every_row_is_there_with_its_evidence(folder: Path, full: list[Record]) 
     assert "OpenBLAS" in found.text
 
 
+def test_a_row_is_light(folder: Path, full: list[Record]) -> None:
+    """A run of 47 workloads has 500 rows: what each of them takes, a page has 500 times."""
+    source = (folder / "index.html").read_text(encoding="utf-8")
+    rows_of = re.findall(r'<tbody class="entry".*?</tbody>', source, re.DOTALL)
+    assert len(rows_of) == len(rows(full)) > 30
+    assert max(row.count("</") + row.count("/>") for row in rows_of) < 110
+    assert sum(map(len, rows_of)) / len(rows_of) < 5_000
+
+
 def test_what_failed_is_neither_ranked_nor_drawn(seen: View, folder: Path) -> None:
     section = next(s for s in seen.sections if s.name == "ill-conditioned")
     assert [row.backend for row in section.others] == ["tensorflow-cholesky"]
@@ -165,6 +176,7 @@ def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
 def test_the_summary_fits_into_a_pull_request(folder: Path) -> None:
     summary = (folder / "summary.md").read_text(encoding="utf-8")
     assert len(summary.splitlines()) < 60
+    assert summary.splitlines()[2].startswith("On this machine, first or sharing the first place")
     figures = re.findall(r"\((figures/[^)]+)\)", summary)
     assert len(figures) == 6
     assert all((folder / path).exists() for path in figures)
@@ -229,6 +241,26 @@ def test_figures_of_an_earlier_report_go_and_those_of_others_stay(tmp_path: Path
     page.write(runs.run(("line",), rounds=3), tmp_path)
     left = {path.stem for path in figures.iterdir()}
     assert left == {"line-ranking", "line-phases", "mine"}
+
+
+def test_losses_that_circle_are_dashes_and_no_block() -> None:
+    values = np.array([1.0, 0.5, 0.3, *[0.2, 0.1, 0.15] * 30])
+    restless = descent._restless(values)
+    assert restless[5:-3].all()
+    assert not restless[:2].any()
+    assert not descent._restless(np.geomspace(1, 1e-9, 100)).any()
+    noisy = np.geomspace(1, 0.9, 100) * (1 + 0.01 * np.array([1, -1] * 50))
+    assert not descent._restless(noisy).any()
+    assert descent._restless(np.array([0.5])).tolist() == [False]
+
+
+def test_each_further_fit_is_drawn_beside_the_phases(folder: Path, seen: View) -> None:
+    drawn = (folder / "figures/line-phases.svg").read_text(encoding="utf-8")
+    assert "time to the first answer" in drawn
+    assert "each further fit, log scale" in drawn
+    for row in seen.sections[2].once:
+        assert row.seconds_median
+        assert seconds(row.seconds_median) in drawn
 
 
 def test_devices_are_compared_only_where_there_are_several(tmp_path: Path) -> None:

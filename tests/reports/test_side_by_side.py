@@ -87,6 +87,31 @@ def test_a_figure_has_a_panel_for_each_timed_run(three: list[Path], tmp_path: Pa
     assert re.findall(r">([ABC])</text>", drawn) == ["B", "C"]
 
 
+def test_every_time_has_its_mark_on_one_axis(three: list[Path], tmp_path: Path) -> None:
+    html = side_by_side.write([sources.read(path) for path in three], tmp_path / "out").read_text()
+    timed = sum(
+        cell is not None and cell.seconds_median is not None
+        for table in _tables(three).values()
+        for line in table.lines
+        for cell in line.cells
+    )
+    assert html.count('<svg class="mark') == timed > 20
+    assert 'role="img"' not in html
+
+
+def test_of_many_runs_every_one_has_its_panel(tmp_path: Path) -> None:
+    paths = [_save(tmp_path / f"{seed}", runs.run(("line",), seed=seed)) for seed in range(7)]
+    columns = [
+        side_by_side.Column(letter, str(path), sources.read(path))
+        for letter, path in zip("ABCDEFG", paths, strict=True)
+    ]
+    [table] = side_by_side.tables(columns)
+    assert table.picture
+    assert re.findall(r">([A-G])</text>", table.picture.svg) == list("ABCDEFG")
+    # Two rows of panels, each with the names of the backends beside it.
+    assert table.picture.svg.count(">numpy-gelsd</text>") == 2
+
+
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     records = runs.hostile()
     file = tmp_path / "<u>'theirs'.json"

@@ -22,7 +22,7 @@ def shown() -> Shown:
 def test_the_table_says_when_and_not_reached() -> None:
     """30 of 100 epochs to 1e-3, 60 to 1e-6; fits that end at 1e-7 of the bias are within both."""
     found = shown()
-    assert found.heads == ["time to 1e-3", "time to 1e-6"]
+    assert found.heads == ["time to 10⁻³", "time to 10⁻⁶"]
     by_name = {line.backend: line for line in found.lines}
     assert len(by_name) == 12
     keras = by_name["tensorflow-keras"]
@@ -51,7 +51,7 @@ def test_the_sentence_names_the_first_of_either_kind() -> None:
     sentence = shown().sentence
     assert "tensorflow-xla (descent)" in sentence
     assert "(closed form)" in sentence
-    assert "1e-6" in sentence
+    assert "10⁻⁶" in sentence
 
 
 def test_without_a_closed_form_that_arrives_the_sentence_says_so() -> None:
@@ -60,7 +60,7 @@ def test_without_a_closed_form_that_arrives_the_sentence_says_so() -> None:
         if record["record"] == "verdict" and record["entry"].startswith("line/"):
             record["weight_error"] = 1e-4
     [found] = accuracy.races(records, rows(records))
-    assert "within 1e-6, no closed form does" in found.sentence
+    assert "within 10⁻⁶, no closed form does" in found.sentence
 
 
 def test_the_page_the_summary_and_the_figures_hold_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,20 @@ def test_the_sentence_says_who_has_most_and_who_loses_most() -> None:
         "7.5 on filip. sklearn-linear fails on 2 of them: it has 0.2 on wampler1, where "
         "torch-gelsy has 9.7."
     )
+
+
+def test_the_figure_says_what_the_table_says_and_a_terminal_needs_none() -> None:
+    records = run("float64", "float32")
+    double, single = tables(records)
+    assert "torch-gelsy: 9.7 in the median, 7.5 at worst" in double.picture.alt
+    cholesky = re.search(r"torch-cholesky: [\d.]+ in the median, 0.0 at worst", double.picture.alt)
+    assert cholesky  # it has no fit of filip
+    assert "failed the gate" in double.picture.svg
+    assert double.picture.name != single.picture.name
+    assert digits.sentences(rows(records), workloads(records)) == [
+        ("float64", double.sentence),
+        ("float32", single.sentence),
+    ]
 
 
 def test_without_failures_nobody_is_blamed_and_without_a_whole_row_nobody_praised() -> None:
