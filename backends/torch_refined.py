@@ -102,7 +102,8 @@ class TorchRefined(TorchSolver):
         while error > enough and steps < _MOST_STEPS:
             step = solve(rows.gradient(b))
             b, steps = b + step, steps + 1
-            size = float((lengths * step).norm() / (lengths * b).norm())
+            sizes = torch.linalg.vector_norm(lengths * torch.stack([step, b]), dim=1)
+            size = float(sizes[0] / sizes[1])
             if steps == 1 and not size <= _SHRINKS:
                 return None
             if size > last / 2 > 0:
