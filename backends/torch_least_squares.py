@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backends.base import Fit
-from backends.rank import shortest
+from backends.rank import (
+    CUTOFF,
+    DEPENDENT,
+    NEEDS_FULL_RANK,
+    refuse_pivot,
+    refuse_wide,
+    shortest,
+)
 from backends.torch_base import TorchBackend
 from backends.torch_blocks import Blocks
 
 if TYPE_CHECKING:
     import torch
-
-
-class DependentFeatures(Exception):
-    """The features are linearly dependent, and this solver cannot choose a solution."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what}: the features are linearly dependent to working precision")
 
 
 def _with_ones(X: torch.Tensor) -> torch.Tensor:
@@ -27,19 +29,21 @@ def _with_ones(X: torch.Tensor) -> torch.Tensor:
     return torch.cat([X, torch.ones_like(X[:, :1])], dim=1)
 
 
-def cholesky(gram: torch.Tensor) -> torch.Tensor:
+def cholesky(gram: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """The lower triangle L with L L' = gram.
 
+    Args:
+        gram: X'X; only its lower triangle is used.
+        dtype: that it was computed in.
+
     Raises:
-        DependentFeatures: a pivot is not positive, or nothing but rounding: at most p u of what
-            stood there, which is where LAPACK's pivoted Cholesky (xPSTRF) stops.
+        LinAlgError: a pivot is not positive, or nothing but rounding.
     """
     import torch
 
     factor, info = torch.linalg.cholesky_ex(gram)
-    least = len(gram) * torch.finfo(gram.dtype).eps * gram.diagonal()
-    if info.item() or not bool((factor.diagonal() ** 2 > least).all()):
-        raise DependentFeatures("X'X is not positive definite")
+    pivots = factor.diagonal() ** 2 / gram.diagonal()
+    refuse_pivot(0.0 if info.item() else float(pivots.min()), torch.finfo(dtype).dtype)
     return factor
 
 
@@ -81,7 +85,7 @@ class TorchGelsy(TorchSolver):
             )
             return self.done(torch.cat([weight, bias[None]]))
         if not bool(found.solution.isfinite().all()):
-            raise DependentFeatures("R of [X 1] is singular")
+            raise np.linalg.LinAlgError(DEPENDENT)
         return self.done(found.solution[:, 0])
 
     def describe(self) -> dict[str, Any]:
@@ -95,16 +99,16 @@ class TorchQR(TorchSolver):
     name = "torch-qr"
     algorithm = "torch.linalg.qr of [X 1], solve_triangular"
     optional = True
+    known_failures = NEEDS_FULL_RANK
 
     def fit(self) -> Fit:
         import torch
 
+        refuse_wide(self.X)
         Q, R = torch.linalg.qr(_with_ones(self.X))
-        pivots = R.diagonal().abs()
         # A column that depends on those before it leaves nothing but rounding on the diagonal.
-        least = len(pivots) * torch.finfo(R.dtype).eps * R.norm(dim=0)
-        if len(R) < R.shape[1] or bool((pivots <= least).any()):
-            raise DependentFeatures("R of [X 1] is singular")
+        if bool((R.diagonal().abs() <= CUTOFF * torch.finfo(R.dtype).eps * R.norm(dim=0)).any()):
+            raise np.linalg.LinAlgError(DEPENDENT)
         return self.done(torch.linalg.solve_triangular(R, Q.T @ self.y[:, None], upper=True)[:, 0])
 
 
@@ -118,8 +122,9 @@ class TorchCholesky(TorchSolver):
     def fit(self) -> Fit:
         import torch
 
+        refuse_wide(self.X)
         A = _with_ones(self.X)
-        factor = cholesky(A.T @ A)
+        factor = cholesky(A.T @ A, A.dtype)
         return self.done(torch.cholesky_solve((A.T @ self.y)[:, None], factor)[:, 0])
 
 
@@ -134,6 +139,8 @@ class TorchCholeskyBlocks(TorchSolver):
     def fit(self) -> Fit:
         import torch
 
+        refuse_wide(self.X)
         products = Blocks(self.X, self.y).gram()
-        factor = cholesky(products[:-1, :-1])
-        return self.done(torch.cholesky_solve(products[:-1, -1:], factor)[:, 0].roll(-1))
+        factor = cholesky(products[:-1, :-1], self.X.dtype)
+        found = torch.cholesky_solve(products[-1:, :-1].T, factor)[:, 0]
+        return self.done(found.roll(-1).to(self.X.dtype))

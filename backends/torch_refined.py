@@ -18,23 +18,25 @@ _GROWTH = 8.0
 #: ... and is worth while if that is no more than this.
 _SHRINKS = 0.1
 _MOST_STEPS = 8
+_PROBES = 8
 
 
 class TorchRefined(TorchSolver):
     """Cholesky of X'X, its solution corrected by what the residual still holds of X.
 
-    In three attempts, each for data that are too ill-conditioned for the one before:
+    All in float64, whatever the data are:
 
-    1. X'X in the precision of the data; for float32 up to kappa of about 300,
-    2. X'X in float64, for kappa up to about 1e6,
-    3. QR of [1 X y] in float64, block by block, and the singular values of R. Only this can tell
-       whether features depend on each other, and then takes the shortest weight.
+    1. X'X, for kappa up to about 1e7. Products of float32 numbers are exact in float64, so that
+       such data need no correction before kappa is 1e4, and one after that.
+    2. QR of [1 X y] where that cannot do, block by block, and the singular values of R. Only this
+       can tell whether features depend on each other, and then takes the shortest weight.
 
     X and y are shifted by about their means first: kappa is that of the centred and scaled
     features, which no offset or unit can spoil. A correction solves X'X d = X'r with the old
-    factor and a new residual in float64. It multiplies the error by about u kappa**2, down to the
-    error of QR: the corrected seminormal equations (Björck, Linear Algebra Appl. 88/89, 1987;
-    Higham, *Accuracy and Stability of Numerical Algorithms*, 20.6).
+    factor and a new residual. It multiplies the error by about u kappa**2, down to the error of
+    QR: the corrected seminormal equations (Björck, Linear Algebra Appl. 88/89, 1987; Higham,
+    *Accuracy and Stability of Numerical Algorithms*, 20.6). How much it does so is measured by the
+    corrections themselves, as in LAPACK's `dsgesv`, and decides how many there are.
     """
 
     name = "torch-refined"
@@ -47,14 +49,10 @@ class TorchRefined(TorchSolver):
         import torch
 
         shift = self.shift()
-        exact = Blocks(self.X, self.y, torch.float64, shift)
-        quick = exact if self.X.dtype == torch.float64 else Blocks(self.X, self.y, shift=shift)
-        for rows in dict.fromkeys([quick, exact]):
-            b = self.corrected(rows.gram(), exact)
-            if b is not None:
-                break
-        else:
-            b = self.orthogonal(exact)
+        rows = Blocks(self.X, self.y, torch.float64, shift)
+        b = self.corrected(rows)
+        if b is None:
+            b = self.orthogonal(rows)
         # Back to the origin: y - shift_y = b_0 + (X - shift_X) w.
         weight = b[1:]
         bias = b[:1] + shift[-1] - shift[1:-1] @ weight
@@ -70,68 +68,53 @@ class TorchRefined(TorchSolver):
         import torch
 
         every = max(1, len(self.y) // _SAMPLE)
-        X, y = self.X[::every].double(), self.y[::every, None].double()
-        rows = torch.cat([torch.zeros_like(y), X, y], dim=1)
+        rows = torch.cat([self.X[::every], self.y[::every, None]], dim=1).double()
         mean = rows.mean(dim=0)
         unit = torch.exp2((rows - mean).abs().mean(dim=0).log2().round())
         rounded = torch.where(unit > 0, (mean / unit).round() * unit, mean)
-        return rounded.to(self.X.dtype).double()
+        return torch.cat([mean.new_zeros(1), rounded])
 
-    def corrected(self, products: torch.Tensor, rows: Blocks) -> torch.Tensor | None:
-        """(b_0, weight) of the shifted data by Cholesky; None if that cannot do.
-
-        Args:
-            products: [1 X y]'[1 X y] of the shifted data, in some precision.
-            rows: the shifted data, in float64.
-        """
+    def corrected(self, rows: Blocks) -> torch.Tensor | None:
+        """(b_0, weight) of the shifted data by Cholesky; None if that cannot do."""
         import torch
 
-        limits, data_limits = torch.finfo(products.dtype), torch.finfo(self.X.dtype)
-        gram, moment = products[:-1, :-1].double(), products[:-1, -1].double()
-        lengths = gram.diagonal().sqrt()
-        # Squares that overflow, or lose digits in the smallest numbers there are.
-        least = (len(self.y) * limits.tiny / limits.eps) ** 0.5
-        if not bool(products.isfinite().all() & (lengths > least).all()):
-            return None
-        # Powers of 2: scaling by them rounds nothing.
-        scale = torch.exp2(-lengths.log2().round())
-        gram = gram * scale * scale[:, None]
+        limits, data_limits = torch.finfo(torch.float64), torch.finfo(self.X.dtype)
+        products = rows.gram()
+        gram, moment = products[:-1, :-1], products[-1, :-1]
         factor, info = torch.linalg.cholesky_ex(gram)
-        if info.item():
+        lengths = gram.diagonal().sqrt()
+        # Squares that lose digits in the smallest numbers there are.
+        least = (len(self.y) * limits.tiny / limits.eps) ** 0.5
+        if info.item() or not bool((lengths > least).all()):
             return None
-        inverse = torch.cholesky_inverse(factor)
-        condition = float(gram.abs().sum(dim=0).max() * inverse.abs().sum(dim=0).max())
-        shrinks = _GROWTH * limits.eps * condition
+        kappa = condition(factor, lengths)
+        shrinks = _GROWTH * limits.eps * kappa**2
         if not shrinks <= _SHRINKS:
             return None
-        kappa = condition**0.5
-        inverse = inverse * scale * scale[:, None]
-        b = inverse @ moment
-        last, steps = 0.0, 0
-        while True:
-            step = inverse @ self.gradient(rows, b)
+
+        def solve(moment: torch.Tensor) -> torch.Tensor:
+            return torch.cholesky_solve(moment[:, None], factor)[:, 0]
+
+        b = solve(moment)
+        error, last, steps = shrinks, 0.0, 0
+        # Less than the error of QR in float64, or than one rounding of float32.
+        enough = max(limits.eps * kappa, data_limits.eps) / 8
+        while error > enough and steps < _MOST_STEPS:
+            step = solve(rows.gradient(b))
             b, steps = b + step, steps + 1
             size = float((lengths * step).norm() / (lengths * b).norm())
-            # The next step would be as much smaller than this one as this one than the last.
-            following = size * (min(shrinks, size / last) if last else shrinks)
-            enough = not following > data_limits.eps * kappa / 8
-            if enough or size > last / 2 > 0 or steps == _MOST_STEPS:
-                break
-            last = size
+            if steps == 1 and not size <= _SHRINKS:
+                return None
+            if size > last / 2 > 0:
+                break  # nothing but rounding is left
+            # The next step would be as much smaller than this one as this one than the last, and
+            # the first about as much smaller than b.
+            shrinks = min(shrinks, size / last if last else 10 * size)
+            error, last = shrinks * size, size
         self.way = (
-            f"Cholesky of centred X'X in {str(products.dtype).removeprefix('torch.')}, "
-            f"kappa about {kappa:.0e}, corrected {steps} times"
+            f"Cholesky of centred X'X in float64, kappa about {kappa:.0e}, corrected {steps} times"
         )
         return b if bool(b.isfinite().all()) else None
-
-    def gradient(self, rows: Blocks, b: torch.Tensor) -> torch.Tensor:
-        """[1 X]'(y - [1 X] b) of the shifted data: (n_features + 1,)."""
-        import torch
-
-        v = torch.cat([-b, b.new_ones(1)])
-        return rows.sum(lambda total, block: total.addmv_(block.T, block @ v), torch.zeros_like(v))[
-            :-1
-        ]
 
     def orthogonal(self, rows: Blocks) -> torch.Tensor:
         """(b_0, weight) of the shifted data by QR; of several solutions, the shortest weight."""
@@ -162,3 +145,23 @@ class TorchRefined(TorchSolver):
 
     def describe(self) -> dict[str, Any]:
         return super().describe() | {"algorithm": self.way}
+
+
+def condition(factor: torch.Tensor, lengths: torch.Tensor) -> float:
+    """About 1 / sigma, sigma the smallest singular value of A with its columns made 1 long.
+
+    The Frobenius norm of L^-1 D, D = diag(lengths), is that or up to sqrt(n_columns) times as
+    much. It is estimated from what L^-1 D makes of a few random vectors (M. F. Hutchinson, Comm.
+    Statist. Simulation Comput. 18, 1989).
+
+    Args:
+        factor: L of A'A = L L'.
+        lengths: of the columns of A.
+    """
+    import torch
+
+    generator = torch.Generator(factor.device).manual_seed(0)
+    shape = len(factor), _PROBES
+    probes = torch.randn(shape, generator=generator, dtype=factor.dtype, device=factor.device)
+    made = torch.linalg.solve_triangular(factor, lengths[:, None] * probes, upper=False)
+    return float(made.norm()) / _PROBES**0.5

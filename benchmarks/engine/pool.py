@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from benchmarks.engine import machine
 from benchmarks.engine.home import ROOT, Home
 from benchmarks.engine.parity import mismatch
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.workers import Worker, WorkerFailed, start_all
+from benchmarks.engine.workers import Talk, Worker, WorkerFailed, talk_all
 from benchmarks.errors import UserError
 from benchmarks.gate import gate, standard
 from benchmarks.gate.gate import Verdict
@@ -81,32 +81,17 @@ class Pool:
     Use as a context manager, or `close`. Whatever a worker does wrong comes as `WorkerFailed`.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        cores: Sequence[int],
-        *,
-        seed: int = 0,
-        plugins: Sequence[Path] = (),
-        patience: float = 60.0,
-        memory_bytes: int | None = None,
-        stop_idle: bool = True,
-    ) -> None:
+    def __init__(self, folder: Path, cores: Sequence[int], *, seed: int = 0, **kept: Any) -> None:
         """Nothing is started yet.
 
         Args:
             folder: gets `logs/`, and `data/` until the pool is closed.
             cores: to measure on.
             seed: for the data.
-            plugins: files that define further backends.
-            patience: seconds that a worker may take to answer.
-            memory_bytes: resident size at which a worker is killed; by default 80 % of what is
-                free when it starts.
-            stop_idle: whether workers are stopped while they wait for their turn.
+            kept: how workers are kept, as `Worker` takes it: plugins, patience and so on.
         """
         self.folder, self.cores, self.seed = folder, list(cores), seed
-        self.plugins, self.patience, self.memory_bytes = plugins, patience, memory_bytes
-        self.stop_idle = stop_idle
+        self.kept = kept
         self.workers: dict[Home, Worker] = {}
         self._prepared: Prepared | None = None
         self._quietest: list[int] = []  # the cores, those that others use least first
@@ -139,20 +124,21 @@ class Pool:
         Yields:
             Each home as its worker is ready or lost.
         """
-        for worker, answer in start_all(homes, self._spawn, at_once or len(self.cores)):
+
+        def start(worker: Worker) -> Talk[dict[str, Any]]:
+            # Not bound to cores yet: OpenBLAS, for one, takes the cores that it is allowed when
+            # it is loaded for the most threads that it may ever use.
+            return (yield "start", worker.how_to_start())
+
+        made = (self._spawn(home) for home in homes)
+        talks = ((worker, start(worker)) for worker in made)
+        for worker, answer in talk_all(talks, at_once or len(self.cores)):
             yield worker.home, answer
 
     def _spawn(self, home: Home) -> Worker:
         name = re.sub(r"[^\w@-]+", "", f"{home.name}-{home.device}-{home.threads}")
         log = self.folder / "logs" / f"{len(self.workers):02d}-{name}.log"
-        worker = Worker(
-            home,
-            log,
-            plugins=self.plugins,
-            patience=self.patience,
-            memory_bytes=self.memory_bytes,
-            stop_idle=self.stop_idle,
-        )
+        worker = Worker(home, log, **self.kept)
         self.workers[home] = worker
         return worker
 
@@ -197,21 +183,58 @@ class Pool:
             entry: what to fit.
             home: which of the entry's processes is to do it; by default its first.
         """
-        home, prepared = home or entry.home, self.prepare(entry.workload)
+        home = home or entry.home
         if home not in self.workers:
             for _, answer in self.start([home]):
                 if isinstance(answer, WorkerFailed):
                     raise answer
-        worker = self.workers[home]
+        [(_, _, first)] = self.first_fits([(entry, home)])
+        if isinstance(first, WorkerFailed):
+            raise first
+        return first
+
+    def first_fits(
+        self, wanted: Iterable[tuple[Entry, Home]], at_once: int = 1
+    ) -> Iterator[tuple[Entry, Home, FirstFit | WorkerFailed]]:
+        """Load, fit once and judge, `at_once` at the same time and each on cores of its own.
+
+        Args:
+            wanted: entries of one workload, and which of their processes, which are started.
+            at_once: no more than there are cores for.
+
+        Yields:
+            Each as it ends.
+        """
+        free: list[list[int]] = []
+        whose: dict[Home, Entry] = {}
+
+        def talks() -> Iterator[tuple[Worker, Talk[FirstFit]]]:
+            for entry, home in wanted:
+                if not whose:
+                    self.prepare(entry.workload)
+                    free.extend(self._apart(home.threads, at_once))
+                whose[home] = entry
+                yield self.workers[home], self._first_fit(entry, home, free)
+
+        for worker, first in talk_all(talks(), at_once):
+            yield whose[worker.home], worker.home, first
+
+    def _first_fit(self, entry: Entry, home: Home, free: list[list[int]]) -> Talk[FirstFit]:
+        """On some of the `free` cores; then it is bound to those of the samples."""
+        prepared, cores = self.prepare(entry.workload), free.pop()
         method = method_to_json(entry.workload.method)
-        loaded = worker.ask("load", folder=str(prepared.folder), method=method)
-        cores = self.cores_for(entry.home.threads)
-        worker.ask("pin", cores=cores)
-        first = worker.ask("first")
+        try:
+            yield "pin", {"cores": cores}
+            loaded = yield "load", {"folder": str(prepared.folder), "method": method}
+            first = yield "first", {}
+            cores_of_samples = self.cores_for(home.threads)
+            yield "pin", {"cores": cores_of_samples}
+        finally:
+            free.append(cores)
         description, received = first["description"], loaded["sha256"]
         return FirstFit(
             sha256=received,
-            cores=cores,
+            cores=cores_of_samples,
             transfer_seconds=loaded["transfer_seconds"],
             seconds=first["seconds"],
             peak_bytes=first.get("peak_bytes"),  # an older checkout does not say
@@ -220,6 +243,13 @@ class Pool:
             mismatch=mismatch(entry, description, received, prepared.sha256),
             verdict=self._judge(entry, home, first["fit"]),
         )
+
+    def _apart(self, threads: int, count: int) -> list[list[int]]:
+        """So many sets of cores that have none in common; the last are those of the samples."""
+        self.cores_for(threads)
+        order = self._quietest or self.cores
+        sets = [sorted(order[n * threads : (n + 1) * threads]) for n in range(count)]
+        return sets[::-1]
 
     def sample(self, home: Home, fits: int) -> float:
         """Time that many fits in a row; the seconds per fit."""

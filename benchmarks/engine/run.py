@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -29,6 +29,9 @@ from benchmarks.errors import UserError
 from benchmarks.gate.reference import Unsolvable
 from benchmarks.problems.workloads import Workload
 from benchmarks.runfile import RunWriter
+
+#: Data that a core has in its own cache.
+_FEW_BYTES = 1 << 20
 
 
 def run(
@@ -152,25 +155,33 @@ class _Execution:
                 self.ledger.drop(entry, "reference", str(error))
             return []
         self.ledger.prepared(prepared, self.options.seed)
-        admitted = []
-        for entry in self.ledger.of(workload):
-            self.progress.status(f"{title}: first fit of {entry.home.name}")
-            seconds = [self._first_fit(entry, home) for home in self.plan.processes(entry)]
-            if entry.id not in self.ledger.dropped:
-                admitted.append((entry, min(seconds)))
-        return admitted
+        entries = self.ledger.of(workload)
+        seconds: dict[str, list[float]] = {entry.id: [] for entry in entries}
 
-    def _first_fit(self, entry: Entry, home: Home) -> float:
-        """Fit once and record it; an entry that is not right is dropped. Its seconds."""
-        if entry.id in self.ledger.dropped:
-            return 0.0
-        try:
-            first = self.pool.first_fit(entry, home)
-        except WorkerFailed as failure:
-            self.ledger.failed(entry, home, "fit", failure)
-            return 0.0
-        self.ledger.fitted(entry, home, first)
-        return first.seconds
+        def wanted() -> Iterator[tuple[Entry, Home]]:
+            for entry in entries:
+                for home in self.plan.processes(entry):
+                    if entry.id not in self.ledger.dropped:
+                        self.progress.status(f"{title}: first fit of {entry.home.name}")
+                        yield entry, home
+
+        for entry, home, first in self.pool.first_fits(wanted(), self._at_once(entries)):
+            if isinstance(first, WorkerFailed):
+                self.ledger.failed(entry, home, "fit", first)
+            else:
+                self.ledger.fitted(entry, home, first)
+                seconds[entry.id].append(first.seconds)
+        return [(e, min(seconds[e.id])) for e in entries if e.id not in self.ledger.dropped]
+
+    def _at_once(self, entries: Sequence[Entry]) -> int:
+        """How many first fits go on at the same time, each on cores of its own.
+
+        On few data they compile more than they fit; on many they would fight over the memory.
+        """
+        few = all(e.workload.bytes <= _FEW_BYTES and e.home.device == "cpu" for e in entries)
+        if self.plan.cold or not few or not entries:
+            return 1
+        return max(1, len(self.options.cores) // max(e.home.threads for e in entries))
 
     def _judge_last(self, entries: Sequence[Entry]) -> None:
         """Judge the last timed fits as well."""

@@ -12,10 +12,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import psutil
 
@@ -24,6 +24,7 @@ from benchmarks.engine.home import ROOT, Home, environment
 #: How often a silent worker's memory is looked at, seconds.
 _LOOK = 0.1
 
+Result = TypeVar("Result")
 Kind = Literal["unavailable", "memory", "error", "hang", "died", "nonsense"]
 
 
@@ -115,23 +116,20 @@ class Worker:
         except BrokenPipeError:
             raise self._fail("died", self._cause_of_death()) from None
 
-    def send_start(self) -> None:
-        """Ask the worker to import its framework and make its device ready."""
-        device = "cpu" if self.home.device == "cpu" else "cuda:0"
-        home, extra = self.home, dict[str, Any]()
+    def how_to_start(self) -> dict[str, Any]:
+        """The fields of the request "start": import the framework, make the device ready."""
+        home = self.home
         # Left out where they say nothing: a worker of another revision may not know them.
+        extra: dict[str, Any] = {"tf32": True} if home.tf32 else {}
         if home.variant and home.variant.extra_work:
             extra["extra_work"] = home.variant.extra_work
-        if home.tf32:
-            extra["tf32"] = True
-        self.send(
-            "start",
-            backend=home.backend,
-            plugins=self.plugins,
-            device=device,
-            threads=home.threads,
+        return {
+            "backend": home.backend,
+            "plugins": self.plugins,
+            "device": "cpu" if home.device == "cpu" else "cuda:0",
+            "threads": home.threads,
             **extra,
-        )
+        }
 
     def receive(self, patience: float | None = None) -> dict[str, Any]:
         """Wait for the answer to the last request; raises as `ask` does.
@@ -173,9 +171,9 @@ class Worker:
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise self._fail("hang", f"did not answer within {patience:g} s")
+                raise self.hung(patience)
             if not poll.poll(1000 * min(left, _LOOK)):
-                self._look_at_memory()
+                self.look_at_memory()
                 continue
             chunk = os.read(self.answers, 1 << 16)
             if not chunk:
@@ -184,7 +182,16 @@ class Worker:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
-    def _look_at_memory(self) -> None:
+    def hung(self, patience: float) -> WorkerFailed:
+        """Kill it, for it has not answered for that long; what is to be raised."""
+        return self._fail("hang", f"did not answer within {patience:g} s")
+
+    def look_at_memory(self) -> None:
+        """While an answer is awaited.
+
+        Raises:
+            WorkerFailed: it used too much, and was killed.
+        """
         try:
             resident = psutil.Process(self.process.pid).memory_info().rss
         except psutil.Error:
@@ -220,28 +227,56 @@ class Worker:
                 os.killpg(self.process.pid, number)
 
 
-def start_all(
-    homes: Sequence[Home], make: Callable[[Home], Worker], at_once: int
-) -> Iterator[tuple[Worker, dict[str, Any] | WorkerFailed]]:
-    """Start a worker for each home, `at_once` at a time, and yield each as it answers.
+#: What is said to one worker: yields what it is to do and with which fields, gets each answer,
+#: and returns what came of it.
+Talk = Generator[tuple[str, dict[str, Any]], dict[str, Any], Result]
 
-    They are not bound to cores yet: OpenBLAS, for one, takes the cores that it is allowed when
-    it is loaded for the most threads that it may ever use.
+
+def talk_all(
+    talks: Iterable[tuple[Worker, Talk[Result]]], at_once: int
+) -> Iterator[tuple[Worker, Result | WorkerFailed]]:
+    """Talk to several workers at the same time, `at_once` at most.
+
+    Args:
+        talks: each with its worker; the next one is taken when there is room for it.
+        at_once: how many.
+
+    Yields:
+        Each worker with what came of its talk, in the order in which they end.
     """
-    waiting = list(homes)
-    starting: dict[int, tuple[Worker, float]] = {}
-    while waiting or starting:
-        while waiting and len(starting) < at_once:
-            worker = make(waiting.pop(0))
-            worker.send_start()
-            starting[worker.answers] = worker, time.monotonic() + worker.patience
-        ready, _, _ = select.select(list(starting), [], [], _LOOK)
-        now = time.monotonic()
-        late = [fd for fd, (_, deadline) in starting.items() if now > deadline]
-        for fd in {*ready, *late}:
-            worker, deadline = starting.pop(fd)
+    waiting, going = iter(talks), dict[int, tuple[Worker, Talk[Result], float]]()
+
+    def go_on(
+        worker: Worker, talk: Talk[Result], answer: dict[str, Any] | WorkerFailed | None
+    ) -> Iterator[tuple[Worker, Result | WorkerFailed]]:
+        """Send what comes after `answer`; at the end of the talk, its result."""
+        try:
+            said = talk.throw(answer) if isinstance(answer, WorkerFailed) else talk.send(answer)  # type: ignore[arg-type]
+            worker.send(said[0], **said[1])
+            going[worker.answers] = worker, talk, time.monotonic() + worker.patience
+        except StopIteration as end:
+            yield worker, end.value
+        except WorkerFailed as failure:
+            talk.close()
+            yield worker, failure
+
+    while True:
+        while len(going) < at_once and (following := next(waiting, None)):
+            yield from go_on(*following, None)
+        if not going:
+            return
+        ready, _, _ = select.select(list(going), [], [], _LOOK)
+        for fd, (worker, talk, deadline) in list(going.items()):
+            answer: dict[str, Any] | WorkerFailed
             try:
-                # The line of one that is ready is in the pipe; one that is late gets no more.
-                yield worker, worker.receive(max(deadline - now, 1e-3))
+                if fd in ready:
+                    answer = worker.receive()
+                elif time.monotonic() > deadline:
+                    raise worker.hung(worker.patience)
+                else:
+                    worker.look_at_memory()
+                    continue
             except WorkerFailed as failure:
-                yield worker, failure
+                answer = failure
+            del going[fd]
+            yield from go_on(worker, talk, answer)

@@ -41,8 +41,7 @@ class Served:
                     raise answer
         elif worker.home != home:
             worker.home = home
-            worker.send_start()
-            worker.receive()
+            worker.ask("start", **worker.how_to_start())
             self.pools[key].workers = {home: worker}
         return self.pools[key], home
 

@@ -41,7 +41,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("a folder with 'quotes'")
     done = linreg_bench(
         *("run", "--workloads", "line,line-descent", "--backends", "numpy-*"),
-        *("--budget", "500ms", "--out", folder),
+        *("--budget", "500ms", "--replicates", 1, "--out", folder),
     )
     assert done.returncode == 0, done.stderr
     assert "numpy-gelsd" in done.stdout
@@ -204,7 +204,8 @@ def test_a_plugin_that_cannot_be_used_is_named(
 
 def test_ctrl_c_keeps_and_shows_what_was_measured(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.cli", "run", "--workloads", "line"]
-    command += ["--backends", "numpy-gelsd", "--budget", "60s", "--out", str(tmp_path)]
+    command += ["--backends", "numpy-gelsd", "--replicates", "1"]
+    command += ["--budget", "60s", "--out", str(tmp_path)]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -232,7 +233,7 @@ def test_ctrl_c_keeps_and_shows_what_was_measured(tmp_path: Path) -> None:
 def test_a_full_disk_ends_the_run_in_one_line(tmp_path: Path) -> None:
     """A limit on the size of files stands in for the disk."""
     done = linreg_bench(
-        *("run", "--workloads", "line", "--backends", "numpy-gelsd"),
+        *("run", "--workloads", "line", "--backends", "numpy-gelsd", "--replicates", 1),
         *("--budget", "30s", "--out", tmp_path),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000)),
     )

@@ -43,7 +43,7 @@ def slower(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_against(revision: str, tree: Path, out: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks.cli", "run", "--against", revision]
-    command += ["--workloads", "line", "--backends", "numpy-gelsd", "--budget", "3s"]
+    command += ["--workloads", "line", "--backends", "numpy-gelsd", "--budget", "1500ms"]
     command += ["--fail-if-slower", "20%", "--replicates", "2", "--out", str(out)]
     return subprocess.run(command, cwd=tree, capture_output=True, text=True)
 

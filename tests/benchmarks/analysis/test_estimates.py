@@ -37,15 +37,16 @@ def entry(
     `correlation` is that of the noise in neighbouring rounds; `common`, of shape (rounds,), is
     what the machine does to the log times of all entries.
     """
-    turns = [rng.permutation(replicates) for _ in range(math.ceil(rounds / replicates))]
-    processes = np.concatenate(turns)[:rounds]
+    turns = np.tile(np.arange(replicates), (math.ceil(rounds / replicates), 1))
+    processes = rng.permuted(turns, axis=1).ravel()[:rounds]
     # A first-order autoregression, as moving averages of white noise.
     memory = correlation ** np.arange(60)
     white = rng.standard_normal(rounds + 59)
     scatter = noise * np.convolve(white, memory / np.linalg.norm(memory), mode="valid")
     logs = math.log(seconds) + spread * rng.standard_normal(replicates)[processes] + scatter
     times = np.exp(logs + common)
-    return {n: Sample(int(processes[n]), float(times[n])) for n in range(rounds)}
+    samples = zip(processes.tolist(), times.tolist(), strict=True)
+    return {number: Sample(*sample) for number, sample in enumerate(samples)}
 
 
 def drift(rng: np.random.Generator, rounds: int) -> np.ndarray:

@@ -37,6 +37,7 @@ def make_plan(
         n_gpus=0,
         threads=1,
         available_bytes=psutil.virtual_memory().available,
+        replicates=1,
         cold=cold,
     )
 
@@ -57,7 +58,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
         "line,line-descent", ["wrong-*", "hostile-*", "loud", "numpy-*"], plugins=PLUGINS
     )
     folder = tmp_path_factory.mktemp("hostile")
-    return rows_of(made, folder, budget=2.0, patience=6.0, plugins=PLUGINS, memory_bytes=1 << 30)
+    # Half a GiB is reached long before patience ends, on a busy machine as well.
+    return rows_of(made, folder, budget=2.0, patience=10.0, plugins=PLUGINS, memory_bytes=1 << 29)
 
 
 @pytest.mark.parametrize("name", ["line/numpy-gelsd", "line/loud", "line-descent/numpy-loop"])
@@ -82,9 +84,9 @@ REASONS = {
     "line/wrong-words": "TypeError: fit() returned its weight as builtins.str",
     "line/wrong-later": "coefficients are off by",
     "line-descent/wrong-epochs": "train_losses has shape (0,) and not (100,)",
-    "line/hostile-hang": "did not answer within 6 s",
+    "line/hostile-hang": "did not answer within 10 s",
     "line/hostile-exit": "exited with status 0 in the middle of its work",
-    "line/hostile-hoard": "used more than 1.0 GiB of memory",
+    "line/hostile-hoard": "used more than 0.5 GiB of memory",
     "line/hostile-babble": "wrote something that is no answer",
     "line/hostile-raise": "ValueError: singular matrix | of <b>doom</b>",
     "line/hostile-later": "was killed by SIGKILL",

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -17,7 +18,7 @@ from backends import registry
 from backends.messages import ARRAYS, method_to_json, sha256
 from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.workers import Worker, WorkerFailed
+from benchmarks.engine.workers import Talk, Worker, WorkerFailed, talk_all
 from benchmarks.problems.workloads import WORKLOADS
 
 HOSTILE = Path(__file__).parents[2] / "plugins" / "hostile.py"
@@ -38,8 +39,7 @@ def loaded(tmp_path: Path) -> Iterator[Make]:
         home = Home(backend, "cpu", 1)
         worker = Worker(home, tmp_path / "log", plugins=[HOSTILE], **options)  # type: ignore[arg-type]
         workers.append(worker)
-        worker.send_start()
-        worker.receive()
+        worker.ask("start", **worker.how_to_start())
         method = method_to_json(LINE.method)
         answer = worker.ask("load", folder=str(tmp_path), method=method)
         assert answer["sha256"] == sha256(problem.data)
@@ -140,12 +140,54 @@ def test_a_worker_is_bound_to_its_cores(loaded: Make) -> None:
         assert os.sched_getaffinity(thread.id) == {core}
 
 
+def first() -> Talk[dict[str, Any]]:
+    return (yield "first", {})
+
+
+def test_while_one_hangs_the_others_are_heard(loaded: Make) -> None:
+    hangs, right = loaded("hostile-hang"), loaded("numpy-gelsd")
+    hangs.patience = 1.0
+    (one, answer), (other, failure) = talk_all([(hangs, first()), (right, first())], at_once=2)
+    assert (one, other) == (right, hangs)
+    assert len(answer["fit"]["weight"]) == 1  # type: ignore[index]
+    assert str(failure) == "did not answer within 1 s"
+    assert gone(hangs)
+
+
+def test_while_several_are_asked_their_memory_is_watched(loaded: Make) -> None:
+    hoards, hangs = loaded("hostile-hoard", memory_bytes=1 << 29), loaded("hostile-hang")
+    hangs.patience = 20.0
+    worker, failure = next(talk_all([(hangs, first()), (hoards, first())], at_once=2))
+    assert worker is hoards
+    assert str(failure) == "used more than 0.5 GiB of memory: killed"
+
+
+def test_the_next_talk_begins_when_there_is_room_for_it(loaded: Make) -> None:
+    workers, begun = [loaded("numpy-gelsd") for _ in range(3)], []
+
+    def talks() -> Iterator[tuple[Worker, Talk[dict[str, Any]]]]:
+        for worker in workers:
+            begun.append(worker)
+            yield worker, first()
+
+    for number, (worker, _) in enumerate(talk_all(talks(), at_once=1), start=1):
+        assert begun == workers[:number]
+        assert worker is workers[number - 1]
+
+
+def test_a_worker_that_is_gone_fails_before_it_is_asked(loaded: Make) -> None:
+    worker = loaded("hostile-exit")
+    for _ in range(2):
+        [(_, failure)] = talk_all([(worker, first())], at_once=1)
+        assert "exited with status 0" in str(failure)
+
+
 def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
     """Also in the middle of a fit, when it reads no request."""
     program = (
         "import sys, time; from pathlib import Path; from benchmarks.engine.workers import *; "
         f"w = Worker(Home('numpy-gelsd', 'cpu', 1), Path({str(tmp_path / 'log')!r})); "
-        "w.send_start(); w.receive(); print(w.process.pid, flush=True); time.sleep(60)"
+        "w.ask('start', **w.how_to_start()); print(w.process.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert parent.stdout

@@ -255,7 +255,7 @@ def test_descent_is_held_to_the_truth_once_it_has_converged(epochs: int, converg
 
 def test_statistical_check_refuses_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "SIGNIFICANCE", 0.2)
-    recipe = Synthetic(60, 4, sigma=0.3, dtype="float64")
+    recipe = Synthetic(60, 4, sigma=0.3)
     refused = 0
     for seed in range(400):
         problem = recipe.make(seed)
