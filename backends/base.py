@@ -129,8 +129,9 @@ class Backend(ABC):
     #: Which error bound applies to its least squares: "orthogonal" for QR and SVD, "normal
     #: equations" for whatever forms X'X.
     stability: ClassVar[Stability] = "orthogonal"
-    #: Workloads (names or globs) on which it is known to fail the gate, and why. Such a row is
-    #: shown as failed and not ranked, like any other that fails, but does not make a check fail.
+    #: Workloads (names or globs) on which it is known to fail the gate, and why; "NAME on cuda"
+    #: holds there alone. Such a row is shown as failed and not ranked, like any other that fails,
+    #: but does not make a check fail.
     known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: Whether products of float32 on CUDA may be rounded to TF32, 11 significant bits. Set before
     #: `start`, which switches TF32 on or off accordingly; `describe` reads it back.

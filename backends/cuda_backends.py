@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backends.base import Backend, Data, Fit, Method, Probes, Unavailable
-from backends.rank import refuse_pivot, refuse_wide, shortest
+from backends.rank import NOT_DEFINITE, refuse_pivot, refuse_wide, shortest
 
 if TYPE_CHECKING:
     import cupy
+
+
+#: CuPy's name for it, `COMPUTE_TYPE_TF32`, is not to be had from Python.
+_TF32 = 7
+
+
+def _cuda_version(number: int) -> str:
+    """13000 is 13.0: thousands and tens, as CUDA has it."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 class CupyBackend(Backend):
     """CuPy arrays on the one GPU that a worker sees."""
 
     framework = "cupy"
-    requires = ("cupy-cuda12x",)
+    requires = ("cupy-cuda13x[ctk]", "cupy-cuda12x")
     methods = ("least squares",)
     devices = ("cuda",)
     optional = True
@@ -41,13 +51,16 @@ class CupyBackend(Backend):
     def describe(self) -> dict[str, Any]:
         import cupy
 
+        allocator = cupy.cuda.get_allocator()
         return {
             "version": cupy.__version__,
             "device": f"cuda:{self.result.device.id}",
             "dtype": str(self.result.dtype),
             "threads": None,
             "algorithm": self.algorithm,
-            "tf32": os.environ.get("CUPY_TF32", "0") != "0",
+            "tf32": cupy._core.get_compute_type("f") == _TF32,
+            "cuda": _cuda_version(cupy.cuda.runtime.runtimeGetVersion()),
+            "allocator": str(getattr(allocator, "__qualname__", allocator)),
         }
 
     def device_seconds(self) -> float | None:
@@ -101,6 +114,7 @@ class CupyCholesky(CupyBackend):
 
     def fit(self) -> Fit:
         import cupy
+        import cupyx
         from cupyx.scipy.linalg import solve_triangular
 
         # Block by block, because a copy of X with a column of ones costs more than X'X does.
@@ -112,7 +126,12 @@ class CupyCholesky(CupyBackend):
         gram[:p, p] = gram[p, :p] = cupy.ones_like(y) @ X
         gram[p, p] = n
         moment[:p], moment[p] = y @ X, y.sum()
-        L = cupy.linalg.cholesky(gram)
+        # Left to itself, CuPy goes on with what was factorised when cuSOLVER gave up.
+        try:
+            with cupyx.errstate(linalg="raise"):
+                L = cupy.linalg.cholesky(gram)
+        except np.linalg.LinAlgError as error:
+            raise np.linalg.LinAlgError(NOT_DEFINITE) from error
         refuse_pivot(float((L.diagonal() ** 2 / gram.diagonal()).min()), X.dtype)
         self.result = solve_triangular(L, solve_triangular(L, moment, lower=True), "T", lower=True)
         solution = self.result.get()
@@ -120,11 +139,15 @@ class CupyCholesky(CupyBackend):
 
 
 class CumlEig(CupyBackend):
-    """`LinearRegression` of RAPIDS cuML, which takes CuPy arrays, with its default algorithm."""
+    """`LinearRegression` of RAPIDS cuML, which takes CuPy arrays.
+
+    The algorithm is the one that its default, 'auto', takes for dense data of several features; for
+    one feature it has no such solver and takes SVD.
+    """
 
     name = "cuml-eig"
     framework = "cuml.linear_model"
-    requires = ("cuml-cu12",)
+    requires = ("cuml-cu13", "cuml-cu12")
     algorithm = "LinearRegression(algorithm='eig'): eigenvalues of X'X (normal equations)"
     stability = "normal equations"
 
@@ -139,4 +162,10 @@ class CumlEig(CupyBackend):
     def describe(self) -> dict[str, Any]:
         import cuml
 
-        return super().describe() | {"version": cuml.__version__}
+        description = super().describe() | {"version": cuml.__version__}
+        del description["tf32"]  # the switch is CuPy's; cuML has none
+        if self.X.shape[1] == 1:
+            description["algorithm"] = (
+                "LinearRegression(algorithm='eig'), which is SVD for one feature"
+            )
+        return description

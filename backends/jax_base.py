@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +41,11 @@ class JaxBackend(Backend):
         try:
             self.device = jax.devices("cpu" if device == "cpu" else "cuda")[0]
         except RuntimeError as error:
-            raise Unavailable(
-                f"JAX {jax.__version__} finds no usable GPU: pip install 'jax[cuda12]'"
-            ) from error
+            plugins = [f"jax_cuda{major}_plugin" for major in (12, 13)]
+            plain = not any(importlib.util.find_spec(plugin) for plugin in plugins)
+            built = "is installed without CUDA: pip install 'jax[cuda13]'"
+            reason = built if plain else f"finds no usable GPU: {' '.join(str(error).split())}"
+            raise Unavailable(f"JAX {jax.__version__} {reason}") from error
         jax.device_put(0.0, self.device).block_until_ready()
 
     def load(self, data: Data, method: Method) -> None:
@@ -62,8 +67,9 @@ class JaxBackend(Backend):
             "dtype": str(self.result.dtype),
             "algorithm": self.algorithm,
             "tf32": jax.config.jax_default_matmul_precision != "highest",
-            **(blas("scipy") if on_cpu else {}),
-            "threads": _pool_threads(),
+            **(blas("scipy") if on_cpu else {"allocator": _allocator()}),
+            # On a GPU, XLA may have further pools of that name.
+            "threads": _pool_threads() if on_cpu else None,
         }
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
@@ -71,13 +77,24 @@ class JaxBackend(Backend):
         import jax.numpy as jnp
 
         one, A = jax.device_put((np.ones(1, dtype), np.ones((side, side), dtype)), self.device)
-        return Probes(
+        probes = Probes(
             lambda: (one + one).block_until_ready(),
             product=lambda: jnp.matmul(A, A).block_until_ready(),
         )
+        if self.device.platform == "cpu":
+            return probes
+        buffer = jnp.ones(n_bytes // A.itemsize, dtype, device=self.device)
+        return replace(probes, read=lambda: buffer.sum().block_until_ready())
 
 
 def _pool_threads() -> int | None:
     """Threads of XLA's pool for operations on the CPU, as Linux lists them by name."""
     names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
     return names.count("tf_XLAEigen") or None
+
+
+def _allocator() -> str:
+    """The allocator of GPU memory: XLA takes it from the environment and says no more."""
+    whole = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("true", "1")
+    kind = os.environ.get("XLA_PYTHON_CLIENT_ALLOCATOR", "BFC")
+    return kind if whole else f"{kind}, growing as needed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from backends.base import Backend, Data, Method, Probes, Unavailable
 
@@ -20,7 +20,7 @@ class TensorFlowBackend(Backend):
 
     framework = "tensorflow"
     requires = _CUDA if shutil.which("nvidia-smi") else _CPU
-    devices = ("cpu", "cuda")
+    devices: ClassVar[tuple[Literal["cpu", "cuda"], ...]] = ("cpu", "cuda")
 
     result: tf.Tensor  # some tensor that `fit` computed: says where and in which dtype
 

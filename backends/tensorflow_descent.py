@@ -17,7 +17,8 @@ class TensorFlowKeras(TensorFlowBackend):
     """`model.fit` with a `Dense(1)` layer and `SGD`, the whole data as one batch.
 
     The data are given as `tf.data.Dataset`s: with plain arrays `model.fit` slices and copies
-    them again in each epoch, and takes four to eight times as long.
+    them again in each epoch, and takes four to eight times as long. Datasets live on the host: on a
+    GPU the data travel there in each epoch, as they do whenever Keras is given batches.
     """
 
     name = "tensorflow-keras"

@@ -37,9 +37,10 @@ class TensorFlowCholesky(_TensorFlowLstsq):
 
 
 class TensorFlowQR(_TensorFlowLstsq):
-    """The accurate one, `fast=False`."""
+    """The accurate one, `fast=False`; its kernel is for the CPU alone."""
 
     name = "tensorflow-qr"
+    devices = ("cpu",)
     algorithm = "tf.linalg.lstsq(fast=False): complete orthogonal decomposition (QR) of [X 1]"
     known_failures: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("odd-square", "odd-wide", "odd-constant"),

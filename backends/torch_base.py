@@ -46,7 +46,7 @@ class TorchBackend(Backend):
         torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
         torch.backends.cudnn.allow_tf32 = self.tf32
         if device != "cpu" and not torch.cuda.is_available():
-            built = f"is built for CUDA {torch.version.cuda} but finds no usable GPU"
+            built = f"has CUDA {torch.version.cuda} but finds no usable GPU, or too old a driver"
             plain = "is built without CUDA: install the CUDA build of torch"
             reason = built if torch.version.cuda else plain
             raise Unavailable(f"torch {torch.__version__} {reason}")
@@ -87,7 +87,7 @@ class TorchBackend(Backend):
             "tf32": products != "highest" or torch.backends.cuda.matmul.allow_tf32,
             "float32 products": products,
             "blas": "cuBLAS, cuSOLVER" if cuda else _blas(torch.__config__.show()),
-            **({"allocator": torch.cuda.get_allocator_backend()} if cuda else {}),
+            **(_cuda() if cuda else {}),
         }
 
     def device_seconds(self) -> float | None:
@@ -118,6 +118,17 @@ class TorchBackend(Backend):
             self.synchronize()
 
         return Probes(lambda: (one + one).item(), product=product, read=lambda: buffer.sum().item())
+
+
+def _cuda() -> dict[str, str]:
+    """What is worth showing of torch on a GPU."""
+    import torch
+
+    return {
+        "cuda": str(torch.version.cuda),
+        "allocator": torch.cuda.get_allocator_backend(),
+        "linear algebra": str(torch.backends.cuda.preferred_linalg_library()).rpartition(".")[2],
+    }
 
 
 def _blas(configuration: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -64,6 +65,10 @@ class TorchGelsy(TorchSolver):
 
     name = "torch-gelsy"
     algorithm = "torch.linalg.lstsq of [X 1]: gelsy (pivoted QR); gels (QR) on CUDA"
+    known_failures: ClassVar[Mapping[str, str]] = {
+        f"{name} on cuda": f"gels is all there is on CUDA, and {reason}"
+        for name, reason in NEEDS_FULL_RANK.items()
+    }
 
     @property
     def driver(self) -> str:
@@ -76,6 +81,8 @@ class TorchGelsy(TorchSolver):
         def solve(A: torch.Tensor, b: torch.Tensor, driver: str) -> Any:
             return torch.linalg.lstsq(A, b[:, None], driver=driver)
 
+        if self.driver == "gels":
+            refuse_wide(self.X)
         found = solve(_with_ones(self.X), self.y, self.driver)
         # torch hands gelsy its list of pivots uninitialised, with which its answer is wrong at
         # times where the rank is not full: gelsd (SVD) has none.

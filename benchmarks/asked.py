@@ -48,9 +48,12 @@ class Asked:
     full: Annotated[
         bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")
     ] = False
-    devices: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or all, with commas between.")] = (
-        "all"
-    )
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            help="cpu, cuda, cuda:N or all, with commas between; by default CPU and first GPU."
+        ),
+    ] = None
     threads: Annotated[
         int | None, typer.Option(help="CPU threads of every entry, instead of each workload's own.")
     ] = None

@@ -13,6 +13,7 @@ Python's `float` reads. `entry` is the id `workload/backend/device/threads`.
 | verdict   | when the gate has judged     | entry, replicate, passed, reason, weight_error, bound, checks [{name, error, bound, passed, source}], digits {coefficients (correct digits of each, bias last), least, bound, possible, most} where certified, else null |
 | sample    | after every timed sample     | entry, replicate, round, fits (in a row), seconds (per fit) |
 | device    | after the samples, or one    | entry, replicate, and of a fit device_seconds (by the device's own clock) or joules (of its GPU) |
+| transfer  | after the samples, with GPUs | entry, replicate, seconds [of each further transfer of the same data] |
 | gpu       | before and after the samples | workload, gpu (number), clock_mhz, memory_clock_mhz, temperature, watts, limited_by [words] |
 | limit     | before and after a workload's samples | workload, framework, device, threads, dtype, words (what the call does), call_seconds, product_rate (operations a second), read_rate (bytes a second), took_seconds; what was not measured is null |
 | done      | when a workload is finished  | workload |

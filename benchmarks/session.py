@@ -69,7 +69,7 @@ def make_plan(asked: Asked, **how: Any) -> Plan:
     made = plan.make(
         wanted,
         plan.choose_backends(asked.backends or [], known, asked.full),
-        plan.choose_devices(_split(asked.devices), n_gpus),
+        plan.choose_devices(_split(asked.devices or ""), n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
         threads=asked.threads,
@@ -190,3 +190,8 @@ def _show(records: list[Record], found: list[Row]) -> None:
     pairs.show(records, console)
     for dtype, sentence in digits.sentences(found, workloads(records)):
         print(f"{dtype}: {sentence}")
+    if any(row.device != "cpu" for row in found):
+        from reports.sections import break_even  # with matplotlib
+
+        for sentence in break_even.sentences(records, found):
+            print(sentence)

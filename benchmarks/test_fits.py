@@ -48,12 +48,12 @@ CLOCK = WorkerClock()
 
 
 def entries() -> list[Entry]:
-    """All entries of the default workloads on all devices."""
+    """All entries of the default workloads on the CPU and the first GPU."""
     n_gpus = len(machine.gpus())
     return plan.make(
         select(DEFAULT),
         list(registry.load().values()),
-        plan.choose_devices(["all"], n_gpus),
+        plan.choose_devices([], n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
         threads=None,

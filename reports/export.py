@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from benchmarks.analysis.results import EXPORTED, Row, rows
-from benchmarks.errors import unknown
+from benchmarks.errors import UserError, unknown
 from benchmarks.runfile import Record
 from reports import pytest_format, text
 
@@ -74,8 +74,11 @@ def _csv_cell(value: Any) -> Any:
 
 
 def _parquet(records: Sequence[Record]) -> bytes:
-    import pyarrow as pa
-    from pyarrow import parquet
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise UserError("Parquet needs pyarrow, which is missing: pip install pyarrow") from error
 
     types = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "float": pa.float64()}
     schema = pa.schema([(name, types[_TYPES[name].split(" ")[0]]) for name in EXPORTED])

@@ -36,6 +36,7 @@ def markdown(view: View) -> str:
     lines += ["", *_matrix(view.sections[:_MOST_WORKLOADS])]
     said = [shown.sentence for shown in view.races]
     said += [sentence for shown in view.series for sentence in shown.sentences]
+    said += [sentence for shown in view.break_evens for sentence in shown.sentences]
     if said:
         lines += ["", escape(" ".join(said))]
     for table in view.digits:

@@ -14,7 +14,7 @@ from reports import answer, facts, text
 from reports.figures import descent, marks, times
 from reports.figures.drawing import Picture
 from reports.figures.marks import Marks
-from reports.sections import accuracy, digits, limits, scaling
+from reports.sections import accuracy, break_even, digits, limits, scaling
 from reports.sections.evidence import ON_DEVICES, Evidence, Witness
 from reports.sections.pairs import Pair, pairs
 
@@ -72,6 +72,7 @@ class View:
     limits: limits.Limits | None = None  # None: not measured
     races: list[accuracy.Shown] = field(default_factory=list)
     series: list[scaling.Shown] = field(default_factory=list)
+    break_evens: list[break_even.Shown] = field(default_factory=list)
     digits: list[digits.Table] = field(default_factory=list)
     slugs: dict[str, str] = field(default_factory=dict)  # of the sections' anchors, by workload
     changes: list[Change] = field(default_factory=list)  # against what stood side by side
@@ -83,7 +84,8 @@ class View:
         found = [picture for section in self.sections for picture in section.pictures]
         found += [race.picture for race in self.races]
         found += [table.picture for table in self.digits]
-        return found + [series.picture for series in self.series]
+        found += [series.picture for series in self.series]
+        return found + [shown.picture for shown in self.break_evens]
 
 
 def view(records: Sequence[Record], folder: Path | None = None) -> View:
@@ -124,6 +126,7 @@ def view(records: Sequence[Record], folder: Path | None = None) -> View:
         limits=limits.limits(records),
         races=accuracy.races(records, every),
         series=scaling.series(records, every),
+        break_evens=break_even.shown(records, every),
         digits=digits.tables(every, known),
         slugs=slugs,
         changes=beside,

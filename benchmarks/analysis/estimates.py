@@ -83,8 +83,19 @@ def typical(rounds: Rounds, confidence: float = CONFIDENCE) -> Estimate:
     return _estimate([math.log(rounds[r].seconds) for r in order], [processes], confidence)
 
 
-def ratio(times: Rounds, baseline: Rounds, confidence: float = CONFIDENCE) -> Estimate | None:
+def ratio(
+    times: Rounds,
+    baseline: Rounds,
+    confidence: float = CONFIDENCE,
+    further: Sequence[Variance] = (),
+) -> Estimate | None:
     """How many times the baseline's time, from the rounds in which both were timed.
+
+    Args:
+        times: of the one.
+        baseline: of the other.
+        confidence: of the interval.
+        further: variances of the logarithm of the ratio that the rounds do not show.
 
     Returns:
         The median of the ratios within rounds, with its interval; None where no round has both.
@@ -94,7 +105,7 @@ def ratio(times: Rounds, baseline: Rounds, confidence: float = CONFIDENCE) -> Es
         return None
     logs = [math.log(times[r].seconds / baseline[r].seconds) for r in both]
     sides = [[side[r].replicate for r in both] for side in (times, baseline)]
-    return _estimate(logs, sides, confidence)
+    return _estimate(logs, sides, confidence, further)
 
 
 def simultaneous(n_entries: int, confidence: float = CONFIDENCE) -> float:
@@ -119,19 +130,25 @@ def log_typical(rounds: Rounds) -> tuple[float, Variance]:
     return float(np.median(values)), _variance(values, [[rounds[r].replicate for r in order]])
 
 
-def _estimate(logs: Sequence[float], sides: Sequence[Sequence[int]], confidence: float) -> Estimate:
+def _estimate(
+    logs: Sequence[float],
+    sides: Sequence[Sequence[int]],
+    confidence: float,
+    further: Sequence[Variance] = (),
+) -> Estimate:
     """Median and interval of log times (one side) or of log ratios (two sides).
 
     Args:
         logs: one value a round, in their order.
         sides: for each side, the process that gave its sample in each of the rounds.
         confidence: of the interval.
+        further: variances to add.
     """
     values = np.asarray(logs)
     centre = float(np.median(values))
     if len(values) < FEWEST:
         return assumed(centre)
-    return interval(centre, _variance(values, sides), confidence)
+    return interval(centre, add([_variance(values, sides), *further]), confidence)
 
 
 class Variance(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from benchmarks.analysis import estimates
@@ -67,13 +67,15 @@ class Row:
     digits: Record | None  # of the verdict: correct digits, where certified
     device_seconds: float | None = None  # of one fit, by the device's own clock
     joules: float | None = None  # of one fit, drawn by its GPU
+    #: Transfers of its data: those after the samples, or else the first of each process.
+    transfers: dict[int, Sample] = field(default_factory=dict)
 
     @property
     def with_transfer_seconds(self) -> float | None:
         """A fit of data that lie on the host; `seconds_median` is that of data on the device."""
-        if self.transfer_seconds is None or self.seconds_median is None:
+        if not self.transfers or self.seconds_median is None:
             return None
-        return self.transfer_seconds + self.seconds_median
+        return estimates.middle(self.transfers) + self.seconds_median
 
 
 #: The columns of `export`, in order.
@@ -160,10 +162,19 @@ def _row(
         "times_floor": typical.value / floor.seconds if typical and floor else None,
         "peak_bytes": fit.get("peak_bytes") if fit else None,
         "times": times,
+        "transfers": _transfers(fits, mine("transfer")),
         "fit": fit,
         "checks": verdict["checks"] if verdict else [],
         "digits": verdict.get("digits") if verdict else None,
     }
+
+
+def _transfers(fits: Sequence[Record], later: Sequence[Record]) -> dict[int, Sample]:
+    """Transfers as samples: the later ones, or else those before the first fits."""
+    found = [Sample(t["replicate"], seconds) for t in later for seconds in t["seconds"]]
+    return dict(
+        enumerate(found or [Sample(f.get("replicate", 0), f["transfer_seconds"]) for f in fits])
+    )
 
 
 def _median(records: Sequence[Record], field: str) -> float | None:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy import optimize, special
 
 from benchmarks.analysis import estimates
+from benchmarks.analysis.crossing import crossings
 from benchmarks.analysis.estimates import CONFIDENCE, Estimate
 from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record, of_kind
@@ -58,16 +59,13 @@ class Exponent:
 
 @dataclass(frozen=True)
 class Crossover:
-    """`before` is the faster one up to about `size`, `after` from there on.
-
-    All three sizes lie between two at which it is certain which of them is faster.
-    """
+    """`before` is the faster one up to about `size`, `after` from there on."""
 
     before: Key
     after: Key
     low: float
     high: float
-    size: float | None  # None: somewhere from `low` to `high`, where they cannot be told apart
+    size: float | None  # None: from `low` to `high` they cannot be told apart at several sizes
 
 
 def series(records: Sequence[Record], rows: Sequence[Row]) -> list[Series]:
@@ -168,25 +166,14 @@ def crossovers(one: Series) -> list[Crossover]:
     """Every crossover of every pair of curves, by size.
 
     From size to size the paired ratio of the two is looked at, with an interval that holds for all
-    pairs at a size together. Where it is certain at one size that the first is faster, and at the
-    next that the second is, log ratio over log size is interpolated, and so are both ends of its
-    interval. With undecided sizes between, no more is said than between which sizes it lies.
+    pairs at a size together (see `crossing`).
     """
     found = []
     for left, right in combinations(one.rows, 2):
-        decided: tuple[int, Estimate] | None = None
-        undecided = False
-        for size in one.names:
-            ratio = _ratio(one, left, right, size)
-            if ratio is None:
-                continue
-            if ratio.against_one() == "cannot tell":
-                undecided = True
-                continue
-            if decided and decided[1].against_one() != ratio.against_one():
-                pair = (left, right) if ratio.against_one() == "slower" else (right, left)
-                found.append(_crossover(pair, decided, (size, ratio), undecided))
-            decided, undecided = (size, ratio), False
+        ratios = {size: _ratio(one, left, right, size) for size in one.names}
+        for passage in crossings({size: ratio for size, ratio in ratios.items() if ratio}):
+            pair = (left, right) if passage.rises else (right, left)
+            found.append(Crossover(*pair, passage.low, passage.high, passage.size))
     return sorted(found, key=lambda crossover: crossover.low)
 
 
@@ -212,18 +199,3 @@ def _ratio(one: Series, left: Key, right: Key, size: int) -> Estimate | None:
         return None
     there = sum(size in curve for curve in one.rows.values())
     return estimates.ratio(rows[0].times, rows[1].times, estimates.simultaneous(there))
-
-
-def _crossover(
-    pair: tuple[Key, Key], last: tuple[int, Estimate], now: tuple[int, Estimate], undecided: bool
-) -> Crossover:
-    (x0, r0), (x1, r1) = last, now
-    if undecided:
-        return Crossover(*pair, low=x0, high=x1, size=None)
-
-    def crossing(y0: float, y1: float) -> float:
-        share = math.log(y0) / (math.log(y0) - math.log(y1))
-        return math.exp(math.log(x0) + share * (math.log(x1) - math.log(x0)))
-
-    ends = sorted((crossing(r0.low, r1.low), crossing(r0.high, r1.high)))
-    return Crossover(*pair, low=ends[0], high=ends[1], size=crossing(r0.value, r1.value))

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.engine import gpu
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -66,10 +68,15 @@ def environment(home: Home) -> dict[str, str]:
         "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1" if home.tf32 else "0",
         "CUPY_TF32": "1" if home.tf32 else "0",
         "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
+        # ... and cuBLAS can be told to put its products together from narrower ones.
+        "CUBLAS_EMULATE_SINGLE_PRECISION": "0",
+        "CUBLAS_EMULATE_DOUBLE_PRECISION": "0",
         # Compiling in a pool of further processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
+        # A debugging aid that makes kernels wait for each other, in some frameworks.
+        "CUDA_LAUNCH_BLOCKING": "0",
         # A worker sees its own GPU alone, as its first; a CPU worker sees none.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "CUDA_VISIBLE_DEVICES": number or "0" if kind == "cuda" else "-1",
+        "CUDA_VISIBLE_DEVICES": gpu.token(int(number or 0)) if kind == "cuda" else "-1",
     }

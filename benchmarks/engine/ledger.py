@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -127,6 +127,11 @@ class Ledger:
     def device(self, entry: Entry, home: Home, **figures: float) -> None:
         """What a device says of its own time or energy."""
         self.writer.write("device", entry=entry.id, replicate=self.replicate(home), **figures)
+
+    def transfers(self, entry: Entry, home: Home, seconds: Sequence[float]) -> None:
+        """Further transfers of the data of an entry."""
+        replicate = self.replicate(home)
+        self.writer.write("transfer", entry=entry.id, replicate=replicate, seconds=list(seconds))
 
     def gpus(self, workload: Workload, gauges: Iterable[Gpu]) -> None:
         """The state of the GPUs before or after the samples of a workload."""

@@ -13,10 +13,13 @@ from typing import Any
 
 import psutil
 
+from benchmarks.engine import gpu
+
 #: Distributions whose versions a reader of a report may need.
 _PACKAGES = (
     *("torch", "tensorflow", "tensorflow-cpu", "keras", "scikit-learn", "numpy", "scipy"),
-    *("jax", "jaxlib", "cupy-cuda12x", "cupy-cuda13x", "threadpoolctl", "pytest-benchmark"),
+    *("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda13-plugin", "cupy-cuda12x", "cupy-cuda13x"),
+    *("cuml-cu12", "cuml-cu13", "triton", "threadpoolctl", "pytest-benchmark"),
 )
 
 
@@ -43,22 +46,29 @@ def _quota() -> int | None:
 
 
 def gpus() -> list[dict[str, Any]]:
-    """The NVIDIA GPUs that the driver sees: name, memory_bytes, driver. Imports no framework."""
+    """The NVIDIA GPUs that this process may use: name, memory_bytes, driver. Imports no framework.
+
+    Where host and GPU share their memory, the driver does not say how much of it there is.
+    """
     import pynvml
+
+    def memory(handle: Any) -> int | None:
+        with suppress(pynvml.NVMLError):
+            return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+        return None
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return []
     try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
         return [
             {
                 "name": pynvml.nvmlDeviceGetName(handle),
-                "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+                "memory_bytes": memory(handle),
                 "driver": pynvml.nvmlSystemGetDriverVersion(),
             }
-            for handle in handles
+            for handle in gpu.handles()
         ]
     finally:
         pynvml.nvmlShutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -44,8 +45,13 @@ class Entry:
     @property
     def known_failure(self) -> str:
         """Why it is known to fail the gate; empty if it is not."""
+        name, kind = self.workload.name, self.home.device.partition(":")[0]
         own = self.backend.known_failures.items()
-        matching = (reason for pattern, reason in own if fnmatchcase(self.workload.name, pattern))
+        matching = (
+            reason
+            for pattern, reason in own
+            if fnmatchcase(name, pattern) or fnmatchcase(f"{name} on {kind}", pattern)
+        )
         return next(matching, self.workload.known_failures.get(self.backend.stability, ""))
 
     def to_json(self) -> dict[str, object]:
@@ -112,11 +118,14 @@ def choose_backends(
 def choose_devices(asked: Sequence[str], n_gpus: int) -> list[str]:
     """Device names for `cpu`, `cuda` (the first GPU), `cuda:N`, and `all` (CPU and every GPU).
 
+    If none is asked for, the CPU, and the first GPU if there is one: on a machine with eight,
+    workers for all of them would take longer to start than a run is meant to last.
+
     Raises:
         UserError: a name is none of these, or asks for a GPU that is not there.
     """
     gpus = [f"cuda:{number}" for number in range(n_gpus)]
-    devices: list[str] = []
+    devices = [] if asked else ["cpu", *gpus[:1]]
     for name in asked:
         if name in ("all", "cpu"):
             devices += ["cpu", *gpus] if name == "all" else ["cpu"]
@@ -191,7 +200,9 @@ def make(
         on = [d for d in devices if d.partition(":")[0] in backend.devices]
         present += [(backend, device, way) for device in on for way in ways]
     if n_gpus == 0:
-        absent.append(Absence("every backend", "cuda", "no NVIDIA GPU on this machine"))
+        hidden = "CUDA_VISIBLE_DEVICES" in os.environ
+        where = "that CUDA_VISIBLE_DEVICES leaves to this run" if hidden else "on this machine"
+        absent.append(Absence("every backend", "cuda", f"no NVIDIA GPU {where}"))
 
     def home(w: Workload, backend: type[Backend], device: str, variant: Variant | None) -> Home:
         return Home(

@@ -261,6 +261,12 @@ class Pool:
         last = self.workers[home].ask("last")
         return LastFit(self._judge(entry, home, last["fit"]), last.get("device_seconds"))
 
+    def transfers(self, home: Home) -> list[float]:
+        """The seconds of some further transfers of the data, after which nothing else is timed."""
+        if home.variant and home.variant.tree != ROOT:
+            return []  # another revision's worker may not know the question
+        return [float(seconds) for seconds in self.workers[home].ask("transfers")["seconds"]]
+
     def judge_last(self, entry: Entry, home: Home | None = None) -> Verdict:
         """The verdict of `last_fit`."""
         return self.last_fit(entry, home).verdict

@@ -100,8 +100,13 @@ def check_machine(header: Record, now: Mapping[str, Any]) -> None:
     """Refuse to mix the samples of two machines in one run.
 
     Raises:
-        UserError: the CPU or the cores differ.
+        UserError: the CPU, the cores or the GPUs differ.
     """
+    was_there, is_there = (
+        [gpu["name"] for gpu in facts.get("gpus", [])] for facts in (header["machine"], now)
+    )
+    if was_there != is_there:
+        raise UserError(f"cannot resume: gpus was {was_there!r} and is {is_there!r} here")
     for key in ("cpu", "cores_used"):
         if header["machine"][key] != now[key]:
             was, here = header["machine"][key], now[key]

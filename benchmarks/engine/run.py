@@ -5,6 +5,7 @@ Everything that happens is written to the run file as it happens; nothing is kep
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from benchmarks import runfile
+from benchmarks.analysis import estimates
 from benchmarks.analysis.estimates import Sample
 from benchmarks.analysis.results import BASELINES
 from benchmarks.engine import gpu, machine, records, schedule, standings
@@ -98,6 +100,7 @@ class _Execution:
         self.ledger = Ledger(plan, pool, writer, progress, earlier)
         self.rng = random.Random(options.seed + earlier.workers)
         self.gpus = gpu.of({entry.home.device for entry in plan.entries})
+        self.typical: dict[str, float] = {}  # seconds of one fit, by entry
         self.limits = Limits(
             pool,
             random.Random(options.seed),
@@ -123,6 +126,7 @@ class _Execution:
                 left -= time.perf_counter() - began - on_top
                 trials -= on_top
                 self.ledger.gpus(workload, self.gpus.values())
+                self._measure_energy(admitted)
                 self._measure_limits(workload, admitted)
                 self.ledger.troubled(workload, watch.troubles() + gpus.troubles())
                 self._judge_last([entry for entry, _ in admitted])
@@ -194,8 +198,20 @@ class _Execution:
                     self.ledger.judged(entry, home, last.verdict)
                     if last.device_seconds is not None:
                         self.ledger.device(entry, home, device_seconds=last.device_seconds)
+                    if self.gpus:  # on the CPU as well: there are two devices to compare
+                        self._time_transfers(entry, home)
                 except WorkerFailed as failure:
                     self.ledger.failed(entry, home, "fit", failure)
+
+    def _time_transfers(self, entry: Entry, home: Home) -> None:
+        """What data on the host cost; where they do not fit twice, that is no fault of the fit."""
+        try:
+            seconds = self.pool.transfers(home)
+        except WorkerFailed:
+            if self.pool.workers[home].failed:
+                raise
+            return
+        self.ledger.transfers(entry, home, seconds)
 
     def _measure(
         self,
@@ -210,6 +226,7 @@ class _Execution:
         runners = [self._runner(entry, first) for entry, first in admitted]
 
         def record(runner: Runner, round_: int, fits: int, sample: Sample) -> None:
+            gpus.look()
             self.ledger.sampled(runner.entry, round_, fits, sample)
 
         usual = [e for e, _ in admitted if e.home.name == BASELINES[e.workload.method.kind]]
@@ -217,7 +234,6 @@ class _Execution:
         baselines = [entry.id for entry in usual]
 
         def between_rounds(done: int, left: float) -> None:
-            gpus.look()
             if self.progress.due():
                 now = standings.standings(runners, baselines)
                 self.progress.standings(f"{title}: round {done}, {max(0.0, left):.0f} s left", now)
@@ -232,11 +248,42 @@ class _Execution:
             trials=trials,
             between_rounds=between_rounds,
         )
+        self.typical |= {r.entry: estimates.middle(r.rounds) for r in runners if r.rounds}
         for runner in runners:
             if not runner.rounds and not runner.lost:
                 took = f"a fit took {runner.fit_seconds:.2g} s"
                 self.progress.say(f"{runner.entry}: not timed: {took}, the budget is too small")
         return on_top
+
+    def _measure_energy(self, admitted: Sequence[tuple[Entry, float]]) -> None:
+        """Of the fastest entry on each GPU, by fits in a row that are long enough to tell.
+
+        It comes on top of the budget; for all entries it would take as long as the samples do.
+        """
+        for device, gauges in self.gpus.items():
+            there = [entry for entry, _ in admitted if entry.home.device == device]
+            there = [e for e in there if e.id in self.typical and e.id not in self.ledger.dropped]
+            if gauges.joules() is None or not there:
+                continue
+            fastest = min(there, key=lambda entry: self.typical[entry.id])
+            seconds = self.typical[fastest.id]
+            if seconds < gpu.LONG_ENOUGH:  # others are measured by their samples
+                fits = math.ceil(1.2 * gpu.LONG_ENOUGH / seconds)
+                self._sample(fastest, fastest.home, fits)
+
+    def _sample(self, entry: Entry, home: Home, fits: int) -> float:
+        """Seconds of one fit, NaN if the worker was lost; and its energy, if it lasts long."""
+        gauges = self.gpus.get(home.device)
+        before = gauges.joules() if gauges else None
+        try:
+            seconds = self.pool.sample(home, fits)
+        except WorkerFailed as failure:
+            self.ledger.failed(entry, home, "sample", failure)
+            return float("nan")
+        after = gauges.joules() if gauges else None
+        if before is not None and after is not None and fits * seconds >= gpu.LONG_ENOUGH:
+            self.ledger.device(entry, home, joules=(after - before) / fits)
+        return seconds
 
     def _measure_limits(self, workload: Workload, admitted: Sequence[tuple[Entry, float]]) -> None:
         """What the machine can do at best; on top of the budget, but bounded."""
@@ -247,18 +294,7 @@ class _Execution:
         processes = {self.ledger.replicate(home): home for home in self.plan.processes(entry)}
 
         def sample(replicate: int, fits: int) -> float:
-            home = processes[replicate]
-            gauges = self.gpus.get(home.device)
-            before = gauges.joules() if gauges else None
-            try:
-                seconds = self.pool.sample(home, fits)
-            except WorkerFailed as failure:
-                self.ledger.failed(entry, home, "sample", failure)
-                return float("nan")
-            after = gauges.joules() if gauges else None
-            if before is not None and after is not None and fits * seconds >= gpu.LONG_ENOUGH:
-                self.ledger.device(entry, home, joules=(after - before) / fits)
-            return seconds
+            return self._sample(entry, processes[replicate], fits)
 
         rounds = dict(self.earlier.rounds.get(entry.id, {}))
         return Runner(entry.id, sample, first_seconds, list(processes), entry.original, rounds)

@@ -14,15 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv, parquet
 
 from backends.base import Data, LeastSquares
 from benchmarks.errors import UserError, unknown
 from benchmarks.problems import certified
 from benchmarks.problems.problem import DType, Problem
 from benchmarks.problems.workloads import File, Workload, certified_workload
+
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv, parquet
+except ImportError as error:
+    raise UserError("tables are read by pyarrow, which is missing: pip install pyarrow") from error
 
 _READERS = {".csv": csv.read_csv, ".parquet": parquet.read_table, ".pq": parquet.read_table}
 #: A column of text is taken for numbers with a mistake in it if so many of its values are numbers.

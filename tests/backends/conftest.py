@@ -38,6 +38,9 @@ class Served:
             self.pools[key] = Pool(folder, machine.usable_cores(), plugins=self.plugins)
             for _, answer in self.pools[key].start([home]):
                 if isinstance(answer, WorkerFailed):
+                    if device != "cpu" and answer.kind == "unavailable":
+                        self.pools.pop(key).close()
+                        pytest.skip(str(answer))  # built without CUDA, on a machine with a GPU
                     raise answer
         elif worker.home != home:
             worker.home = home

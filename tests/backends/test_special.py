@@ -81,7 +81,7 @@ def test_intelex_says_so_if_scikit_learn_did_the_work() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "package"), [("cupy-lstsq", "cupy-cuda12x"), ("cuml-eig", "cuml-cu12")]
+    ("name", "package"), [("cupy-lstsq", "'cupy-cuda13x[ctk]'"), ("cuml-eig", "cuml-cu13")]
 )
 def test_a_framework_for_cuda_that_is_missing_says_what_to_install(name: str, package: str) -> None:
     missing = registry.missing(registry.load()[name])

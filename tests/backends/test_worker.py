@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from backends import slowed, worker
-from backends.base import Fit
+from backends.base import Fit, Unavailable
 from backends.numpy_backends import NumpyGelsd
 
 
@@ -28,6 +29,44 @@ class Clock:
         for step in range(count):
             self.now += 30e-9
             yield step
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("MemoryError", ""),
+        ("_ArrayMemoryError", "Unable to allocate 7.28 TiB for an array"),
+        ("OutOfMemoryError", "CUDA out of memory. Tried to allocate 96.00 GiB."),
+        ("AcceleratorError", "CUDA error: out of memory"),
+        ("RuntimeError", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+        ("_LinAlgError", "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED"),
+        ("OutOfMemoryError", "Out of memory allocating 8,000,000,000 bytes (allocated so far: 0)."),
+        ("CUDARuntimeError", "cudaErrorMemoryAllocation: out of memory"),
+        ("XlaRuntimeError", "RESOURCE_EXHAUSTED: Failed to allocate request for 7.28TiB"),
+        ("JaxRuntimeError", "INTERNAL: CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+        ("ResourceExhaustedError", "failed to allocate memory [Op:AddV2]"),
+        ("MemoryError", "std::bad_alloc: out_of_memory: CUDA error at: cuda_memory_resource.hpp"),
+    ],
+)
+def test_each_frameworks_way_to_say_out_of_memory_is_known(name: str, text: str) -> None:
+    def fails(**_: object) -> dict[str, Any]:
+        raise type(name, (RuntimeError,), {})(text)
+
+    assert worker._answer(fails, {})["kind"] == "memory"
+
+
+def test_a_device_that_is_full_is_not_called_absent() -> None:
+    def fails(**_: object) -> dict[str, Any]:
+        raise Unavailable("CuPy 14.2.0 finds no usable GPU: cudaErrorMemoryAllocation: ...")
+
+    assert worker._answer(fails, {})["kind"] == "memory"
+
+
+def test_other_errors_are_not_taken_for_it() -> None:
+    def fails(**_: object) -> dict[str, Any]:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    assert worker._answer(fails, {})["kind"] == "error"
 
 
 def test_extra_work_is_a_share_of_the_fit_and_does_not_add_up(

@@ -12,11 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
+NVML_PERF_POLICY_POWER, NVML_PERF_POLICY_THERMAL = 0, 1
 
 GPUS = 2
 REASONS = 0
 WATTS = 250
+HELD_BACK = [0.0, 0.0]  # seconds, by policy
 ABSENT: set[str] = set()
+MIG: dict[str, int] = {}  # instances by UUID, and whose they are
 
 
 class NVMLError(Exception):
@@ -36,6 +39,16 @@ def nvmlDeviceGetCount() -> int:
     return GPUS
 
 
+def nvmlDeviceGetUUID(handle: int) -> str:
+    return f"GPU-{handle}a-fake"
+
+
+def nvmlDeviceGetHandleByUUID(uuid: str) -> int:
+    if uuid not in MIG:
+        raise NVMLError("no such GPU")
+    return MIG[uuid]
+
+
 def nvmlDeviceGetHandleByIndex(index: int) -> int:
     if index >= GPUS:
         raise NVMLError("no such GPU")
@@ -51,7 +64,7 @@ def nvmlDeviceGetName(handle: int) -> str:
 
 
 def nvmlDeviceGetMemoryInfo(handle: int) -> Any:
-    return SimpleNamespace(total=8 << 30)
+    return SimpleNamespace(total=_gauge("memory", 8 << 30))
 
 
 def _gauge(name: str, value: Any) -> Any:
@@ -74,6 +87,10 @@ def nvmlDeviceGetPowerUsage(handle: int) -> int:
 
 def nvmlDeviceGetCurrentClocksThrottleReasons(handle: int) -> int:
     return _gauge("reasons", REASONS)
+
+
+def nvmlDeviceGetViolationStatus(handle: int, policy: int) -> Any:
+    return _gauge("violations", SimpleNamespace(violationTime=int(1e9 * HELD_BACK[policy])))
 
 
 def nvmlDeviceGetTotalEnergyConsumption(handle: int) -> int:

@@ -70,6 +70,14 @@ def test_parquet_has_typed_columns_and_the_same_values(full: list[Record]) -> No
     assert types["ratio"] == types["seconds_median"] == "double"
 
 
+def test_without_pyarrow_one_line_says_what_to_install(
+    full: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UserError, match="pip install pyarrow"):
+        export.write(full, "parquet")
+
+
 def test_pytest_benchmark_compares_it_and_shows_our_medians(
     full: list[Record], tmp_path: Path
 ) -> None:

@@ -153,7 +153,9 @@ def test_a_stretch_in_which_they_cannot_be_told_apart_is_said() -> None:
 
     [found] = scaling.crossovers(only(run({"a": twin, "b": lambda n: 1e-6 * n})))
     assert (found.before[0], found.after[0]) == ("b", "a")
-    assert (found.low, found.high, found.size) == (300, 30_000, None)
+    assert found.size is None
+    assert 300 < found.low < 1000
+    assert 10_000 < found.high < 30_000
 
 
 def test_a_tie_before_the_last_certain_size_is_forgotten() -> None:

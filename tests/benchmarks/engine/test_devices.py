@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +23,11 @@ from benchmarks.analysis.results import Row
 from benchmarks.engine import gpu, machine, plan, resume
 from benchmarks.engine.home import Home, environment
 from benchmarks.engine.options import Options
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import Pool
 from benchmarks.engine.progress import Progress
 from benchmarks.engine.run import run
+from benchmarks.engine.workers import WorkerFailed
 from benchmarks.problems.workloads import select
 from benchmarks.runfile import Record
 from reports import page
@@ -41,6 +46,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setitem(sys.modules, "pynvml", module)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return module
 
 
@@ -82,7 +88,10 @@ def test_an_honest_device_is_ranked_beside_the_cpu(records: list[Record]) -> Non
     device = rows["200x5/device-honest"]
     assert device.device == "cuda:0"
     assert device.transfer_seconds is not None
-    assert device.with_transfer_seconds == device.transfer_seconds + device.seconds_median
+    assert len(device.transfers) >= 3
+    warm = statistics.median(sample.seconds for sample in device.transfers.values())
+    assert device.with_transfer_seconds == warm + device.seconds_median
+    assert len(rows["200x5/numpy-gelsd"].transfers) >= 3
 
 
 def test_data_travel_once_and_each_fit_waits_once(records: list[Record]) -> None:
@@ -187,12 +196,29 @@ def test_what_the_driver_says_is_in_the_run(with_tf32: list[Record], tmp_path: P
     assert " J</td>" in shown
 
 
-def test_short_samples_say_nothing_of_energy(tmp_path: Path, driver: ModuleType) -> None:
-    assert by_name(measure(tmp_path, HONEST, "200x5"))["200x5/device-honest"].joules is None
+def test_over_sizes_the_page_says_from_which_one_cuda_pays(tmp_path: Path) -> None:
+    """The fake device takes 4 ms for whatever it is given: it pays at no such size."""
+    sizes = "100x2,300x2,1000x2,3000x2"
+    measured = measure(tmp_path, HONEST, sizes)
+    assert {row.status for row in results.rows(measured)} == {"passed"}
+    shown = page.write(measured, tmp_path).read_text()
+    assert "CUDA pays at no size up to 3,000 samples with the data on the device" in shown
+
+
+def test_energy_is_that_of_the_fastest_on_the_gpu_and_of_fits_that_last(
+    tmp_path: Path, driver: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples of 5 ms say nothing of it: what does, goes on for as long as the counter needs."""
+    monkeypatch.setattr(gpu, "LONG_ENOUGH", 0.3)
+    found = measure(tmp_path, HONEST, "200x5")
+    device = by_name(found)["200x5/device-honest"]
+    assert device.joules == pytest.approx(250 * device.seconds_median, rel=0.5)
+    assert by_name(found)["200x5/numpy-gelsd"].joules is None
+    assert sum("joules" in record for record in runfile.of_kind(found, "device")) == 1
 
 
 def test_gauges_that_a_gpu_lacks_are_left_out(driver: ModuleType) -> None:
-    driver.ABSENT = {"power", "energy", "reasons"}
+    driver.ABSENT = {"power", "energy", "reasons", "violations"}
     [gauges] = gpu.of(["cpu", "cuda:1"]).values()
     assert gauges.state() == {
         "gpu": 1,
@@ -203,6 +229,15 @@ def test_gauges_that_a_gpu_lacks_are_left_out(driver: ModuleType) -> None:
         "limited_by": [],
     }
     assert gauges.joules() is None
+    assert gpu.Watch([gauges]).troubles() == []
+
+
+def test_what_held_a_gpu_back_between_two_looks_is_in_its_counters(driver: ModuleType) -> None:
+    driver.HELD_BACK = [3.0, 5.0]  # long ago
+    watch = gpu.Watch(gpu.of(["cuda:0"]).values())
+    driver.HELD_BACK = [3.01, 5.5]
+    watch.look()
+    assert watch.troubles() == ["GPU 0 was slowed down by its temperature"]
 
 
 def test_without_a_driver_there_is_nothing_to_read(driver: ModuleType) -> None:
@@ -230,12 +265,77 @@ def test_a_limit_that_passes_between_two_looks_is_remembered(driver: ModuleType)
 @pytest.mark.parametrize(
     ("device", "seen"), [("cpu", "-1"), ("cuda", "0"), ("cuda:0", "0"), ("cuda:3", "3")]
 )
-def test_a_worker_sees_its_own_gpu_and_leaves_memory_to_others(device: str, seen: str) -> None:
+def test_a_worker_sees_its_own_gpu_and_leaves_memory_to_others(
+    device: str, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     found = environment(Home("x", device, 1))
     assert found["CUDA_VISIBLE_DEVICES"] == seen
     assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert found["CUDA_LAUNCH_BLOCKING"] == "0"
     assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("visible", "names", "tokens"),
+    [
+        (None, ["0", "1"], ["0", "1"]),
+        ("1", ["1"], ["1"]),
+        ("1, 0", ["1", "0"], ["1", "0"]),
+        ("GPU-1a", ["1"], ["GPU-1a"]),
+        ("MIG-7", ["1"], ["MIG-7"]),
+        ("0,5,1", ["0"], ["0"]),  # what follows one that is not there is not seen, as in CUDA
+        ("-1", [], []),
+        ("", [], []),
+    ],
+)
+def test_only_gpus_that_are_left_to_this_process_are_used(
+    driver: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    visible: str | None,
+    names: list[str],
+    tokens: list[str],
+) -> None:
+    driver.MIG = {"MIG-7": 1}
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [found["name"] for found in machine.gpus()] == [f"NVIDIA Fake {name}" for name in names]
+    homes = [Home("x", f"cuda:{number}", 1) for number in range(len(tokens))]
+    assert [environment(home)["CUDA_VISIBLE_DEVICES"] for home in homes] == tokens
+    gauges = gpu.of(home.device for home in homes).values()
+    assert [one.state()["temperature"] - 41 for one in gauges] == [int(name) for name in names]
+
+
+def test_a_gpu_that_shares_its_memory_with_the_host_is_there(driver: ModuleType) -> None:
+    driver.ABSENT = {"memory"}
+    assert [found["memory_bytes"] for found in machine.gpus()] == [None, None]
+
+
+def test_the_fake_driver_has_nothing_that_the_real_one_lacks(driver: ModuleType) -> None:
+    sys.modules.pop("pynvml")
+    real = importlib.import_module("pynvml")
+    assert real.__file__ != driver.__file__
+    for name in (name for name in vars(driver) if name.lower().startswith("nvml")):
+        assert hasattr(real, name), name
+        if name.startswith("NVML_"):
+            assert getattr(real, name) == getattr(driver, name)
+
+
+@pytest.mark.parametrize("name", ["torch-cholesky", "jax-cholesky", "tensorflow-cholesky"])
+def test_a_framework_that_sees_no_gpu_is_absent_and_says_why(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    backend = registry.load()[name]
+    if missing := registry.missing(backend):
+        pytest.skip(missing)
+    [line] = select(["line"])
+    with Pool(tmp_path, machine.usable_cores()) as pool, pytest.raises(WorkerFailed) as caught:
+        pool.first_fit(Entry(line, backend, Home(name, "cuda:0", 1)))
+    assert caught.value.kind == "unavailable"
+    assert re.search("without CUDA|has no CUDA|no usable GPU", str(caught.value))
 
 
 def test_what_lowers_precision_from_outside_is_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +345,8 @@ def test_what_lowers_precision_from_outside_is_overruled(monkeypatch: pytest.Mon
     assert (found["NVIDIA_TF32_OVERRIDE"], found["ONEDNN_DEFAULT_FPMATH_MODE"]) == ("0", "STRICT")
     switches = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUPY_TF32")
     assert [found[name] for name in switches] == ["0", "0", "0"]
+    emulated = ("CUBLAS_EMULATE_SINGLE_PRECISION", "CUBLAS_EMULATE_DOUBLE_PRECISION")
+    assert {found[name] for name in emulated} == {"0"}
     asked_for = environment(Home("x", "cuda:0", 1, tf32=True))
     assert [asked_for[name] for name in switches] == ["1", "1", "1"]
 
@@ -254,7 +356,9 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole command on a machine with two GPUs, as its driver says."""
     out = tmp_path_factory.mktemp("command")
     arguments = ["--devices", "cpu,cuda", "--workloads", "200x5", "--budget", "1s", "--tf32"]
-    arguments += ["--backends", "device-honest", "--backends", "numpy-gelsd", "--replicates", "1"]
+    for backend in ("device-honest", "numpy-gelsd", "cupy-*"):
+        arguments += ["--backends", backend]
+    arguments += ["--replicates", "1"]
     arguments += ["--plugin", str(PLUGINS[0]), "--out", str(out)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.cli", "run", *arguments],
@@ -271,6 +375,8 @@ def test_the_command_puts_both_devices_into_one_ranking(command: Path) -> None:
     records = runfile.read(command)
     assert {(row.backend, row.device) for row in results.rows(records) if row.rank} == {
         ("device-honest", "cuda:0"),
+        ("cupy-lstsq", "cuda:0"),
+        ("cupy-cholesky", "cuda:0"),
         ("numpy-gelsd", "cpu"),
     }
     assert [g["name"] for g in records[0]["machine"]["gpus"]] == ["NVIDIA Fake 0", "NVIDIA Fake 1"]

@@ -93,9 +93,13 @@ def test_a_device_is_used_by_the_backends_that_can() -> None:
     assert made.absent == []
 
 
-def test_no_gpu_is_said() -> None:
+def test_no_gpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     [absence] = make().absent
     assert (absence.device, absence.reason) == ("cuda", "no NVIDIA GPU on this machine")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    [absence] = make().absent
+    assert absence.reason == "no NVIDIA GPU that CUDA_VISIBLE_DEVICES leaves to this run"
 
 
 def test_threads_are_the_workloads_own_all_cores_or_what_was_asked_for() -> None:
@@ -258,6 +262,8 @@ def test_an_unknown_backend_is_named_with_the_nearest() -> None:
     ("asked", "n_gpus", "devices"),
     [
         (["cpu"], 2, ["cpu"]),
+        ([], 0, ["cpu"]),
+        ([], 8, ["cpu", "cuda:0"]),
         (["all"], 0, ["cpu"]),
         (["all"], 2, ["cpu", "cuda:0", "cuda:1"]),
         (["cuda"], 2, ["cuda:0"]),

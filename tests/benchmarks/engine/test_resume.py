@@ -212,6 +212,10 @@ def test_samples_of_two_machines_are_not_mixed() -> None:
         resume.check_machine(header(), {"cpu": "B", "cores_used": [0, 1]})
     with pytest.raises(UserError, match="cores_used was"):
         resume.check_machine(header(), {"cpu": "A", "cores_used": [0]})
+    with pytest.raises(UserError, match=r"gpus was \[\] and is \['H100'\] here"):
+        resume.check_machine(
+            header(), {"cpu": "A", "cores_used": [0, 1], "gpus": [{"name": "H100"}]}
+        )
 
 
 def test_what_an_interrupted_run_has_already() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import sys
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -219,3 +221,10 @@ def test_the_file_is_known_again_unless_it_changed(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(UserError, match=r"cannot resume: .*t\.csv is not there any more"):
         data.again(asdict(first.file))
+
+
+def test_without_pyarrow_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.delitem(sys.modules, "benchmarks.problems.table")
+    with pytest.raises(UserError, match="pip install pyarrow"):
+        importlib.import_module("benchmarks.problems.table")
