@@ -37,6 +37,18 @@ class Hoards(NumpyGelsd):
             hoard.append(np.ones(1 << 24))
 
 
+class Copies(NumpyGelsd):
+    """Fills 20 MB in every fit, in arrays of which glibc would give all but one back."""
+
+    name = "copies"
+
+    def fit(self) -> Fit:
+        copies = [np.ones(5 << 17) for _ in range(4)]
+        fit = super().fit()
+        del copies
+        return fit
+
+
 class Babbles(NumpyGelsd):
     """Prints, which is allowed, and writes to every descriptor it finds, which is not."""
 

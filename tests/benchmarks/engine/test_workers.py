@@ -54,6 +54,21 @@ def gone(worker: Worker) -> bool:
     return worker.process.poll() is not None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's, and /proc shows the page faults")
+def test_a_worker_keeps_the_memory_of_a_fit(tmp_path: Path, loaded: Make) -> None:
+    worker = loaded("copies")
+    worker.ask("first")
+
+    def faults() -> int:
+        return int(Path(f"/proc/{worker.process.pid}/stat").read_text().rsplit(")")[-1].split()[7])
+
+    worker.ask("sample", fits=2)
+    before = faults()
+    worker.ask("sample", fits=10)
+    # It copies 20 MB in every fit: 5,000 pages, each of which would be a fault.
+    assert faults() - before < 5000
+
+
 def test_a_worker_fits_and_gives_samples(loaded: Make) -> None:
     worker = loaded("numpy-gelsd")
     first = worker.ask("first")
