@@ -83,9 +83,8 @@ def _untimed(rows: Sequence[Row]) -> str:
 
 
 def _tie(names: Sequence[str]) -> str:
-    """What the first one shares with others. Ties chain: the first may differ from the last."""
-    verdict = "not to be told apart" if len(names) == 1 else "none to be told from the next"
-    return f"shares the first place with {_some(names)}, {verdict}: "
+    """What the first one shares with others."""
+    return f"shares the first place with {_some(names)}, not to be told apart: "
 
 
 def _some(names: Sequence[str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -57,7 +59,7 @@ class Row:
     algorithm: str
     style: str  # "idiomatic" or "tuned"
     status: Status
-    rank: str  # "1", "2=" where it cannot be told from its neighbour, "" if not ranked
+    rank: str  # 1 + how many are faster for certain; "2=" where it is shared, "" if not ranked
     once_seconds: float | None  # import, device start, transfer and first fit together
     fresh: bool  # whether its first fit was the first thing that its process did
     times: dict[int, Sample]  # by round
@@ -239,20 +241,21 @@ def _short_names(timed: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def ranks(timed: Sequence[dict[str, Any]], confidence: float) -> dict[str, str]:
-    """Places by speed; neighbours that cannot be told apart share the first one's place.
+    """By entry, one more than the number of others that are faster for certain; "2=" if shared.
+
+    With intervals that hold for all pairs together, no entry's true place is better than that:
+    it is the lower end of an interval for the place (Al Mohamad et al. 2022, *Simultaneous
+    confidence intervals for ranks*, Biometrics 78).
 
     Args:
-        timed: the fastest first, each with its `entry` and its `times` by round.
+        timed: each with its `entry` and its `times` by round.
         confidence: of the intervals.
     """
-    found: dict[str, str] = {}
-    place = 0
-    for index, row in enumerate(timed):
-        above = timed[index - 1] if index else None
-        against = estimates.ratio(row["times"], above["times"], confidence) if above else None
-        if above and against and against.against_one() == "cannot tell":
-            found[above["entry"]] = found[row["entry"]] = f"{place}="
-        else:
-            place = index + 1
-            found[row["entry"]] = f"{place}"
-    return found
+    places = {row["entry"]: 1 for row in timed}
+    for one, other in itertools.combinations(timed, 2):
+        ratio = estimates.ratio(one["times"], other["times"], confidence)
+        verdict = ratio.against_one() if ratio else "cannot tell"
+        places[one["entry"]] += verdict == "slower"
+        places[other["entry"]] += verdict == "faster"
+    shared = Counter(places.values())
+    return {e: f"{place}=" if shared[place] > 1 else f"{place}" for e, place in places.items()}

@@ -87,6 +87,18 @@ def test_the_fastest_comes_first_and_twins_share_a_place() -> None:
     assert sorted(ranks[3:]) == [("d", "4="), ("e", "4=")]
 
 
+def test_a_restless_entry_ties_no_others_together() -> None:
+    run = Run()
+    run.timed("a", 1.0)
+    run.timed("c", 3.0)
+    restless = run.announce("b")
+    run.fitted(restless)
+    for number in range(N_ROUNDS):
+        factor = np.exp(4 * run.rng.standard_normal())
+        run.sampled(restless, 1.7 * factor, range(number, number + 1))
+    assert {row.backend: row.rank for row in run.rows()} == {"a": "1=", "b": "1=", "c": "2"}
+
+
 def test_a_ratio_is_paired_and_holds_the_truth() -> None:
     run = Run()
     slow = run.timed("slow", 3.0)
