@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-#: Of one block on a CPU: about what a core's second-level cache holds.
-CPU_BYTES = 1 << 20
+#: Of one block on a CPU: twice what a core's second-level cache usually holds. Smaller blocks make
+#: the threads wait for each other: between operations they take turns in Python.
+CPU_BYTES = 1 << 21
 #: On a GPU, which needs many rows to be busy.
 GPU_BYTES = 1 << 28
 #: Rows that are added up one after the other. MKL adds up all of them so where columns are few,
