@@ -164,18 +164,24 @@ class Blocks:
         total = self.sum(add, self.shift.new_zeros(width, width, dtype=torch.float64))
         return total[:q, :q]
 
-    def gradient(self, b: torch.Tensor) -> torch.Tensor:
+    def gradient(self, b: torch.Tensor, careful: bool = True) -> torch.Tensor:
         """[1 X]'(y - [1 X] b) of the shifted data: (n_features + 1,).
 
         It is small beside its terms: a matrix product adds these up with an error that grows with
         the number of rows, `torch.sum` in a cascade, where it hardly does (Higham, *Accuracy and
         Stability of Numerical Algorithms*, 4.2). Few numbers are added up without any error.
+
+        Args:
+            b: (n_features + 1,).
+            careful: whether to do that, or to make a matrix product after all.
         """
         import torch
 
         def add(total: torch.Tensor, block: torch.Tensor) -> None:
             residual = block @ v
-            if block.numel() <= EXACT:
+            if not careful:
+                torch.addmv(total, block.T, residual, out=total)
+            elif block.numel() <= EXACT:
                 total += exact_product(block, residual)
             else:
                 total += (block * residual[:, None]).sum(dim=0)

@@ -100,7 +100,9 @@ class TorchRefined(TorchSolver):
         # Less than the error of QR in float64, or than one rounding of float32.
         enough = max(limits.eps * kappa, data_limits.eps) / 8
         while error > enough and steps < _MOST_STEPS:
-            step = solve(rows.gradient(b))
+            # A correction that another is sure to follow need not be added up with care.
+            careful = steps > 0 or shrinks * error <= enough
+            step = solve(rows.gradient(b, careful))
             b, steps = b + step, steps + 1
             sizes = torch.linalg.vector_norm(lengths * torch.stack([step, b]), dim=1)
             size = float(sizes[0] / sizes[1])
@@ -111,7 +113,7 @@ class TorchRefined(TorchSolver):
             # The next step would be as much smaller than this one as this one than the last, and
             # the first about as much smaller than b.
             shrinks = min(shrinks, size / last if last else 10 * size)
-            error, last = shrinks * size, size
+            error, last = shrinks * size if careful else 1.0, size
         self.way = (
             f"Cholesky of centred X'X in float64, kappa about {kappa:.0e}, corrected {steps} times"
         )
