@@ -267,10 +267,6 @@ class Pool:
             return []  # another revision's worker may not know the question
         return [float(seconds) for seconds in self.workers[home].ask("transfers")["seconds"]]
 
-    def judge_last(self, entry: Entry, home: Home | None = None) -> Verdict:
-        """The verdict of `last_fit`."""
-        return self.last_fit(entry, home).verdict
-
     def _judge(self, entry: Entry, home: Home, fit: dict[str, Any]) -> Verdict:
         prepared = self.prepare(entry.workload)
         reference = prepared.with_tf32 if home.tf32 else prepared.reference

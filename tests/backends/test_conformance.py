@@ -87,12 +87,12 @@ def _see(served: Served, name: str, device: str, workload: Workload) -> Seen:
     seen = Seen(workload, device, pool.first_fit(entry))
     if workload in AGAIN:
         assert pool.sample(home, 2) > 0
-        seen.third_verdict = pool.judge_last(entry)
+        seen.third_verdict = pool.last_fit(entry).verdict
         seen.third = pool.workers[home].ask("last")["fit"]
         asked = {"side": 64, "n_bytes": 1 << 16, "dtype": workload.recipe.dtype, "read": True}
         seen.limits = pool.workers[home].ask("limits", **asked)
         assert pool.sample(home, 1) > 0
-        seen.last_verdict = pool.judge_last(entry)
+        seen.last_verdict = pool.last_fit(entry).verdict
     return seen
 
 
