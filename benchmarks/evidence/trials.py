@@ -114,7 +114,8 @@ def pausing(
 ) -> None:
     """Time all least-squares backends with waiting workers stopped, and with them left alone."""
     threads = len(machine.usable_cores())
-    chosen = [b for b in registry.load().values() if "least squares" in b.methods]
+    usual = [b for b in choose_backends([], registry.load()) if "least squares" in b.methods]
+    chosen = [backend for backend in usual if not registry.missing(backend)]
     entries = [Entry(WORKLOADS[workload], b, Home(b.name, "cpu", threads)) for b in chosen]
     stopped, alone = (_medians(entries, rounds, stop_idle=way) for way in (True, False))
     print("median time of one fit, waiting workers stopped, and left alone:")
