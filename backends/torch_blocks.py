@@ -7,21 +7,19 @@ one product make X'X, X'y and all sums.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
-#: Of one block on a CPU: twice what a core's second-level cache usually holds. Smaller blocks make
-#: the threads wait for each other: between operations they take turns in Python.
-CPU_BYTES = 1 << 21
-#: On a GPU, which needs many rows to be busy.
-GPU_BYTES = 1 << 28
-#: Rows that are added up one after the other. MKL adds up all of them so where columns are few,
-#: with an error that grows with the number of rows.
+#: Of one block, for each thread: twice what a core's second-level cache usually holds. In smaller
+#: ones the threads meet too often, at the end of every operation.
+BYTES = 1 << 21
+#: A GPU is given as much as so many threads.
+GPU_THREADS = 128
+#: Rows that MKL adds up one after the other where columns are few, with an error that grows with
+#: their number.
 RUN = 256
 #: Numbers in a block, at most, of which X'r is computed as if exactly: that takes ten more passes.
 EXACT = 1 << 15
@@ -41,52 +39,12 @@ def padded(n_columns: int, itemsize: int) -> int:
     return n_columns + more if 2 * more <= n_columns else n_columns
 
 
-def product(left: torch.Tensor, right: torch.Tensor, run: int) -> torch.Tensor:
-    """The product left.T @ right, made for runs of so many rows and added up."""
-    n = len(left) // run
-    if n <= 1:
-        return left.T @ right
-    left_runs, right_runs = (a[: n * run].unflatten(0, (n, run)) for a in (left, right))
-    rest = left[n * run :].T @ right[n * run :]
-    return (left_runs.mT @ right_runs).sum(dim=0) + rest
-
-
-class Share:
-    """[1 X y 0] - shift, as blocks of rows; may be gone through again.
-
-    Each block overwrites the last one, and is not to be written to.
-    """
-
-    def __init__(self, X: torch.Tensor, y: torch.Tensor, shift: torch.Tensor) -> None:
-        """Nothing is copied yet."""
-        self.q = len(shift)  # columns that are not padding
-        width = padded(self.q, shift.itemsize)
-        size = GPU_BYTES if X.is_cuda else CPU_BYTES
-        rows = min(len(y), max(self.q, size // shift.itemsize // width))
-        self.parts = list(zip(X.split(rows), y.split(rows), strict=True))
-        self.shift = shift
-        self.buffer = shift.new_zeros(rows, width)
-        self.buffer[:, 0] = 1
-        self.filled = False  # with all there is
-
-    def __iter__(self) -> Iterator[torch.Tensor]:
-        import torch
-
-        for X, y in self.parts:
-            block = self.buffer[: len(y)]
-            if not self.filled:
-                torch.sub(X, self.shift[1:-1], out=block[:, 1 : self.q - 1])
-                # A single number would be subtracted in the precision of y.
-                torch.sub(y, self.shift[-1:], out=block[:, self.q - 1])
-            self.filled = len(self.parts) == 1
-            yield block
-
-
 class Blocks:
-    """[1 X y] - shift, (n_samples, n_features + 2), as blocks of rows, a share for each thread.
+    """[1 X y 0] - shift as blocks of rows: (n_runs, run, n_features + 2 or a few more).
 
-    Each thread sums over its own share, in operations that use that thread alone. The threads meet
-    once, and not in every operation on every block.
+    The runs of a block are worked on by all threads at once, each on its own: a product with few
+    columns and many rows keeps but one thread busy. After the last row there are rows of zeros.
+    A single run has two dimensions: operations on three take longer to begin.
     """
 
     def __init__(
@@ -106,63 +64,52 @@ class Blocks:
         """
         import torch
 
-        q, dtype = X.shape[1] + 2, dtype or X.dtype
-        self.shift = X.new_zeros(q, dtype=dtype) if shift is None else shift.to(dtype)
-        # A share of one block or two is better left to threads inside of operations.
-        most = len(y) * q * dtype.itemsize // (2 * CPU_BYTES)
-        n_shares = 1 if X.is_cuda else max(1, min(torch.get_num_threads(), most))
-        pairs = zip(X.chunk(n_shares), y.chunk(n_shares), strict=True)
-        self.shares = [Share(*pair, self.shift) for pair in pairs]
+        n, dtype = len(y), dtype or X.dtype
+        self.q = X.shape[1] + 2  # columns that are not padding
+        self.shift = X.new_zeros(self.q, dtype=dtype) if shift is None else shift.to(dtype)
+        width = padded(self.q, dtype.itemsize)
+        threads = GPU_THREADS if X.is_cuda else torch.get_num_threads()
+        n_blocks = max(1, round(n * width * dtype.itemsize / (threads * BYTES)))
+        n_rows = ceil_div(n, n_blocks)
+        few = 12 if dtype == torch.float32 else 24
+        run = RUN if width < few else max(self.q, RUN, ceil_div(n_rows, threads))
+        n_runs = ceil_div(n_rows, run)
+        self.rows = self.shift.new_zeros(n_runs * min(n, run), width)
+        self.block = self.rows if n_runs == 1 else self.rows.unflatten(0, (n_runs, run))
+        self.parts = list(zip(X.split(len(self.rows)), y.split(len(self.rows)), strict=True))
+        self.filled = False  # with all there is
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        for share in self.shares:
-            for block in share:
-                yield block[:, : len(self.shift)]
-
-    def sum(
-        self, add: Callable[[torch.Tensor, torch.Tensor], object], zero: torch.Tensor
-    ) -> torch.Tensor:
-        """What `add(total, block)` makes of totals that start as `zero`, summed over threads.
-
-        `zero` itself may be overwritten.
-        """
+        """Each block overwrites the last one, and is not to be written to."""
         import torch
 
-        def one(share: Share, total: torch.Tensor) -> torch.Tensor:
-            for block in share:
-                add(total, block)
-            return total
-
-        if len(self.shares) == 1:
-            return one(self.shares[0], zero)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # new threads take this over
-        try:
-            zeros = [zero.clone() for _ in self.shares]
-            totals = list(_pool(threads).map(one, self.shares, zeros))
-        finally:
-            torch.set_num_threads(threads)
-        return torch.stack(totals).sum(dim=0)
+        rows, q = self.rows, self.q
+        if not self.filled:
+            rows[:, 0] = 1
+        for X, y in self.parts:
+            if not self.filled:
+                torch.sub(X, self.shift[1:-1], out=rows[: len(y), 1 : q - 1])
+                # A single number would be subtracted in the precision of y.
+                torch.sub(y, self.shift[-1:], out=rows[: len(y), q - 1])
+                rows[len(y) :] = 0
+            self.filled = len(self.parts) == 1
+            yield self.block
 
     def gram(self) -> torch.Tensor:
         """The lower triangle of the product of [1 X y] - shift, transposed, with itself: float64.
 
-        Within a block rounding errors are those of its dtype; over blocks they average out.
+        Within a run rounding errors are those of the dtype; over runs they average out.
         """
         import torch
 
-        q, (n, width) = len(self.shift), self.shares[0].buffer.shape
-        strip = width if self.shift.is_cuda else STRIP
-        few = 12 if self.shift.dtype == torch.float32 else 24
-        run = max(RUN, q) if width < few and not self.shift.is_cuda else n
-
-        def add(total: torch.Tensor, block: torch.Tensor) -> None:
+        width = self.rows.shape[1]
+        strip = width if self.rows.is_cuda else STRIP
+        total = self.shift.new_zeros(width, width, dtype=torch.float64)
+        for block in self:
             for i in range(0, width, strip):
-                left, right = block[:, i:], block[:, i : i + strip]
-                total[i:, i : i + strip] += product(left, right, run)
-
-        total = self.sum(add, self.shift.new_zeros(width, width, dtype=torch.float64))
-        return total[:q, :q]
+                products = block[..., i:].mT @ block[..., i : i + strip]
+                total[i:, i : i + strip] += self._over_runs(products)
+        return total[: self.q, : self.q]
 
     def gradient(self, b: torch.Tensor, careful: bool = True) -> torch.Tensor:
         """[1 X]'(y - [1 X] b) of the shifted data: (n_features + 1,).
@@ -177,18 +124,25 @@ class Blocks:
         """
         import torch
 
-        def add(total: torch.Tensor, block: torch.Tensor) -> None:
-            residual = block @ v
+        v = torch.cat([-b, b.new_ones(1), b.new_zeros(self.rows.shape[1] - self.q)])
+        total = torch.zeros_like(v)
+        # As one row for each run: a vector that all share would be multiplied by one thread.
+        v = v.expand(*self.block.shape[:-2], 1, -1)
+        for block in self:
+            residual = v @ block.mT
             if not careful:
-                torch.addmv(total, block.T, residual, out=total)
+                total += self._over_runs(residual @ block).squeeze(0)
             elif block.numel() <= EXACT:
-                total += exact_product(block, residual)
+                total += exact_product(self.rows, residual.flatten())
             else:
-                total += (block * residual[:, None]).sum(dim=0)
+                total += self._over_runs((block * residual.mT).sum(dim=-2))
+        return total[: self.q - 1]
 
-        q, width = len(self.shift), self.shares[0].buffer.shape[1]
-        v = torch.cat([-b, b.new_ones(1), b.new_zeros(width - q)])
-        return self.sum(add, torch.zeros_like(v))[: q - 1]
+    def _over_runs(self, sums: torch.Tensor) -> torch.Tensor:
+        """The sum of what was made of each run of a block: float64 if there are several."""
+        import torch
+
+        return sums if self.block is self.rows else sums.sum(dim=0, dtype=torch.float64)
 
 
 def exact_product(A: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
@@ -210,6 +164,6 @@ def exact_product(A: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
     return A_leading.T @ r_leading + rest
 
 
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads)
+def ceil_div(n: int, parts: int) -> int:
+    """The n-th part, rounded up."""
+    return -(-n // parts)

@@ -126,7 +126,7 @@ class TorchRefined(TorchSolver):
         p, u = self.X.shape[1], torch.finfo(torch.float64).eps / 2
         R = torch.zeros(p + 2, p + 2, dtype=torch.float64, device=self.device)
         for block in rows:
-            R = torch.linalg.qr(torch.cat([R, block]), mode="r").R
+            R = torch.linalg.qr(torch.cat([R, block.flatten(0, -2)[:, : p + 2]]), mode="r").R
         # Without the row of the ones, R is that of centred data. What a constant feature leaves
         # there is the rounding of its own mean.
         sizes = R[1:-1, 1:-1].abs().amax(dim=0)

@@ -164,7 +164,7 @@ def test_targets_that_do_not_vary() -> None:
 
 
 def test_each_thread_takes_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.torch_blocks.CPU_BYTES", 1 << 12)
+    monkeypatch.setattr("backends.torch_blocks.BYTES", 1 << 12)
     X, y = data(n=20_000)
     backend = TorchRefined()
     try:
