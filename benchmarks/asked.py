@@ -43,7 +43,8 @@ class Asked:
         typer.Option(help="The column of --data to fit by all others that hold numbers."),
     ] = None
     backends: Annotated[
-        list[str] | None, typer.Option(help="A name or a glob such as 'torch-*'; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Names or globs such as 'torch-*', commas between; may be repeated."),
     ] = None
     full: Annotated[
         bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")

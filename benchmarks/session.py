@@ -68,7 +68,7 @@ def make_plan(asked: Asked, **how: Any) -> Plan:
         wanted = [_own(asked.data, asked.target), *beside]
     made = plan.make(
         wanted,
-        plan.choose_backends(asked.backends or [], known, asked.full),
+        plan.choose_backends(_split(",".join(asked.backends or [])), known, asked.full),
         plan.choose_devices(_split(asked.devices or ""), n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,

@@ -253,7 +253,7 @@ def test_own_data_are_fitted_and_judged_without_a_truth(tmp_path: Path, call: Ca
     (tmp_path / "my table.csv").write_text(TABLE)
     done = call(
         *("check", "--data", tmp_path / "my table.csv", "--target", "y"),
-        *("--backends", "numpy-gelsd", "--backends", "scipy-gelsd", "--out", tmp_path),
+        *("--backends", "numpy-gelsd, scipy-gelsd", "--out", tmp_path),
     )
     assert done.returncode == 0, done.stderr
     assert "my table.csv" in done.stdout
