@@ -115,6 +115,27 @@ def data(dtype: str = "float64", n: int = 50, p: int = 3) -> tuple[np.ndarray, n
     return X, (X @ np.arange(1, p + 1) + 2 + 0.1 * rng.standard_normal(n)).astype(dtype)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "n", "offset", "direct"),
+    [
+        ("float32", 50, 0, True),
+        ("float32", 4, 0, True),  # as many rows as coefficients
+        ("float32", 20_000, 0, False),
+        ("float32", 50, 1e5, False),  # kappa of [1 X] is too large for float64 to spare
+        ("float64", 50, 0, False),
+    ],
+)
+def test_few_float32_numbers_are_solved_at_once(
+    dtype: str, n: int, offset: float, direct: bool
+) -> None:
+    X, y = data(dtype, n)
+    X = X + np.asarray(offset, dtype)
+    found, how = refined(X, y)
+    assert ("QR of [1 X]" in how) == direct
+    exact = least_squares(Data(X, y, X[:0], y[:0])).coefficients
+    np.testing.assert_allclose(found, exact, rtol=2 * np.finfo(dtype).eps if direct else 1e-3)
+
+
 def shortest(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(weight, bias) with the shortest weight of all that minimise."""
     means = X.mean(axis=0), y.mean()
