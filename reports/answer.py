@@ -10,6 +10,8 @@ from reports import text
 
 #: Of those that share a place, so many are named.
 _MOST_TIED = 3
+#: Who shares the first place only because nobody knows how long it takes has not won anything.
+_NEAR = 1.1
 
 
 def sentence(rows: Sequence[Row]) -> str:
@@ -42,8 +44,11 @@ def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
 
 
 def _first(rows: Sequence[Row]) -> list[str]:
-    """Backends in the first place, each once, the fastest first."""
-    return list(dict.fromkeys(row.backend for row in rows if row.rank in ("1", "1=")))
+    """Backends in the first place, each once, that typically take about as long as the fastest."""
+    times = [(row.backend, row.seconds_median) for row in rows if row.rank in ("1", "1=")]
+    first = [(backend, seconds) for backend, seconds in times if seconds is not None]
+    most = _NEAR * min(seconds for _, seconds in first)
+    return list(dict.fromkeys(backend for backend, seconds in first if seconds <= most))
 
 
 def _fastest(rows: Sequence[Row]) -> str:

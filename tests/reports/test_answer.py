@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
@@ -87,6 +88,16 @@ def test_the_headline_names_who_is_first_most_often_for_each_method() -> None:
     alone = answer.headline(workloads[:1])
     assert alone == f"On this machine {answer.sentence(workloads[0][1])}"
     assert answer.headline([("least squares", rows(runs.run(("line",), rounds=0)))]) == ""
+
+
+def test_the_headline_leaves_out_whose_share_of_the_first_place_is_ignorance() -> None:
+    every = rows(runs.run(("line", "tall"), only=("torch-gelsy", "sklearn-linear")))
+    shared = [replace(row, rank="1=", seconds_median=1e-3) for row in every]
+    slow = replace(shared[0], seconds_median=20e-3)  # but its interval goes from 1 to 400 ms
+    workloads = [("least squares", [slow, shared[1]]), ("least squares", shared[2:])]
+    said = answer.headline(workloads)
+    assert f"{shared[1].backend} for least squares (in 2 of 2)" in said
+    assert slow.backend not in said
 
 
 def test_where_a_tuned_one_wins_the_fastest_idiomatic_one_is_named_too() -> None:
