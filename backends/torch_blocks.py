@@ -7,6 +7,7 @@ one product make X'X, X'y and all sums.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -70,11 +71,11 @@ class Blocks:
         width = padded(self.q, dtype.itemsize)
         threads = GPU_THREADS if X.is_cuda else torch.get_num_threads()
         n_blocks = max(1, round(n * width * dtype.itemsize / (threads * BYTES)))
-        n_rows = ceil_div(n, n_blocks)
+        n_rows = math.ceil(n / n_blocks)
         few = 12 if dtype == torch.float32 else 24
-        run = RUN if width < few else max(self.q, RUN, ceil_div(n_rows, threads))
-        n_runs = ceil_div(n_rows, run)
-        self.rows = self.shift.new_zeros(n_runs * min(n, run), width)
+        run = min(n, RUN if width < few else max(self.q, RUN, math.ceil(n_rows / threads)))
+        n_runs = math.ceil(n_rows / run)
+        self.rows = self.shift.new_zeros(n_runs * run, width)
         self.block = self.rows if n_runs == 1 else self.rows.unflatten(0, (n_runs, run))
         self.parts = list(zip(X.split(len(self.rows)), y.split(len(self.rows)), strict=True))
         self.filled = False  # with all there is
@@ -162,8 +163,3 @@ def exact_product(A: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
     A_leading, r_leading = leading(A), leading(r)
     rest = A_leading.T @ (r - r_leading) + (A - A_leading).T @ r
     return A_leading.T @ r_leading + rest
-
-
-def ceil_div(n: int, parts: int) -> int:
-    """The n-th part, rounded up."""
-    return -(-n // parts)

@@ -73,15 +73,15 @@ class TorchRefined(TorchSolver):
         if self.X.dtype != torch.float32 or n <= p or n * (p + 2) ** 2 > _FEW:
             return None
         ones = self.X.new_ones(n, 1)
-        R = torch.linalg.qr(torch.cat([ones, self.X, self.y[:, None]], 1).double(), mode="r").R
+        R = torch.linalg.qr(torch.cat([self.X, ones, self.y[:, None]], 1).double(), mode="r").R
         square, target = R[: p + 1, : p + 1], R[: p + 1, p + 1 :]
         lengths = torch.linalg.vector_norm(square, dim=0).diag()
         solved = torch.linalg.solve_triangular(square, torch.cat([lengths, target], 1), upper=True)
         kappa = float(torch.linalg.vector_norm(solved[:, :-1]))
         if not _GROWTH * u * kappa**2 <= torch.finfo(torch.float32).eps / 8:
             return None
-        self.way = f"QR of [1 X] in float64, kappa about {kappa:.0e}"
-        return solved[:, -1].roll(-1)
+        self.way = f"QR of [X 1] in float64, kappa about {kappa:.0e}"
+        return solved[:, -1]
 
     def shift(self) -> torch.Tensor:
         """(0, about mean X, about mean y), float64: (n_features + 2,).

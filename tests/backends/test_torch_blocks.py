@@ -22,7 +22,7 @@ from backends.torch_blocks import Blocks, exact_product  # noqa: E402
 def test_sums_are_those_of_all_rows(
     n: int, p: int, dtype: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is left over when rows make blocks and shares, and columns tiles and strips."""
+    """Whatever is left over when rows make blocks and runs, and columns tiles and strips."""
     monkeypatch.setattr("backends.torch_blocks.BYTES", 1 << 14)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     rng = np.random.default_rng(0)
