@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from backends.base import Data, Fit, GradientDescent, Method, Unavailable
 from backends.torch_base import TorchBackend, need_compiler
+from backends.torch_blocks import GPU_THREADS
 
 if TYPE_CHECKING:
     import torch
 
-#: Residuals of so many bytes are made at once for the losses: they should stay in the cache.
+#: Residuals of so many bytes for each thread are made at once for the losses: they should stay in
+#: the cache.
 _BYTES = 1 << 20
 
 
@@ -57,13 +59,20 @@ class _TorchLoop(TorchBackend):
         return path, train, self.losses(path[1:], D_test, self.y_test)
 
     def losses(self, path: torch.Tensor, D: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Mean loss at each of the coefficients in `path`: (epochs,)."""
+        """Mean loss at each of the coefficients in `path`: (epochs,).
+
+        Of few samples at a time in all epochs: D is read but once.
+        """
         import torch
 
         norm = torch.abs if self.l1 else torch.square
-        epochs = max(1, _BYTES // max(1, y.nbytes))
-        parts = [norm(torch.addmm(y, part, D, beta=-1)).mean(dim=1) for part in path.split(epochs)]
-        return torch.cat(parts)
+        threads = GPU_THREADS if D.is_cuda else torch.get_num_threads()
+        samples = max(1, threads * _BYTES // (D.itemsize * max(1, len(path))))
+        parts = zip(D.split(samples, dim=1), y.split(samples), strict=True)
+        sums = [norm(torch.addmm(b, path, A, beta=-1)).sum(dim=1) for A, b in parts]
+        if len(sums) == 1:
+            return sums[0] / len(y)
+        return (torch.stack(sums).sum(dim=0, dtype=torch.float64) / len(y)).to(y.dtype)
 
     def fit(self) -> Fit:
         import torch

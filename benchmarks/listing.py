@@ -76,6 +76,6 @@ def _workloads(group: str) -> Table:
 def _sizes() -> Table:
     table = _table("Groups of sizes", "name", "size", "dtype", "what it is")
     for name, sizes in SIZES.items():
-        what = f"{sizes[0]} to {sizes[-1]}: how time grows, least squares"
+        what = f"{sizes[0]} to {sizes[-1]}: how time grows"
         table.add_row(name, f"{len(sizes)} sizes", "float32", what)
     return table

@@ -1,7 +1,7 @@
 """How time grows with size: exponents, and the sizes at which one backend overtakes another.
 
-A *series* is made of the least-squares workloads of a run that differ in one dimension alone. Pure
-functions of rows; nothing is measured here.
+A *series* is made of the workloads of a run that differ in one dimension alone. Pure functions of
+rows; nothing is measured here.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Series:
     dimension: Dimension
     fixed: int  # the other dimension
     dtype: str
+    method: str  # in words
     names: Mapping[int, str]  # workload by size, the smallest first
     rows: Mapping[Key, Mapping[int, Row]]  # by size
     failed: list[tuple[int, Row]]  # and those that the gate refused, with their sizes
@@ -79,12 +80,12 @@ def series(records: Sequence[Record], rows: Sequence[Row]) -> list[Series]:
         ("n_features", "n_samples"),
     )
     for varied, kept in dimensions:
-        alike: dict[tuple[int, str, float], dict[int, str]] = {}
+        alike: dict[tuple[int, str, str, float], dict[int, str]] = {}
         for name, workload in workloads.items():
-            if (workload["method"] or {}).get("kind") == "least squares":
-                same = (workload[kept], workload["dtype"], workload["sigma"])
+            if method := _method(workload["method"] or {}):
+                same = (workload[kept], workload["dtype"], method, workload["sigma"])
                 alike.setdefault(same, {})[workload[varied]] = name
-        for (fixed, dtype, _), names in alike.items():
+        for (fixed, dtype, method, _), names in alike.items():
             if len(names) < FEWEST_SIZES or max(names) < LEAST_SPAN * min(names):
                 continue
             sizes = {name: size for size, name in sorted(names.items())}
@@ -96,8 +97,18 @@ def series(records: Sequence[Record], rows: Sequence[Row]) -> list[Series]:
             wrong = [
                 (sizes[r.workload], r) for r in rows if r.workload in sizes and r.status == "failed"
             ]
-            found.append(Series(varied, fixed, dtype, dict(sorted(names.items())), curves, wrong))
+            names = dict(sorted(names.items()))
+            found.append(Series(varied, fixed, dtype, method, names, curves, wrong))
     return found
+
+
+def _method(method: Record) -> str:
+    """What a workload asks for, in words that tell it from any other."""
+    kind = str(method.get("kind", ""))
+    if kind != "gradient descent":
+        return kind
+    steps = f"{method['epochs']:,} steps of {method['learning_rate']:g}"
+    return f"{kind}, {steps}, {method['loss']} loss"
 
 
 def exponent(curve: Mapping[int, Row]) -> Exponent | None:

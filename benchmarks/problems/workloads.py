@@ -180,6 +180,11 @@ WORKLOADS = {workload.name: workload for workload in _ALL}
 DEFAULT, FULL = ("default",), ("*",)
 
 _SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
+#: The learning rate of such a descent. Independent standard normal features have a Hessian of
+#: about 2 I, so that each step takes a fifth of the error off; with more samples than features its
+#: eigenvalues stay below 8, so that none diverges.
+_RATE = 0.1
+_MOST_STEPS = 10_000  # losses and coefficients of each are kept
 #: Groups of sizes: time over samples at 10 features, and over features at 10,000 samples.
 SIZES = {
     "scaling": (
@@ -188,8 +193,15 @@ SIZES = {
         *("10000x2", "10000x5", "10000x20", "10000x50"),
         *("10000x100", "10000x200", "10000x500", "10000x1000"),
     ),
+    "scaling-descent": tuple(
+        f"{samples}x10:steps=100"
+        for samples in (300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+    ),
 }
-SIZE_HELP = "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4], least squares"
+SIZE_HELP = (
+    "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4], least squares, or with :steps=100 as "
+    "many of gradient descent"
+)
 
 
 def select(patterns: Sequence[str]) -> list[Workload]:
@@ -224,18 +236,33 @@ def _from_size(text: str, match: re.Match[str]) -> Workload:
         raise UserError(f"workload {text!r}: needs at least 2 samples and 1 feature")
     dtype: DType = "float32"
     numbers: dict[str, float] = {"sigma": 1.0}
+    method: Method = LeastSquares()
+    what, stream = "least squares", text
     for option in filter(None, match["options"].split(":")):
         key, _, value = option.partition("=")
         if option == "float32" or option == "float64":
             dtype = option
         elif key in ("sigma", "condition"):
             numbers[key] = _number(text, key, value)
+        elif key == "steps":
+            steps = _steps(text, value)
+            method = GradientDescent("squared", _RATE, steps, (0.0,) * features, 0.0)
+            what = f"{steps:,} steps of gradient descent"
+            # The data of the same size without steps: the two can be compared.
+            stream = text.replace(f":{option}", "")
         else:
             raise UserError(f"workload {text!r}: {option!r} is no option; write {SIZE_HELP}")
-    if features >= samples and "condition" in numbers:
-        raise UserError(f"workload {text!r}: a condition needs more samples than features")
+        if key in ("condition", "steps") and features >= samples:
+            raise UserError(f"workload {text!r}: {key} needs more samples than features")
     recipe = Synthetic(samples, features, dtype=dtype, **numbers)
-    return Workload(text, f"{samples:,} x {features:,}, least squares", recipe, LeastSquares())
+    return Workload(text, f"{samples:,} x {features:,}, {what}", recipe, method, stream=stream)
+
+
+def _steps(text: str, value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= _MOST_STEPS:
+        whole = f"must be a whole number from 1 to {_MOST_STEPS:,}"
+        raise UserError(f"workload {text!r}: steps {whole}")
+    return int(value)
 
 
 def _number(text: str, key: str, value: str) -> float:

@@ -65,7 +65,7 @@ def _varied(one: Series) -> tuple[str, str]:
     """What the series varies, and what it holds."""
     words = ("samples", "features")
     varied, kept = words if one.dimension == "n_samples" else words[::-1]
-    return varied, f"{one.fixed:,} {kept}, {text.line(one.dtype)}"
+    return varied, f"{one.fixed:,} {kept}, {text.line(one.dtype)}, {text.line(one.method)}"
 
 
 def _shown(number: int, one: Series, points: Sequence[BreakEven]) -> Shown:

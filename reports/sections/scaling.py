@@ -59,7 +59,8 @@ def _shown(number: int, one: Series) -> Shown:
     kept = next(word for dimension, word in _WORDS.items() if dimension != one.dimension)
     lead = scaling.leading(one)
     return Shown(
-        title=f"Time over {varied}, at {one.fixed:,} {kept}, {text.line(one.dtype)}",
+        title=f"Time over {varied}, at {one.fixed:,} {kept}, {text.line(one.dtype)}: "
+        f"{text.line(one.method)}",
         sentences=[_sentence(found, varied, labels) for found in lead]
         or [_no_change(one, varied, labels)],
         lines=[_line(one, key, labels) for key in one.rows],

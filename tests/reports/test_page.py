@@ -21,7 +21,7 @@ from reports.text import seconds
 from reports.view import View
 from tests.reports import runs
 
-_VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
+_VOID = {"meta", "br", "hr", "img", "input", "link", "col", "wbr"}
 
 
 class _Page(HTMLParser):
@@ -396,10 +396,11 @@ def test_a_folder_that_cannot_be_written_is_a_clear_line(tmp_path: Path) -> None
         page.write([runs.header([])], tmp_path / "file")
 
 
-def test_of_many_workloads_those_with_a_section_of_theirs_are_folded_up(tmp_path: Path) -> None:
+def _copies(names: list[str]) -> list[Record]:
+    """A run of workloads with these names, all alike."""
     records = runs.run(("line",), rounds=3, only=("torch-gelsy",))
     made = [records[0] | {"entries": []}]
-    for name in ["line", *(f"{size}x1" for size in range(10, 22))]:
+    for name in names:
         for record in records[1:]:
             keys = {"name", "entry", "workload"} & set(record)
             made.append(record | {key: record[key].replace("line", name, 1) for key in keys})
@@ -407,6 +408,19 @@ def test_of_many_workloads_those_with_a_section_of_theirs_are_folded_up(tmp_path
         made[0]["entries"].append(
             entry | {"workload": name, "entry": entry["entry"].replace("line", name, 1)}
         )
+    return made
+
+
+SIZES = [f"{size}x1" for size in range(10, 22)]
+
+
+def test_where_all_workloads_have_a_section_of_theirs_the_answers_are_open(tmp_path: Path) -> None:
+    source = page.write(_copies([*SIZES, "22x1"]), tmp_path).read_text(encoding="utf-8")
+    assert re.search(r"<details open>\s*<summary>13, of certified data", source)
+
+
+def test_of_many_workloads_those_with_a_section_of_theirs_are_folded_up(tmp_path: Path) -> None:
+    made = _copies(["line", *SIZES])
     page.write(made, tmp_path)
     source = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert source.count('<details class="brief">') == 12

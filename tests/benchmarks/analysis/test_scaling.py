@@ -210,6 +210,29 @@ def test_workloads_that_differ_in_more_than_size_are_no_series() -> None:
     assert scaling.series(records, results.rows(records)) == []
 
 
+def test_descents_make_a_series_of_their_own() -> None:
+    """A fit of another number of steps is another piece of work."""
+    descent = {"kind": "gradient descent", "loss": "squared", "learning_rate": 0.1, "epochs": 100}
+    closed = run({"a": lambda n: 1e-6 * n}, (10, 100, 1000, 10_000))
+    other = [
+        record | {key: f"d{record[key]}" for key in ("name", "entry") if key in record}
+        for record in run({"a": lambda n: 1e-5 * n}, (10, 100, 1000, 10_000))[1:]
+    ]
+    for record in other:
+        if record["record"] == "workload":
+            record["method"] = descent
+    for entry in list(closed[0]["entries"]):
+        renamed = {key: f"d{entry[key]}" for key in ("entry", "workload")}
+        closed[0]["entries"].append(entry | renamed)
+    found = scaling.series(records := closed + other, results.rows(records))
+    methods = ["least squares", "gradient descent, 100 steps of 0.1, squared loss"]
+    assert [one.method for one in found] == methods
+    assert [list(one.names) for one in found] == [[10, 100, 1000, 10_000]] * 2
+    other[0]["method"] = descent | {"epochs": 50}
+    [left] = scaling.series(records, results.rows(records))
+    assert left.method == "least squares"
+
+
 def test_what_failed_is_named_and_not_drawn() -> None:
     records = run({"a": lambda n: 1e-6 * n, "b": lambda n: 1e-6 * n})
     for record in records:
@@ -218,6 +241,14 @@ def test_what_failed_is_named_and_not_drawn() -> None:
     one = only(records)
     assert 1000 not in one.rows["b", "cpu", 1]
     assert [(size, row.backend) for size, row in one.failed] == [(1000, "b")]
+
+
+def test_the_group_of_descents_is_a_series() -> None:
+    workloads = select(["scaling-descent"])
+    assert len({(w.recipe.n_features, w.description.split(", ")[-1]) for w in workloads}) == 1
+    sizes = [workload.recipe.n_samples for workload in workloads]
+    assert len(sizes) >= scaling.FEWEST_SIZES
+    assert max(sizes) >= 100 * min(sizes)
 
 
 def test_the_group_holds_both_series() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends.base import LeastSquares
+from backends.base import GradientDescent, LeastSquares
 from backends.messages import ARRAYS, sha256
 from benchmarks.errors import UserError
 from benchmarks.problems.problem import Problem, Synthetic, Tutorial
@@ -123,6 +123,19 @@ def test_a_size_is_a_workload(text: str, recipe: Synthetic) -> None:
     assert (workload.name, workload.recipe, workload.method) == (text, recipe, LeastSquares())
 
 
+@pytest.mark.parametrize("size", ["60x4", "60x4:condition=3", "9x4", "400x3:float64"])
+def test_a_size_with_steps_is_a_descent_that_arrives_on_the_same_data(size: str) -> None:
+    closed, descent = select([size, f"{size}:steps=10000"])
+    assert digest(closed.make(0)) == digest(descent.make(0))
+    assert isinstance(descent.method, GradientDescent)
+    data = descent.make(0).data
+    A = np.column_stack([data.X, np.ones(len(data.y))]).astype(np.float64)
+    b, rate = np.zeros(A.shape[1]), 2 * descent.method.learning_rate / len(A)
+    for _ in range(descent.method.epochs):
+        b = b - rate * A.T @ (A @ b - data.y)
+    np.testing.assert_allclose(b, np.linalg.lstsq(A, data.y)[0], rtol=1e-2, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -130,7 +143,11 @@ def test_a_size_is_a_workload(text: str, recipe: Synthetic) -> None:
         ("nothing-like-it-*", "there are: tutorial"),
         ("1x1", "at least 2 samples"),
         ("10x0", "1 feature"),
-        ("10x10:condition=2", "more samples than features"),
+        ("10x10:condition=2", "condition needs more samples than features"),
+        ("10x10:steps=5", "steps needs more samples than features"),
+        ("10x2:steps=0", "steps must be a whole number from 1 to 10,000"),
+        ("10x2:steps=2.5", "steps must be"),
+        ("10x2:steps=1e3", "steps must be"),
         ("10x2:float16", "'float16' is no option"),
         ("10x2:noise=1", "'noise=1' is no option"),
         ("10x2:sigma=-1", "sigma must be a number of at least 0"),

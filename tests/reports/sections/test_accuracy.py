@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,25 @@ def test_the_page_the_summary_and_the_figures_hold_it(tmp_path: Path) -> None:
     assert 'id="accuracy"' in source
     assert (tmp_path / "figures/accuracy-1.svg").exists()
     assert "To reach the least-squares solution" in (tmp_path / "summary.md").read_text()
+
+
+@pytest.mark.parametrize(("races", "opened"), [(2, 2), (3, 0)])
+def test_the_curves_of_many_races_are_folded_up(tmp_path: Path, races: int, opened: int) -> None:
+    records = runs.race()
+    header, rest = records[0], records[1:]
+    entries = list(header["entries"])
+    for number in range(1, races):
+        for record in rest:
+            keys = {"name", "entry", "workload"} & set(record)
+            again = record | {key: f"n{number}-{record[key]}" for key in keys}
+            if "sha256" in record:
+                again["sha256"] = str(number)
+            records.append(again)
+        keys = ("entry", "workload")
+        header["entries"] += [e | {key: f"n{number}-{e[key]}" for key in keys} for e in entries]
+    source = page.write(records, tmp_path).read_text(encoding="utf-8")
+    assert source.count("<summary>Curves and times</summary>") == races
+    assert len(re.findall(r"<details open>\s*<summary>Curves and times", source)) == opened
 
 
 def test_a_run_without_a_race_has_no_such_part(folder: Path) -> None:

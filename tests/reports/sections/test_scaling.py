@@ -20,7 +20,7 @@ def shown() -> Shown:
 def test_the_crossover_is_a_sentence() -> None:
     """1e-7 n = 1e-4 + 5e-8 n at 2,000; by interpolation between 1,600 and 6,400, near it."""
     found = shown()
-    assert found.title == "Time over samples, at 10 features, float32"
+    assert found.title == "Time over samples, at 10 features, float32: least squares"
     [sentence] = [s for s in found.sentences if "torch-cholesky" in s]
     assert sentence.startswith("Below about 2,")
     assert sentence.endswith("numpy-gelsd is faster than torch-cholesky, above it slower.")
