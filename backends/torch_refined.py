@@ -26,7 +26,7 @@ _PROBES = 8
 class TorchRefined(TorchSolver):
     """Cholesky of X'X, its solution corrected by what the residual still holds of X.
 
-    All in float64, whatever the data are (few float32 numbers need but one QR, see `direct`):
+    All in float64, whatever the data are (few numbers need but one QR, see `direct`):
 
     1. X'X, for kappa up to about 1e7. Products of float32 numbers are exact in float64, so that
        such data need no correction before kappa is 1e4, and one after that.
@@ -63,14 +63,15 @@ class TorchRefined(TorchSolver):
         return self.done(torch.cat([weight, bias]).to(self.X.dtype))
 
     def direct(self) -> torch.Tensor | None:
-        """(weight, bias) by QR at once, of few float32 numbers that need no more; or else None.
+        """(weight, bias) by QR at once, of few numbers that need no more; or else None.
 
-        On few data the number of operations counts, not what they do.
+        On few data the number of operations counts, not what they do. No digit of float32 is lost,
+        and of float64 none that QR would keep.
         """
         import torch
 
         (n, p), u = self.X.shape, torch.finfo(torch.float64).eps / 2
-        if self.X.dtype != torch.float32 or n <= p or n * (p + 2) ** 2 > _FEW:
+        if n <= p or n * (p + 2) ** 2 > _FEW:
             return None
         ones = self.X.new_ones(n, 1)
         R = torch.linalg.qr(torch.cat([self.X, ones, self.y[:, None]], 1).double(), mode="r").R

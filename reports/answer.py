@@ -36,19 +36,21 @@ def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
     parts = []
     for kind in dict.fromkeys(kind for kind, _ in timed):
         same = [rows for of, rows in timed if of == kind]
-        first = Counter(name for rows in same for name in _first(rows))
+        first = Counter(
+            name for rows in same for name in dict.fromkeys(row.backend for row in winners(rows))
+        )
         most = max(first.values())
         names = _some([text.line(name) for name in first if first[name] == most])
         parts.append(f"{names} for {text.line(kind)} (in {most} of {len(same)})")
     return f"On this machine, first or sharing the first place most often: {'; '.join(parts)}."
 
 
-def _first(rows: Sequence[Row]) -> list[str]:
-    """Backends in the first place, each once, that typically take about as long as the fastest."""
-    times = [(row.backend, row.seconds_median) for row in rows if row.rank in ("1", "1=")]
-    first = [(backend, seconds) for backend, seconds in times if seconds is not None]
-    most = _NEAR * min(seconds for _, seconds in first)
-    return list(dict.fromkeys(backend for backend, seconds in first if seconds <= most))
+def winners(rows: Sequence[Row]) -> list[Row]:
+    """Those in the first place that typically take about as long as the fastest."""
+    times = [(row, row.seconds_median) for row in rows if row.rank in ("1", "1=")]
+    first = [(row, seconds) for row, seconds in times if seconds is not None]
+    most = _NEAR * min((seconds for _, seconds in first), default=0.0)
+    return [row for row, seconds in first if seconds <= most]
 
 
 def _fastest(rows: Sequence[Row]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.analysis.beside import Change
 from reports import text
+from reports.answer import winners
 from reports.view import Section, View
 
 # Together with the fixed lines these stay under 60.
@@ -71,12 +72,13 @@ def _image(section: Section) -> str:
 
 
 def _matrix(sections: list[Section]) -> list[str]:
-    """Backend by workload: the median time of one fit, the first place in bold."""
+    """Backend by workload: the median time of one fit, the winners' in bold."""
     cells: dict[str, dict[str, str]] = {}
     for section in sections:
+        first = {row.entry for row in winners(section.passed)}
         for row in section.passed:
             time = text.seconds(row.seconds_median)
-            bold = f"**{time}**" if row.rank in ("1", "1=") else time
+            bold = f"**{time}**" if row.entry in first else time
             cells.setdefault(section.labels[row.entry], {})[section.slug] = bold
     if not cells:
         return []

@@ -82,7 +82,10 @@ HARD = (350, 388, 397, 464, 522, 593, 824, 1137, 1458, 1500, 1643, 1864, 3038, 8
 
 
 @pytest.mark.parametrize("seed", [*range(250), *HARD])
-def test_no_more_than_a_digit_behind_qr(seed: int) -> None:
+def test_no_more_than_a_digit_behind_qr(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every other time without the short way that few numbers take."""
+    if seed % 2 or seed in HARD:
+        monkeypatch.setattr("backends.torch_refined._FEW", 0)
     ratio = behind(*problem(np.random.default_rng(seed)))
     assert ratio is None or ratio <= 10
 
@@ -122,18 +125,18 @@ def data(dtype: str = "float64", n: int = 50, p: int = 3) -> tuple[np.ndarray, n
         ("float32", 4, 0, True),  # as many rows as coefficients
         ("float32", 20_000, 0, False),
         ("float32", 50, 1e5, False),  # kappa of [1 X] is too large for float64 to spare
-        ("float64", 50, 0, False),
+        ("float64", 50, 0, True),
+        ("float64", 50, 1e5, False),
     ],
 )
-def test_few_float32_numbers_are_solved_at_once(
-    dtype: str, n: int, offset: float, direct: bool
-) -> None:
+def test_few_numbers_are_solved_at_once(dtype: str, n: int, offset: float, direct: bool) -> None:
     X, y = data(dtype, n)
     X = X + np.asarray(offset, dtype)
     found, how = refined(X, y)
     assert ("QR of [X 1]" in how) == direct
     exact = least_squares(Data(X, y, X[:0], y[:0])).coefficients
-    np.testing.assert_allclose(found, exact, rtol=2 * np.finfo(dtype).eps if direct else 1e-3)
+    rtol = (2 * np.finfo("float32").eps if dtype == "float32" else 1e-13) if direct else 1e-3
+    np.testing.assert_allclose(found, exact, rtol=rtol)
 
 
 def shortest(X: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -173,6 +173,21 @@ def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
     assert one.read_bytes() == two.read_bytes()
 
 
+def test_the_summary_has_winners_in_bold_and_not_those_of_whom_little_is_known(
+    tmp_path: Path,
+) -> None:
+    """Two samples each: nobody can tell 1 ms from 1.5 ms."""
+    names = {"torch-gelsy": 1e-3, "numpy-gelsd": 1.02e-3, "sklearn-linear": 1.5e-3}
+    records = runs.run(("line",), rounds=2, only=tuple(names))
+    for record in records:
+        if record["record"] == "sample":
+            record["seconds"] = names[record["entry"].split("/")[1]]
+    assert [row.rank for row in rows(records)] == ["1="] * 3
+    page.write(records, tmp_path)
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8").replace("\xa0", " ")
+    assert re.findall(r"\*\*(.*?)\*\*", summary) == ["1.00 ms", "1.02 ms"]
+
+
 def test_the_summary_fits_into_a_pull_request(folder: Path) -> None:
     summary = (folder / "summary.md").read_text(encoding="utf-8")
     assert len(summary.splitlines()) < 60
