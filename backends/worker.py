@@ -56,6 +56,9 @@ class Unfinished(Exception):
 
 #: Seconds in which a device finishes what it was given.
 _UNFINISHED = 0.5
+#: Seconds from which a fit is too long to be made untimed first; what it would save is a few per
+#: cent then.
+_LONG = 0.25
 #: How often data are loaded once more, and from how many seconds in all the least of it is enough.
 _LEAST_TRANSFERS, _MOST_TRANSFERS, _TRANSFERS_SECONDS = 3, 10, 0.1
 
@@ -69,6 +72,7 @@ class Worker:
     returned: Fit  # what the backend returned last, in its own arrays
     fit: dict[str, Any]  # the same as it was at that moment
     loaded: tuple[Data, Method]
+    seconds: float  # that the last timed fit took
 
     extra_work = 0.0
 
@@ -141,7 +145,7 @@ class Worker:
         peak = Peak()
         began = time.perf_counter()
         fit = self.backend.fit()
-        seconds = time.perf_counter() - began
+        self.seconds = time.perf_counter() - began
         peak_bytes = peak.bytes() if self.device == "cpu" else None
         self._keep(fit)
         if self.extra_work:
@@ -150,7 +154,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         return {
-            "seconds": seconds,
+            "seconds": self.seconds,
             "peak_bytes": peak_bytes,
             "fit": self.fit,
             "description": self.backend.describe()
@@ -161,10 +165,13 @@ class Worker:
         """Time `fits` fits in a row, the garbage collector waiting.
 
         Where there are several, one more goes before them untimed: other workers had the caches.
+        So it does where there are several threads, unless it would take long: threads that were
+        stopped until now may share a core until the system's next tick finds out, and those that
+        wait for them at the end of every operation spin.
         """
         fit, clock, repeats = self.backend.fit, time.perf_counter_ns, range(fits)
         self._spoil()
-        if fits > 1:
+        if fits > 1 or (self.threads > 1 and self.seconds < _LONG):
             fit()
         gc.disable()
         began = clock()
@@ -176,7 +183,8 @@ class Worker:
         # What was overwritten is still there: it comes now, or never.
         if _has_nan(self.fit) and self.changed(_UNFINISHED)["changed"]:
             raise Unfinished("returned before its device had finished: the result came afterwards")
-        return {"seconds": (ended - began) / fits / 1e9}
+        self.seconds = (ended - began) / fits / 1e9
+        return {"seconds": self.seconds}
 
     def last(self) -> dict[str, Any]:
         """The last fit of a sample, so that it is judged as well; and the device's time of one."""

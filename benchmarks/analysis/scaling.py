@@ -104,11 +104,8 @@ def series(records: Sequence[Record], rows: Sequence[Row]) -> list[Series]:
 
 def _method(method: Record) -> str:
     """What a workload asks for, in words that tell it from any other."""
-    kind = str(method.get("kind", ""))
-    if kind != "gradient descent":
-        return kind
-    steps = f"{method['epochs']:,} steps of {method['learning_rate']:g}"
-    return f"{kind}, {steps}, {method['loss']} loss"
+    kind, epochs, rate, loss = map(method.get, ("kind", "epochs", "learning_rate", "loss"))
+    return f"{kind}, {epochs} steps of {rate}, {loss} loss" if epochs else str(kind or "")
 
 
 def exponent(curve: Mapping[int, Row]) -> Exponent | None:

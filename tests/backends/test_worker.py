@@ -94,3 +94,32 @@ def test_extra_work_is_a_share_of_the_fit_and_does_not_add_up(
             served.first()
         assert plain.sample(3)["seconds"] == pytest.approx(1e-3)
         assert double.sample(3)["seconds"] == pytest.approx(2e-3, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("threads", "fits", "seconds", "made"),
+    [(1, 1, 1e-3, 1), (1, 5, 1e-3, 6), (4, 1, 1e-3, 2), (4, 5, 1e-3, 6), (4, 1, 1.0, 1)],
+)
+def test_threads_that_wake_up_are_given_a_fit_to_spread_out(
+    threads: int, fits: int, seconds: float, made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That fit takes ten times as long as those that follow it, and is not in the sample."""
+    clock, calls = Clock(), 0
+
+    def fit(_: object) -> Fit:
+        nonlocal calls
+        calls += 1
+        clock.now += (10 if calls == 1 < made else 1) * seconds
+        return Fit(np.zeros(1), 0.0)
+
+    monkeypatch.setattr(worker, "time", clock)
+    monkeypatch.setattr(worker, "_map", lambda path: np.zeros((2, 1), np.float32))
+    monkeypatch.setattr(NumpyGelsd, "fit", fit)
+    monkeypatch.setattr(NumpyGelsd, "describe", lambda self: {})
+    served = worker.Worker()
+    served.start("numpy-gelsd", [], "cpu", threads)
+    served.load(".", {"kind": "least squares"})
+    served.first()
+    calls = 0
+    assert served.sample(fits)["seconds"] == pytest.approx(seconds)
+    assert calls == made
