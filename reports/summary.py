@@ -5,10 +5,12 @@ from __future__ import annotations
 from benchmarks.analysis.beside import Change
 from reports import text
 from reports.answer import winners
+from reports.sections import accuracy
 from reports.view import Section, View
 
 # Together with the fixed lines these stay under 60.
 _MOST_WORKLOADS, _MOST_BACKENDS, _MOST_NOTES, _MOST_CHANGES = 10, 16, 7, 7
+_MOST_RACES = 2  # which the page shows opened
 _SPECIAL = str.maketrans(
     {c: f"\\{c}" for c in "\\`*_[]|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"}
 )
@@ -35,7 +37,7 @@ def markdown(view: View) -> str:
     lines += ["| workload | answer |", "| --- | --- |"]
     lines += _capped([_answer(section) for section in view.sections], _MOST_WORKLOADS)
     lines += ["", *_matrix(view.sections[:_MOST_WORKLOADS])]
-    said = [shown.sentence for shown in view.races]
+    said = _races(view.races)
     said += [sentence for shown in view.series for sentence in shown.sentences]
     said += [sentence for shown in view.break_evens for sentence in shown.sentences]
     if said:
@@ -48,6 +50,15 @@ def markdown(view: View) -> str:
     if images := [_image(section) for section in drawn]:
         lines += ["", " ".join(images)]
     return "\n".join(lines) + "\n"
+
+
+def _races(races: list[accuracy.Shown]) -> list[str]:
+    """Time to accuracy; of several races which one is meant, and of many the first ones."""
+    if len(races) == 1:
+        return [races[0].sentence]
+    told = [f"{race.title}: {race.sentence}" for race in races[:_MOST_RACES]]
+    more = len(races) - len(told)
+    return [*told, *([f"{text.count(more, 'more race')} in index.html."] if more else [])]
 
 
 def _answer(section: Section) -> str:

@@ -88,6 +88,10 @@ def test_the_curves_of_many_races_are_folded_up(tmp_path: Path, races: int, open
     source = page.write(records, tmp_path).read_text(encoding="utf-8")
     assert source.count("<summary>Curves and times</summary>") == races
     assert len(re.findall(r"<details open>\s*<summary>Curves and times", source)) == opened
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert summary.count("To reach the least-squares solution") == 2
+    assert "line-descent and line: To reach" in summary
+    assert ("1 more race in index.html." in summary) == (races == 3)
 
 
 def test_a_run_without_a_race_has_no_such_part(folder: Path) -> None:
