@@ -28,7 +28,9 @@ def checkout(revision: str, folder: Path) -> Variant:
         raise UserError(f"--against {revision}: that revision has no backends/")
     tree = folder / "against"
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(tree, filter="data")
+        # Python knows this filter, an argument by now, from 3.11.4 on only; Debian 12 has 3.11.2.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(tree)
     if not (tree / "backends" / "worker.py").exists():
         raise UserError(f"--against {revision}: that revision has no backends/worker.py")
     return Variant(revision.replace("/", "_"), tree=tree.resolve())

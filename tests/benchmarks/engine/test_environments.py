@@ -47,7 +47,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = make(tmp_path_factory.mktemp("other"), "numpy")
     [site] = python.parents[1].glob("lib/python*/site-packages")
     says = f"import platform; platform.python_version = lambda: {SAYS!r}\n"
-    (site / "sitecustomize.py").write_text(says)
+    (site / "says.pth").write_text(says)  # Debian has a sitecustomize.py of its own
     return python
 
 
