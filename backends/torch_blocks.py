@@ -40,6 +40,13 @@ def padded(n_columns: int, itemsize: int) -> int:
     return n_columns + more if 2 * more <= n_columns else n_columns
 
 
+def threads_for(X: torch.Tensor) -> int:
+    """How many threads work on X at once; a GPU counts as `GPU_THREADS`."""
+    import torch
+
+    return GPU_THREADS if X.is_cuda else torch.get_num_threads()
+
+
 class Blocks:
     """[1 X y 0] - shift as blocks of rows: (n_runs, run, n_features + 2 or a few more).
 
@@ -69,7 +76,7 @@ class Blocks:
         self.q = X.shape[1] + 2  # columns that are not padding
         self.shift = X.new_zeros(self.q, dtype=dtype) if shift is None else shift.to(dtype)
         width = padded(self.q, dtype.itemsize)
-        threads = GPU_THREADS if X.is_cuda else torch.get_num_threads()
+        threads = threads_for(X)
         n_blocks = max(1, round(n * width * dtype.itemsize / (threads * BYTES)))
         n_rows = math.ceil(n / n_blocks)
         few = 12 if dtype == torch.float32 else 24

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.base import Data, Fit, GradientDescent, Method, Unavailable
 from backends.torch_base import TorchBackend, need_compiler
-from backends.torch_blocks import GPU_THREADS
+from backends.torch_blocks import threads_for
 
 if TYPE_CHECKING:
     import torch
@@ -66,8 +66,7 @@ class _TorchLoop(TorchBackend):
         import torch
 
         norm = torch.abs if self.l1 else torch.square
-        threads = GPU_THREADS if D.is_cuda else torch.get_num_threads()
-        samples = max(1, threads * _BYTES // (D.itemsize * max(1, len(path))))
+        samples = max(1, threads_for(D) * _BYTES // (D.itemsize * max(1, len(path))))
         parts = zip(D.split(samples, dim=1), y.split(samples), strict=True)
         sums = [norm(torch.addmm(b, path, A, beta=-1)).sum(dim=1) for A, b in parts]
         if len(sums) == 1:

@@ -18,7 +18,7 @@ from reports import summary, text
 from reports.figures import drawing
 from reports.figures.drawing import Picture
 from reports.figures.times import PHASES
-from reports.sections import pairs
+from reports.sections import accuracy, pairs
 from reports.view import View, view
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -74,6 +74,7 @@ def html(seen: View) -> str:
         "page.html",
         view=seen,
         pairs=pairs,
+        few_races=accuracy.FEW,
         against=text.against,
         changed=text.changed,
         phases=PHASES,

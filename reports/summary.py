@@ -10,7 +10,6 @@ from reports.view import Section, View
 
 # Together with the fixed lines these stay under 60.
 _MOST_WORKLOADS, _MOST_BACKENDS, _MOST_NOTES, _MOST_CHANGES = 10, 16, 7, 7
-_MOST_RACES = 2  # which the page shows opened
 _SPECIAL = str.maketrans(
     {c: f"\\{c}" for c in "\\`*_[]|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"}
 )
@@ -56,7 +55,7 @@ def _races(races: list[accuracy.Shown]) -> list[str]:
     """Time to accuracy; of several races which one is meant, and of many the first ones."""
     if len(races) == 1:
         return [races[0].sentence]
-    told = [f"{race.title}: {race.sentence}" for race in races[:_MOST_RACES]]
+    told = [f"{race.title}: {race.sentence}" for race in races[: accuracy.FEW]]
     more = len(races) - len(told)
     return [*told, *([f"{text.count(more, 'more race')} in index.html."] if more else [])]
 

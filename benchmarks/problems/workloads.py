@@ -180,7 +180,7 @@ WORKLOADS = {workload.name: workload for workload in _ALL}
 DEFAULT, FULL = ("default",), ("*",)
 
 _SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
-#: The learning rate of such a descent. Independent standard normal features have a Hessian of
+#: The learning rate of a size with steps. Independent standard normal features have a Hessian of
 #: about 2 I, so that each step takes a fifth of the error off; with more samples than features its
 #: eigenvalues stay below 8, so that none diverges.
 _RATE = 0.1

@@ -23,6 +23,8 @@ _WIDTH, _NARROW, _HEIGHT = 7.2, 4.0, 3.4
 _LEAST = 1e-16
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NOT_REACHED = "not reached"
+#: Races whose curves are open on the page, and that the summary tells of more.
+FEW = 2
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from benchmarks.analysis.scaling import Series
 from benchmarks.runfile import Record
 from reports import text
 from reports.figures.drawing import INK, MARKERS, VERMILION, Picture, picture
+from reports.sections.scaling import dimensions
 
 #: Where the data are: whether their transfer counts, and how it is drawn.
 _PLACES = {
@@ -61,21 +62,14 @@ def sentences(records: Sequence[Record], rows: Sequence[Row]) -> list[str]:
     return [sentence for one in series for sentence in _sentences(one, break_evens(one))]
 
 
-def _varied(one: Series) -> tuple[str, str]:
-    """What the series varies, and what it holds."""
-    words = ("samples", "features")
-    varied, kept = words if one.dimension == "n_samples" else words[::-1]
-    return varied, f"{one.fixed:,} {kept}, {text.line(one.dtype)}, {text.line(one.method)}"
-
-
 def _shown(number: int, one: Series, points: Sequence[BreakEven]) -> Shown:
-    varied, at = _varied(one)
+    varied, at = dimensions(one)
     own: dict[tuple[str, str], dict[bool, BreakEven]] = {}
     for point in points:
         if point.backend is not None:
             own.setdefault((point.backend, point.device), {})[point.transfer] = point
     return Shown(
-        title=f"From how many {varied}, at {at}",
+        title=f"From how many {varied}, at {at}, {text.line(one.method)}",
         sentences=_sentences(one, points),
         lines=[
             Line(
@@ -98,7 +92,7 @@ def _name(device: str, points: Sequence[BreakEven]) -> str:
 
 def _sentences(one: Series, points: Sequence[BreakEven]) -> list[str]:
     """What the fastest of each device say, one sentence for each GPU."""
-    varied, at = _varied(one)
+    varied, at = dimensions(one)
     best: dict[str, dict[bool, BreakEven]] = {}
     for point in points:
         if point.backend is None:
@@ -110,7 +104,7 @@ def _sentences(one: Series, points: Sequence[BreakEven]) -> list[str]:
             for transfer, (place, *_) in _PLACES.items()
             if transfer in both
         )
-        + f": the fastest right backend of each device, at {at}."
+        + f": the fastest right backend of each device, at {at}, {text.line(one.method)}."
         for device, both in best.items()
     ]
 
@@ -139,7 +133,7 @@ def _size(value: float) -> str:
 
 
 def _picture(name: str, one: Series, points: Sequence[BreakEven]) -> Picture:
-    varied, _ = _varied(one)
+    varied, _ = dimensions(one)
     best = [point for point in points if point.backend is None]
     devices = list(dict.fromkeys(point.device for point in best))
 

@@ -51,16 +51,20 @@ def series(records: Sequence[Record], rows: Sequence[Row]) -> list[Shown]:
     return [_shown(number, one) for number, one in enumerate(scaling.series(records, rows))]
 
 
+def dimensions(one: Series) -> tuple[str, str]:
+    """What the series varies, and what it holds: `samples`, `10 features, float32`."""
+    kept = next(word for dimension, word in _WORDS.items() if dimension != one.dimension)
+    return _WORDS[one.dimension], f"{one.fixed:,} {kept}, {text.line(one.dtype)}"
+
+
 def _shown(number: int, one: Series) -> Shown:
     some = [next(iter(curve.values())) for curve in one.rows.values()]
     by_entry = text.labels(some)
     labels = {key: by_entry[row.entry] for key, row in zip(one.rows, some, strict=True)}
-    varied = _WORDS[one.dimension]
-    kept = next(word for dimension, word in _WORDS.items() if dimension != one.dimension)
+    varied, at = dimensions(one)
     lead = scaling.leading(one)
     return Shown(
-        title=f"Time over {varied}, at {one.fixed:,} {kept}, {text.line(one.dtype)}: "
-        f"{text.line(one.method)}",
+        title=f"Time over {varied}, at {at}: {text.line(one.method)}",
         sentences=[_sentence(found, varied, labels) for found in lead]
         or [_no_change(one, varied, labels)],
         lines=[_line(one, key, labels) for key in one.rows],
