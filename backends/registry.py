@@ -10,37 +10,31 @@ from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
 
-from backends import (
-    cuda_backends,
-    jax_descent,
-    jax_least_squares,
-    numpy_backends,
-    scipy_backends,
-    sklearn_backends,
-    statsmodels_backends,
-    tensorflow_descent,
-    tensorflow_least_squares,
-    torch_descent,
-    torch_least_squares,
-    torch_loops,
-    torch_refined,
-)
+from backends import cupy, numpy, scipy, sklearn, statsmodels
 from backends.base import Backend
+from backends.jax import descent as jax_descent
+from backends.jax import least_squares as jax_least_squares
+from backends.tensorflow import descent as tensorflow_descent
+from backends.tensorflow import least_squares as tensorflow_least_squares
+from backends.torch import descent as torch_descent
+from backends.torch import least_squares as torch_least_squares
+from backends.torch import loops as torch_loops
+from backends.torch import refined as torch_refined
 
 MODULES = (
     torch_descent,
     torch_loops,
     tensorflow_descent,
     jax_descent,
-    numpy_backends,
-    scipy_backends,
-    sklearn_backends,
-    statsmodels_backends,
+    numpy,
+    scipy,
+    sklearn,
+    statsmodels,
     torch_least_squares,
     torch_refined,
     tensorflow_least_squares,
     jax_least_squares,
-    cuda_backends,
+    cupy,
 )
 ENTRY_POINTS = "linreg_bench.backends"
 

@@ -19,7 +19,7 @@ from backends import registry
 from benchmarks.engine import machine, plan
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.workers import WorkerFailed
+from benchmarks.engine.worker import WorkerFailed
 from benchmarks.problems.workloads import DEFAULT, select
 
 #: A fit longer than this is timed in one round only, seconds.

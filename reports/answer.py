@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from benchmarks.analysis.results import Row
 from reports import text
+from reports.analysis.rows import Row
 
 #: Of those that share a place, so many are named.
 _MOST_TIED = 3

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from benchmarks.analysis.results import EXPORTED, Row, rows
 from benchmarks.errors import UserError, unknown
 from benchmarks.runfile import Record
 from reports import pytest_format, text
+from reports.analysis.rows import EXPORTED, Row, rows
 
 _TYPES = {field.name: str(field.type) for field in fields(Row)}
 _NUMBERS = frozenset(name for name, type_ in _TYPES.items() if "float" in type_)

@@ -11,15 +11,16 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from benchmarks.analysis import estimates
+from benchmarks import estimates
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
 from reports import summary, text
+from reports.document import View, view
 from reports.figures import drawing
 from reports.figures.drawing import Picture
 from reports.figures.times import PHASES
-from reports.sections import accuracy, pairs
-from reports.view import View, view
+from reports.sections import accuracy
+from reports.sections import changes as pairs
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest_benchmark
 from pytest_benchmark.stats import Stats
 
-from benchmarks.analysis.results import Row
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
 from reports import text
+from reports.analysis.rows import Row
 
 
 def dump(records: Sequence[Record], rows: Sequence[Row]) -> str:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_uppercase
 
-from benchmarks.analysis.results import Row, workloads
 from benchmarks.errors import UserError
 from reports import answer, page, text
+from reports.analysis.rows import Row, workloads
+from reports.document import unique_slugs
 from reports.figures import marks
 from reports.figures.drawing import Picture
 from reports.figures.marks import Marks
 from reports.figures.panels import panels
 from reports.sources import Source
 from reports.summary import escape
-from reports.view import unique_slugs
 
 #: What a reader must know before anything else.
 CAUTION = (

@@ -10,14 +10,15 @@ from typing import Any
 from markupsafe import Markup
 
 from benchmarks import runfile
-from benchmarks.analysis import results
-from benchmarks.analysis.results import Row
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
-from reports import facts, pytest_format, text
+from reports import pytest_format, text
+from reports.analysis import rows as results
+from reports.analysis.rows import Row
+from reports.document import Section, View, unique_slugs, view
 from reports.figures import marks, times
-from reports.sections.evidence import Evidence
-from reports.view import Section, View, unique_slugs, view
+from reports.sections import run as facts
+from reports.sections.row import Evidence
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks.analysis.beside import Change
 from reports import text
+from reports.analysis.changes import Change
 from reports.answer import winners
+from reports.document import Section, View
 from reports.sections import accuracy
-from reports.view import Section, View
 
 # Together with the fixed lines these stay under 60.
 _MOST_WORKLOADS, _MOST_BACKENDS, _MOST_NOTES, _MOST_CHANGES = 10, 16, 7, 7

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.analysis.estimates import Estimate
-from benchmarks.analysis.results import Row
+from benchmarks.estimates import Estimate
 from benchmarks.printable import line as line
+from reports.analysis.rows import Row
 
 MISSING = "–"
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))

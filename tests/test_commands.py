@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from backends import registry
 from benchmarks.cli import app
+from benchmarks.cli.quantities import parse_seconds, parse_share
 from benchmarks.engine.plan import choose_backends
 from benchmarks.evidence import __main__ as evidence
 from benchmarks.problems import workloads
-from benchmarks.quantities import parse_seconds, parse_share
 from tests.reports import runs
 
 ROOT = Path(__file__).parents[1]

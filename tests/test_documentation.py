@@ -11,9 +11,9 @@ import pytest
 from backends import registry
 from backends.base import Backend
 from benchmarks.engine import machine
-from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
+from benchmarks.engine.process import Home
 from benchmarks.problems.workloads import DEFAULT, WORKLOADS, select
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ from typing import Any
 from backends import registry
 from backends.base import Backend
 from benchmarks.engine import machine
-from benchmarks.engine.home import ROOT, Variant, interpreter_environment
+from benchmarks.engine.process import ROOT, Variant, interpreter_environment
 from benchmarks.errors import UserError
 
 #: Where `linreg-bench env create` puts them; ignored by git.
@@ -94,7 +94,12 @@ def find(text: str, plugins: Sequence[Path] = ()) -> Environment:
 
 def _survey(name: str, python: Path, plugins: Sequence[Path]) -> Environment:
     trouble = f"--env {name}: {python}"
-    command = [str(python), "-m", "backends.survey", *(str(path.resolve()) for path in plugins)]
+    command = [
+        str(python),
+        "-m",
+        "backends.worker.installed",
+        *(str(path.resolve()) for path in plugins),
+    ]
     try:
         done = subprocess.run(
             command,

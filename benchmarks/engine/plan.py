@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from backends import registry
 from backends.base import Backend
 from benchmarks.engine.environments import Environment
-from benchmarks.engine.home import Home, Variant
+from benchmarks.engine.process import Home, Variant
 from benchmarks.errors import UserError, unknown
 from benchmarks.problems.workloads import Workload
 

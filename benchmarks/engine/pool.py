@@ -14,16 +14,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backends.base import Fit
-from backends.messages import ARRAYS, method_to_json, sha256
+from backends.worker.messages import ARRAYS, method_to_json, sha256
 from benchmarks.engine import machine
-from benchmarks.engine.home import ROOT, Home
 from benchmarks.engine.parity import mismatch
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.workers import Talk, Worker, WorkerFailed, talk_all
+from benchmarks.engine.process import ROOT, Home
+from benchmarks.engine.worker import Talk, Worker, WorkerFailed, talk_all
 from benchmarks.errors import UserError
-from benchmarks.gate import gate, standard
+from benchmarks.gate import gate
+from benchmarks.gate import reference as standard
 from benchmarks.gate.gate import Verdict
-from benchmarks.gate.standard import Reference
+from benchmarks.gate.reference import Reference
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import Workload
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from backends.messages import ARRAYS, method_to_json
+from backends.worker.messages import ARRAYS, method_to_json
 from benchmarks import runfile
-from benchmarks.analysis import accuracy
-from benchmarks.engine.home import ROOT
 from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Plan
 from benchmarks.engine.pool import FirstFit, Prepared
+from benchmarks.engine.process import ROOT
+from reports.analysis import accuracy
 
 #: A problem of one feature and at most this many samples goes into the run file, for pictures.
 _POINTS = 1_000

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from backends.base import Backend
-from benchmarks.analysis.estimates import Sample
-from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Absence, Entry, Plan
+from benchmarks.engine.process import Home
 from benchmarks.errors import UserError
+from benchmarks.estimates import Sample
 from benchmarks.problems.workloads import Workload, select
 from benchmarks.runfile import Record, of_kind
 

@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from benchmarks.engine.home import ROOT, Variant
+from benchmarks.engine.process import ROOT, Variant
 from benchmarks.errors import UserError
 
 
@@ -31,8 +31,8 @@ def checkout(revision: str, folder: Path) -> Variant:
         # Python knows this filter, an argument by now, from 3.11.4 on only; Debian 12 has 3.11.2.
         archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(tree)
-    if not (tree / "backends" / "worker.py").exists():
-        raise UserError(f"--against {revision}: that revision has no backends/worker.py")
+    if not any((tree / "backends").glob("worker*")):  # a module once, a package now
+        raise UserError(f"--against {revision}: that revision has no backends.worker")
     return Variant(revision.replace("/", "_"), tree=tree.resolve())
 
 

@@ -12,25 +12,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from benchmarks import runfile
-from benchmarks.analysis import estimates
-from benchmarks.analysis.estimates import Sample
-from benchmarks.analysis.results import BASELINES
-from benchmarks.engine import gpu, machine, records, schedule, standings
-from benchmarks.engine.home import Home
-from benchmarks.engine.ledger import Ledger
-from benchmarks.engine.limits import Limits
+from benchmarks import estimates, runfile
+from benchmarks.engine import gpu, machine, records, schedule
 from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Entry, Plan
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.progress import Progress
+from benchmarks.engine.process import Home
+from benchmarks.engine.recorder import Ledger
 from benchmarks.engine.resume import Earlier
+from benchmarks.engine.roofline import Limits
 from benchmarks.engine.schedule import Runner
-from benchmarks.engine.workers import WorkerFailed
+from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
-from benchmarks.gate.reference import Unsolvable
+from benchmarks.estimates import Sample
+from benchmarks.gate.solution import Unsolvable
 from benchmarks.problems.workloads import Workload
 from benchmarks.runfile import RunWriter
+from reports.analysis.rows import BASELINES
+from reports.terminal import standings
+from reports.terminal.progress import Progress
 
 #: Data that a core has in its own cache.
 _FEW_BYTES = 1 << 20

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from benchmarks.analysis import estimates
-from benchmarks.analysis.estimates import Sample
+from benchmarks import estimates
+from benchmarks.estimates import Sample
 
 #: A sample lasts at least about this long; a shorter fit is repeated within it. Shorter samples
 #: are blurred by the clock and the wake-up, longer ones by the machine's changing its speed.

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from backends.base import Backend
-from benchmarks.analysis import estimates
-from benchmarks.analysis.estimates import Estimate
+from benchmarks import estimates
 from benchmarks.engine import machine
-from benchmarks.engine.home import ROOT, Variant
+from benchmarks.engine.process import ROOT, Variant
 from benchmarks.errors import UserError
+from benchmarks.estimates import Estimate
 from benchmarks.evidence.versus import AGAIN, Overhead, overhead, versus
 from benchmarks.problems.workloads import Workload
 

@@ -15,16 +15,16 @@ from rich.console import Console
 
 from backends import registry
 from benchmarks import runfile
-from benchmarks.analysis import compare as comparing
-from benchmarks.analysis.beside import changes
-from benchmarks.analysis.estimates import Estimate
 from benchmarks.engine import machine, plan
-from benchmarks.engine.home import Variant
 from benchmarks.engine.options import Options
-from benchmarks.engine.progress import Progress
+from benchmarks.engine.process import Variant
 from benchmarks.engine.run import run
+from benchmarks.estimates import Estimate
 from benchmarks.problems.workloads import select
 from benchmarks.runfile import Record
+from reports.analysis import compare as comparing
+from reports.analysis.changes import changes
+from reports.terminal.progress import Progress
 
 _SLOWED = "torch-cholesky"
 _OTHERS = ("numpy-gelsd", "scipy-*y", "torch-gelsy", "sklearn-linear")

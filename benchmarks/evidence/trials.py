@@ -19,9 +19,9 @@ import typer
 from backends import registry
 from backends.base import GradientDescent
 from benchmarks.engine import machine
-from benchmarks.engine.home import ROOT, Home, Variant
 from benchmarks.engine.plan import Entry, choose_backends
 from benchmarks.engine.pool import Pool
+from benchmarks.engine.process import ROOT, Home, Variant
 from benchmarks.evidence.versus import AGAIN, Versus, versus
 from benchmarks.problems.workloads import WORKLOADS, Workload
 
@@ -165,7 +165,7 @@ def _medians(entries: Sequence[Entry], rounds: int, **kept: bool) -> dict[Home, 
 _PYTEST = """
 import numpy as np
 import pytest
-from backends.torch_descent import TorchEager
+from backends.torch.descent import TorchEager
 from benchmarks.evidence.trials import FIFTY
 
 backend = TorchEager()

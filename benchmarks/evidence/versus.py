@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backends.base import Backend
-from benchmarks.analysis.estimates import Estimate, Rounds, ratio
 from benchmarks.engine import schedule
-from benchmarks.engine.home import Home, Variant
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
+from benchmarks.engine.process import Home, Variant
 from benchmarks.engine.schedule import Runner
-from benchmarks.engine.workers import WorkerFailed
+from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
+from benchmarks.estimates import Estimate, Rounds, ratio
 from benchmarks.evidence import nothing
 from benchmarks.problems.workloads import WORKLOADS, Workload
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from backends.base import Data, GradientDescent, Stability
-from benchmarks.gate.reference import Conditioning, Solution, Trajectory, design, loss
 from benchmarks.gate.roundoff import rounding, unit
+from benchmarks.gate.solution import Conditioning, Solution, Trajectory, design, loss
 
 #: Unit round-off of TF32, the inputs of CUDA's fast float32 products: 11 significant bits.
 TF32 = 2.0**-11

@@ -13,10 +13,11 @@ import numpy as np
 from scipy import special
 
 from backends.base import Fit, GradientDescent, Stability
-from benchmarks.gate import bounds, reference, roundoff
+from benchmarks.gate import bounds, roundoff
+from benchmarks.gate import solution as reference
 from benchmarks.gate.checks import Check, Malformed, check, numbers, relative
-from benchmarks.gate.digits import Digits, count
-from benchmarks.gate.standard import Descent, Reference
+from benchmarks.gate.correct_digits import Digits, count
+from benchmarks.gate.reference import Descent, Reference
 from benchmarks.problems import tutorial
 
 #: A right fit is refused by chance once in a million times.

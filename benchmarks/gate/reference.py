@@ -1,277 +1,102 @@
-"""What the right answer is, in higher precision, and how hard the problem is.
-
-Throughout, A = [X, 1] is the design matrix (n_samples, n_features + 1), and coefficients are
-(weight, bias), bias last.
-"""
+"""What the fits of a workload are held to: the right answers and the bounds, made once for all."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
 
-from backends.base import Data, GradientDescent
-from benchmarks.errors import UserError
-from benchmarks.gate.precise import dot
-from benchmarks.gate.roundoff import backward_error, unit
-
-_ROWS = 1 << 15  # rows that are brought to float64, or to higher precision, at a time
-_UNIT = 2.0**-53  # unit round-off of float64
-_STEPS = 60  # of refinement: as many as halve an error until nothing is left of it
-
-
-class Unsolvable(UserError):
-    """A workload has no reference to be judged by; the others of the run are not concerned."""
+from backends.base import GradientDescent
+from benchmarks.gate import bounds, roundoff
+from benchmarks.gate import solution as reference
+from benchmarks.gate.solution import Conditioning, Solution, Trajectory
+from benchmarks.problems import tutorial
+from benchmarks.problems.problem import Problem
+from benchmarks.problems.workloads import WORKLOADS, Workload
 
 
 @dataclass(frozen=True)
-class Solution:
-    """The least-squares solution, correct far beyond what the data's dtype can give.
+class Descent:
+    """Gradient descent in float64, and how far from it a rounded one can be."""
 
-    Where several coefficients minimise, it is those of the shortest weight.
-    """
-
-    coefficients: np.ndarray  # (n_features + 1,), float64, bias last
-    #: R of A = QR in float64, (min(n_samples, n_features + 1), n_features + 1):
-    #: ||A d|| = ||R d|| for any d.
-    triangle: np.ndarray
-    residual_norm: float  # ||y - A coefficients||_2
-    target_norm: float  # ||y||_2
-    #: Rank of the centred features: the least and the most that it can be called. They differ
-    #: where the data's dtype is too short to tell.
-    ranks: tuple[int, int]
-    #: Orthonormal columns that span the row space of the centred features, (n_features, rank);
-    #: None where that is everything.
-    basis: np.ndarray | None = None
-
-    @property
-    def fitted_norm(self) -> float:
-        """||A coefficients||_2."""
-        return float(np.linalg.norm(self.triangle @ self.coefficients))
-
-    @property
-    def rank(self) -> int:
-        """The rank that the solution is for."""
-        return self.ranks[0]
-
-    @property
-    def ambiguous(self) -> bool:
-        """Whether the data's dtype is too short to tell the rank."""
-        return self.ranks[0] != self.ranks[1]
+    method: GradientDescent
+    trajectory: Trajectory
+    bounds: bounds.DescentBounds
+    printed: dict[int, tuple[float, float]]  # epoch -> train and test loss, from a document
 
 
 @dataclass(frozen=True)
-class Conditioning:
-    """How far rounding errors in the data can move the least-squares solution."""
+class Reference:
+    """All that the fits of one workload are judged by; made once."""
 
-    #: kappa_2(A), largest over smallest singular value; where the features are dependent, the
-    #: smallest is that of A restricted to the row space of the centred features, and the bias.
-    condition: float
-    norm: float  # ||A||_2
-    #: tan(theta) = ||r|| / ||A b||, theta the angle between y and the column space of A;
-    #: infinite where the fitted values are all 0.
-    tangent: float
-    #: ||A|| ||b|| / ||A b||, from 1 to kappa: how much smaller the fitted values are than
-    #: coefficients of that size could make them.
-    stretch: float
-    deficient: bool = False  # whether the features are dependent
+    problem: Problem
+    solution: Solution
+    conditioning: Conditioning
+    descent: Descent | None  # None for least squares
+    tf32: bool = False  # whether products of float32 may be rounded to TF32
 
     @property
-    def cosine(self) -> float:
-        """cos(theta) = ||A b|| / ||y||."""
-        return 1 / math.hypot(1, self.tangent)
+    def truth(self) -> np.ndarray:
+        """(weight, bias) that the data were made from, where that is known."""
+        weight, bias = self.problem.weight, self.problem.bias
+        assert weight is not None
+        assert bias is not None
+        return np.append(weight, bias)
+
+    @property
+    def note(self) -> str:
+        """What is special about the problem, in one line; empty if nothing is."""
+        p, dtype = self.problem.data.X.shape[1], self.problem.data.X.dtype
+        least, most = self.solution.ranks
+        features = f"{p} feature{'' if p == 1 else 's'}"
+        if least < most:
+            return (
+                f"the {features} have rank {least} or {most}, {dtype} is too short to tell: "
+                "coefficients are not judged, only that they minimise"
+            )
+        if least < p:
+            return f"the {features} have rank {least}: of all minimisers, the shortest weight"
+        return ""
+
+    @property
+    def unit(self) -> float:
+        """Unit round-off of the data's dtype."""
+        return roundoff.unit(self.problem.data.X.dtype)
+
+    @property
+    def products(self) -> float:
+        """Relative error of a product, besides the unit round-off."""
+        return 2 * bounds.TF32 if self.tf32 else 0.0
 
 
-@dataclass(frozen=True)
-class Trajectory:
-    """Gradient descent in float64. Without test samples, `test_losses` is empty."""
-
-    iterates: np.ndarray  # (epochs + 1, n_features + 1): the start, then after each step
-    train_losses: np.ndarray  # (epochs,), before each step
-    test_losses: np.ndarray  # (epochs,) after each step, or (0,)
-
-
-def design(X: np.ndarray) -> np.ndarray:
-    """A = [X, 1] in float64."""
-    return np.column_stack([np.asarray(X, np.float64), np.ones(len(X))])
-
-
-def least_squares(data: Data) -> Solution:
-    """Of all (w, b) that minimise ||X w + b - y||_2, those with the shortest w.
-
-    The bias is free: w is the shortest for which the centred features give the fitted values, and
-    so does not depend on where the features have their origin.
-
-    The QR factorization is made of blocks of rows (TSQR), so that float32 data are never in
-    memory as float64 all at once. For them it is reference enough: its error, 2**-53 kappa**2 at
-    worst, is far below the 2**-24 kappa to which float32 solvers are held. For float64 data it is
-    refined until it is correct to about one unit round-off.
+def prepare(workload: Workload, problem: Problem) -> Reference:
+    """Solve `problem`, made by `workload`, in higher precision, and derive the bounds.
 
     Raises:
-        Unsolvable: the refinement does not converge.
+        Unsolvable: the reference solution is out of reach, or the descent diverges.
     """
-    p = data.X.shape[1] + 1
-    R = np.empty((0, p + 1))
-    for rows in _blocks(len(data.y)):
-        block = np.column_stack([design(data.X[rows]), data.y[rows]])
-        R = np.asarray(np.linalg.qr(np.vstack([R, block]), mode="r"))
-    triangle, centred = R[:, :p], _centred(R[:, :p])
-    ranks = _ranks(centred, len(data.y), data.X.dtype)
-    target_norm = float(np.linalg.norm(R[:, p]))
-    if ranks[0] == p - 1:
-        if data.X.dtype == np.float64:
-            coefficients = _refined(design(data.X), data.y)
-        else:
-            coefficients = solve_triangular(triangle[:p], R[:p, p])
-        residual = abs(float(R[p, p])) if len(R) > p else 0.0
-        return Solution(coefficients, triangle[:p], residual, target_norm, ranks)
-    coefficients, basis = _shortest(data, R, centred, ranks[0])
-    residual = float(np.linalg.norm(triangle @ coefficients - R[:, p]))
-    if ranks[0] + 1 == len(data.y):
-        residual = 0.0  # as many free coefficients as samples
-    return Solution(coefficients, triangle[:p], residual, target_norm, ranks, basis)
+    solution = reference.least_squares(problem.data)
+    descent = None
+    if isinstance(workload.method, GradientDescent):
+        trajectory = reference.descent(problem.data, workload.method)
+        unit = roundoff.unit(problem.data.X.dtype)
+        allowed = bounds.descent(problem.data, workload.method, trajectory, unit)
+        original = WORKLOADS["tutorial"]
+        is_tutorial = (workload.recipe, workload.method) == (original.recipe, original.method)
+        printed = tutorial.PRINTED if is_tutorial else {}
+        descent = Descent(workload.method, trajectory, allowed, printed)
+    return Reference(problem, solution, reference.conditioning(solution), descent)
 
 
-def _centred(triangle: np.ndarray) -> np.ndarray:
-    """R of the centred features, each relative to its length before it was centred."""
-    lengths = np.linalg.norm(triangle[:, :-1], axis=0)
-    # With the ones in front, what is left below them is orthogonal to them.
-    ones_first = np.asarray(np.linalg.qr(np.roll(triangle, 1, axis=1), mode="r"))
-    return np.asarray(ones_first[1:, 1:] / np.where(lengths > 0, lengths, 1.0))
-
-
-def _ranks(centred: np.ndarray, n_samples: int, dtype: np.dtype) -> tuple[int, int]:
-    """How many singular values are certainly, and how many are possibly, more than rounding.
-
-    Columns are scaled first: the unit of a feature must not decide whether it counts. A singular
-    value below the round-off of the float64 in which it was found is none. One above that, but
-    below the backward error of a solver in `dtype`, may be one or not.
-    """
-    if not centred.size:
-        return 0, 0
-    singular = np.linalg.svd(centred, compute_uv=False)
-    nothing = 16 * math.sqrt(centred.shape[1]) * _UNIT
-    something = max(nothing, backward_error(n_samples, unit(dtype)))
-    return int(np.sum(singular > something)), int(np.sum(singular > nothing))
-
-
-def _shortest(
-    data: Data, R: np.ndarray, centred: np.ndarray, rank: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The minimiser of the shortest weight for dependent features, and a basis of their row space.
-
-    `rank` independent features are chosen by QR with column pivoting. The centred features are
-    then B C: B the chosen ones, centred, and C what they contribute to each. With z the
-    regression of y on the chosen ones, the weight is the shortest solution of C w = z. Only z is
-    refined: in C there is no residual whose error kappa**2 would multiply, and 2**-53 kappa is well
-    below what float64 solvers are held to.
-    """
-    p = data.X.shape[1]
-    order = np.asarray(qr(centred, mode="r", pivoting=True)[1] if centred.size else range(p))
-    chosen, others = np.sort(order[:rank]), np.sort(order[rank:])
-    Q, triangle = np.linalg.qr(R[:, [*chosen, p]])
-    found = solve_triangular(triangle, Q.T @ R[:, [*others, p + 1]])
-    made_of, z = found[:, :-1], found[:, -1]
-    if data.X.dtype == np.float64:
-        z = _refined(design(data.X[:, chosen]), data.y)
-    C = np.zeros((rank, p))
-    C[:, chosen], C[:, others] = np.eye(rank), made_of[:-1]
-    basis, factor = np.linalg.qr(C.T)
-    weight = basis @ solve_triangular(factor, z[:-1], trans="T")
-    # A feature that was not chosen is a combination of those that were, and a constant.
-    bias = z[-1] - made_of[-1] @ weight[others]
-    return np.append(weight, bias), basis
-
-
-def conditioning(solution: Solution) -> Conditioning:
-    """The quantities in the perturbation theory of least squares (Golub & Van Loan, 5.3.7)."""
-    singular = np.linalg.svd(solution.triangle, compute_uv=False)
-    smallest = singular[-1]
-    if solution.basis is not None:
-        p, rank = solution.basis.shape
-        within = np.zeros((p + 1, rank + 1))
-        within[:p, :rank], within[p, rank] = solution.basis, 1.0
-        smallest = np.linalg.svd(solution.triangle @ within, compute_uv=False)[-1]
-    fitted = solution.fitted_norm
-    size = singular[0] * np.linalg.norm(solution.coefficients)
-    return Conditioning(
-        condition=float(singular[0] / smallest),
-        norm=float(singular[0]),
-        tangent=solution.residual_norm / fitted if fitted else math.inf,
-        stretch=float(size / fitted) if fitted else 1.0,
-        deficient=solution.basis is not None,
-    )
-
-
-def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Least squares to full float64 accuracy, for kappa up to about 1e13.
-
-    Iterative refinement of the augmented system r + A b = y, A'r = 0 (Björck, BIT 7, 1967;
-    Higham, *Accuracy and Stability of Numerical Algorithms*, 20.5). Both its residuals are computed
-    in higher precision: an error in A'r is amplified by kappa**2. Rounding r and b themselves does
-    no harm, since the next correction starts from what they were rounded to.
-    """
-    # Scaling by powers of 2 is exact, and makes columns of all magnitudes equally welcome.
-    scale = 2.0 ** -np.round(np.log2(np.linalg.norm(A, axis=0)))
-    A = A * scale
-    Q, R = np.linalg.qr(A)
-    b, r = np.zeros(A.shape[1]), np.zeros(len(y))
-    for _ in range(_STEPS):
-        f = _first_residual(A, y, r, b)
-        # Column by column: no more than one column is held in higher precision.
-        g = np.array([-dot(column, r) for column in A.T])
-        # Solve [I A; A' 0] [dr; db] = [f; g] with A = QR (Golub & Van Loan, 5.3.8).
-        h = solve_triangular(R, g, trans="T")
-        projected = Q.T @ f
-        db = solve_triangular(R, projected - h)
-        r, b = r + (f + Q @ (h - projected)), b + db
-        change = float(np.linalg.norm(db))
-        if change <= _UNIT * np.linalg.norm(b):
-            return np.multiply(b, scale)
-    raise Unsolvable(
-        "the features depend on each other so nearly that the reference solution does not "
-        "converge; drop a feature"
-    )
-
-
-def _first_residual(A: np.ndarray, y: np.ndarray, r: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The residual y - r - A b, in higher precision."""
-    factors = np.concatenate([[1.0, -1.0], -b])[:, None]
-    return np.concatenate(
-        [dot(np.vstack([y[rows], r[rows], A[rows].T]), factors) for rows in _blocks(len(y))]
-    )
-
-
-def _blocks(n: int) -> list[slice]:
-    return [slice(first, first + _ROWS) for first in range(0, n, _ROWS)]
-
-
-def descent(data: Data, method: GradientDescent) -> Trajectory:
-    """Follow `method` in float64, from the same bytes.
-
-    Raises:
-        Unsolvable: it diverges beyond what float64 can hold.
-    """
-    A, A_test = design(data.X), design(data.X_test)
-    y, y_test = data.y.astype(np.float64), data.y_test.astype(np.float64)
-    b = np.array([*method.start_weight, method.start_bias])
-    iterates, train, test = [b], [], []
-    with np.errstate(over="ignore", invalid="ignore"):
-        for _ in range(method.epochs):
-            r = A @ b - y
-            train.append(loss(method, r))
-            slope = np.sign(r) if method.loss == "l1" else 2 * r
-            b = b - method.learning_rate * (A.T @ slope) / len(y)
-            iterates.append(b)
-            if len(y_test):
-                test.append(loss(method, A_test @ b - y_test))
-    if not np.isfinite([*train, *test, *b]).all():
-        raise Unsolvable(f"descent with learning rate {method.learning_rate:g} diverges; lower it")
-    return Trajectory(np.array(iterates), np.array(train), np.array(test))
-
-
-def loss(method: GradientDescent, r: np.ndarray) -> float:
-    """The mean of |r| or of r**2 over the residuals r."""
-    return float(np.mean(np.abs(r) if method.loss == "l1" else r**2))
+def with_tf32(ref: Reference) -> Reference:
+    """The reference for fits on CUDA with TF32 on: the bounds of float32 become wider."""
+    data = ref.problem.data
+    if data.X.dtype != np.float32:
+        return ref
+    wider = replace(ref, tf32=True)
+    if ref.descent is None:
+        return wider
+    path, method = ref.descent.trajectory, ref.descent.method
+    allowed = bounds.descent(data, method, path, ref.unit, wider.products)
+    # A printed table is of full precision.
+    return replace(wider, descent=replace(ref.descent, bounds=allowed, printed={}))

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record
 from reports import text
+from reports.analysis.rows import Row
 from reports.figures.drawing import (
     BLUE,
     GREEN,

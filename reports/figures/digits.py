@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.analysis.results import Row
 from reports import text
+from reports.analysis.rows import Row
 from reports.figures.drawing import INK, PAPER, Picture, framework_colour, picture
 from reports.figures.times import row_names
 

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from benchmarks.analysis.results import Row
+from reports.analysis.rows import Row
 
 INK, GRID, PAPER = "#1b1f24", "#dce0e5", "#ffffff"
 #: The page may be light or dark, so an inline drawing takes these from its style sheet.

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.analysis.results import Row
 from reports import text
+from reports.analysis.rows import Row
 from reports.figures.drawing import FRAMEWORKS, MARKERS, device_markers
 from reports.figures.times import PHASES, log_limits
 

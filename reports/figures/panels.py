@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from benchmarks.analysis.results import Row
 from reports import text
+from reports.analysis.rows import Row
 from reports.figures.drawing import Picture, device_markers, picture
 from reports.figures.times import intervals, row_names, time_axis
 

@@ -6,8 +6,8 @@ import math
 
 from markupsafe import Markup
 
-from benchmarks.analysis.results import Row
 from reports import text
+from reports.analysis.rows import Row
 
 _WIDTH, _HEIGHT, _EDGE = 480, 84, 6
 #: Of more samples than this, evenly chosen ones are drawn.

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from benchmarks.analysis.results import Row
 from reports import text
+from reports.analysis.rows import Row
 from reports.figures.drawing import (
     BLUE,
     GRID,

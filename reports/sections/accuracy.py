@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.analysis import accuracy
-from benchmarks.analysis.accuracy import TOLERANCES, Path, Race
-from benchmarks.analysis.results import Row
 from benchmarks.runfile import Record
 from reports import text
+from reports.analysis import accuracy
+from reports.analysis.accuracy import TOLERANCES, Path, Race
+from reports.analysis.rows import Row
 from reports.figures.drawing import INK, MARKERS, Picture, framework_colours, picture, short
 
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1, 2)))

@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.analysis import scaling
-from benchmarks.analysis.break_even import BreakEven, break_evens
-from benchmarks.analysis.results import Row
-from benchmarks.analysis.scaling import Series
 from benchmarks.runfile import Record
 from reports import text
+from reports.analysis import scaling
+from reports.analysis.break_even import BreakEven, break_evens
+from reports.analysis.rows import Row
+from reports.analysis.scaling import Series
 from reports.figures.drawing import INK, MARKERS, VERMILION, Picture, picture
 from reports.sections.scaling import dimensions
 

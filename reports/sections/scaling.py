@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.analysis import scaling
-from benchmarks.analysis.results import Row
-from benchmarks.analysis.scaling import Crossover, Key, Series
 from benchmarks.runfile import Record
 from reports import text
+from reports.analysis import scaling
+from reports.analysis.rows import Row
+from reports.analysis.scaling import Crossover, Key, Series
 from reports.figures.drawing import INK, MARKERS, Picture, framework_colours, picture, short
 
 _WORDS = {"n_samples": "samples", "n_features": "features"}

@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.analysis.compare import FEWEST_ENTRIES, Change, Compared
-from benchmarks.analysis.estimates import Estimate
+from benchmarks.estimates import Estimate
 from reports import text
+from reports.analysis.compare import FEWEST_ENTRIES, Change, Compared
 
 
 def show(compared: Compared, console: Console, limit: float | None = None) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.analysis.estimates import Estimate
-from benchmarks.engine.standings import Standing
+from benchmarks.estimates import Estimate
 from reports import text
+from reports.terminal.standings import Standing
 
 _HEADS = ("#", "backend, device, threads", "time of one fit", "against the baseline", "rounds")
 

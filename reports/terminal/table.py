@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.analysis.results import Row
 from reports import answer, text
+from reports.analysis.rows import Row
 
 
 def show(rows: Sequence[Row], console: Console) -> None:

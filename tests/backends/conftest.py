@@ -9,9 +9,9 @@ import pytest
 
 from backends import registry
 from benchmarks.engine import machine
-from benchmarks.engine.home import Home
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.workers import WorkerFailed
+from benchmarks.engine.process import Home
+from benchmarks.engine.worker import WorkerFailed
 
 
 class Served:

@@ -10,11 +10,11 @@ import pytest
 
 from backends import registry
 from backends.base import Data, LeastSquares
-from backends.sklearn_backends import SklearnexLinear
+from backends.sklearn import SklearnexLinear
 from benchmarks.engine import machine
-from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import FirstFit, Pool
+from benchmarks.engine.process import Home
 from benchmarks.problems.workloads import WORKLOADS
 
 if TYPE_CHECKING:

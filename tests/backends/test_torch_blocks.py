@@ -13,7 +13,7 @@ from backends.base import Data, LeastSquares
 
 torch = pytest.importorskip("torch")
 
-from backends.torch_blocks import Blocks, exact_product  # noqa: E402
+from backends.torch.blocks import Blocks, exact_product  # noqa: E402
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -23,7 +23,7 @@ def test_sums_are_those_of_all_rows(
     n: int, p: int, dtype: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is left over when rows make blocks and runs, and columns tiles and strips."""
-    monkeypatch.setattr("backends.torch_blocks.BYTES", 1 << 14)
+    monkeypatch.setattr("backends.torch.blocks.BYTES", 1 << 14)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((n, p)).astype(dtype) + 5, rng.standard_normal(n).astype(dtype)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from backends.base import Data, GradientDescent, LeastSquares
-from backends.torch_least_squares import TorchGelsy
-from backends.torch_loops import TorchManual
-from benchmarks.engine.home import Home
+from backends.torch.least_squares import TorchGelsy
+from backends.torch.loops import TorchManual
 from benchmarks.engine.plan import Entry
-from benchmarks.gate import reference
+from benchmarks.engine.process import Home
+from benchmarks.gate import solution as reference
 from benchmarks.problems.workloads import WORKLOADS
 
 torch = pytest.importorskip("torch")

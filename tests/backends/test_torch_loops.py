@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from backends.base import Backend, Data, Fit, GradientDescent, Unavailable
-from backends.torch_descent import TorchCompile
-from backends.torch_loops import TorchManual, TorchScan
-from benchmarks.gate import reference
+from backends.torch.descent import TorchCompile
+from backends.torch.loops import TorchManual, TorchScan
+from benchmarks.gate import solution as reference
 
 pytest.importorskip("torch")
 
@@ -42,7 +42,7 @@ def test_by_hand(loss: Literal["l1", "squared"], epochs: int) -> None:
 
 
 def test_losses_in_more_than_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.torch_loops._BYTES", 40 * 8 * 7)
+    monkeypatch.setattr("backends.torch.loops._BYTES", 40 * 8 * 7)
     check(*fit(TorchManual(), 20, "l1"))
 
 

@@ -9,9 +9,9 @@ import pytest
 from scipy.linalg import lstsq, solve_triangular
 
 from backends.base import Data, LeastSquares
-from backends.torch_refined import TorchRefined
-from benchmarks.gate.digits import CERTIFIED, correct
-from benchmarks.gate.reference import least_squares
+from backends.torch.refined import TorchRefined
+from benchmarks.gate.correct_digits import CERTIFIED, correct
+from benchmarks.gate.solution import least_squares
 from benchmarks.problems import certified
 from benchmarks.problems.workloads import certified_workload
 
@@ -85,7 +85,7 @@ HARD = (350, 388, 397, 464, 522, 593, 824, 1137, 1458, 1500, 1643, 1864, 3038, 8
 def test_no_more_than_a_digit_behind_qr(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every other time without the short way that few numbers take."""
     if seed % 2 or seed in HARD:
-        monkeypatch.setattr("backends.torch_refined._FEW", 0)
+        monkeypatch.setattr("backends.torch.refined._FEW", 0)
     ratio = behind(*problem(np.random.default_rng(seed)))
     assert ratio is None or ratio <= 10
 
@@ -106,7 +106,7 @@ def test_as_many_certified_digits_as_qr_but_one(name: str) -> None:
 
 
 def test_corrections_that_do_not_converge_leave_it_to_qr(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.torch_refined.condition", lambda *_: 1e3)
+    monkeypatch.setattr("backends.torch.refined.condition", lambda *_: 1e3)
     X, y = data()
     X[:, 2] = X[:, 1] + X[:, 2] / 2e7
     assert "QR" in refined(X, y)[1]
@@ -188,7 +188,7 @@ def test_targets_that_do_not_vary() -> None:
 
 
 def test_each_thread_takes_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.torch_blocks.BYTES", 1 << 12)
+    monkeypatch.setattr("backends.torch.blocks.BYTES", 1 << 12)
     X, y = data(n=20_000)
     backend = TorchRefined()
     try:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import runfile
-from benchmarks.analysis import results
+from reports.analysis import rows as results
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Done
@@ -185,7 +185,7 @@ def test_in_a_process_of_its_own_bad_input_is_one_line_as_well() -> None:
         ("def broken(:", "SyntaxError"),
         ("x = 1", "defines no complete subclass of Backend"),
         (
-            "from backends.numpy_backends import NumpyGelsd\nclass A(NumpyGelsd): pass",
+            "from backends.numpy import NumpyGelsd\nclass A(NumpyGelsd): pass",
             "the name 'numpy-gelsd' is taken",
         ),
     ],

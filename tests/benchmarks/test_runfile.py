@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks import runfile
-from benchmarks.analysis import results
 from benchmarks.errors import UserError
 from benchmarks.runfile import RunWriter, read
+from reports.analysis import rows as results
 from tests.reports import runs
 
 

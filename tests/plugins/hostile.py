@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from backends.base import Fit
-from backends.numpy_backends import NumpyGelsd
+from backends.numpy import NumpyGelsd
 
 
 class Hangs(NumpyGelsd):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from backends.base import Probes
-from backends.numpy_backends import NumpyGelsd
+from backends.numpy import NumpyGelsd
 
 
 class Another(NumpyGelsd):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backends.base import Data, Fit, Method
-from backends.numpy_backends import NumpyBackend, NumpyGelsd, NumpyLoop
+from backends.numpy import NumpyBackend, NumpyGelsd, NumpyLoop
 
 
 class SwappedSign(NumpyGelsd):

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.runfile import Record
 from reports import page
-from reports.view import View, view
+from reports.document import View, view
 from tests.reports import runs
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
 from reports import answer
+from reports.analysis.rows import rows
 from tests.reports import runs
 
 

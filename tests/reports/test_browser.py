@@ -19,9 +19,9 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium_axe_python import Axe
 
-from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
 from reports import page, side_by_side
+from reports.analysis.rows import rows
 from reports.sources import Source
 from tests.reports import runs
 

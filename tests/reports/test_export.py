@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from benchmarks.analysis.results import EXPORTED, rows
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
 from reports import export
+from reports.analysis.rows import EXPORTED, rows
 from tests.reports import runs
 
 

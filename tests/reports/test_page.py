@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.analysis.results import rows
 from benchmarks.errors import UserError
 from benchmarks.runfile import Record
 from reports import page
+from reports.analysis.rows import rows
+from reports.document import View
 from reports.figures import descent
 from reports.figures.times import PHASES
 from reports.text import seconds
-from reports.view import View
 from tests.reports import runs
 
 _VOID = {"meta", "br", "hr", "img", "input", "link", "col", "wbr"}

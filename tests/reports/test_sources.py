@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.analysis.results import rows
 from benchmarks.errors import UserError
 from reports import export, page, sources
+from reports.analysis.rows import rows
 from tests.reports import runs
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.analysis.estimates import Estimate
-from benchmarks.analysis.results import Row, rows
+from benchmarks.estimates import Estimate
 from reports import text
+from reports.analysis.rows import Row, rows
 from tests.reports import runs
 
 

@@ -18,19 +18,19 @@ import pytest
 
 from backends import registry
 from benchmarks import runfile
-from benchmarks.analysis import results
-from benchmarks.analysis.results import Row
 from benchmarks.engine import gpu, machine, plan, resume
-from benchmarks.engine.home import Home, environment
 from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.progress import Progress
+from benchmarks.engine.process import Home, environment
 from benchmarks.engine.run import run
-from benchmarks.engine.workers import WorkerFailed
+from benchmarks.engine.worker import WorkerFailed
 from benchmarks.problems.workloads import select
 from benchmarks.runfile import Record
 from reports import page
+from reports.analysis import rows as results
+from reports.analysis.rows import Row
+from reports.terminal.progress import Progress
 
 TESTS = Path(__file__).parents[2]
 PLUGINS = (TESTS / "plugins" / "devices.py",)

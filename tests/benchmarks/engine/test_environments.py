@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 
-from backends import registry, survey
+from backends import registry
+from backends.worker import installed as survey
 from benchmarks import runfile
-from benchmarks.analysis import beside, results
 from benchmarks.engine import environments, plan
 from benchmarks.engine.environments import Environment
-from benchmarks.engine.home import Home, Variant, environment
+from benchmarks.engine.process import Home, Variant, environment
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import select
 from reports import page
-from reports.sections import pairs
+from reports.analysis import changes as beside
+from reports.analysis import rows as results
+from reports.sections import changes as pairs
 
 ROOT = Path(__file__).parents[3]
 SAYS = "3.99.0"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from backends import registry
-from benchmarks.engine.home import Home
 from benchmarks.engine.parity import mismatch
 from benchmarks.engine.plan import Entry
+from benchmarks.engine.process import Home
 from benchmarks.problems.workloads import WORKLOADS
 
 SHA = "5" * 64

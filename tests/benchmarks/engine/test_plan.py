@@ -11,8 +11,8 @@ import pytest
 from backends import registry
 from backends.base import Backend, Data, Fit, Kind, Method
 from benchmarks.engine import plan
-from benchmarks.engine.home import Home, Variant
 from benchmarks.engine.plan import MOST_PROCESSES, MOST_REPLICATES, Plan
+from benchmarks.engine.process import Home, Variant
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import WORKLOADS, select
 
@@ -165,7 +165,7 @@ def test_tensorflow_is_to_be_installed_with_cuda_where_there_is_a_driver(
 ) -> None:
     """The backends are classes: their module is made anew, as a fresh process makes it."""
     monkeypatch.setattr("shutil.which", lambda program: driver)
-    spec = importlib.util.find_spec("backends.tensorflow_base")
+    spec = importlib.util.find_spec("backends.tensorflow.base")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

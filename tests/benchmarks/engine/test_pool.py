@@ -11,20 +11,20 @@ import pytest
 from backends import registry
 from benchmarks import runfile
 from benchmarks.engine import machine
-from benchmarks.engine.home import Home
 from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Entry, Plan
 from benchmarks.engine.pool import FirstFit, Pool
-from benchmarks.engine.progress import Progress
+from benchmarks.engine.process import Home
 from benchmarks.engine.run import run
-from benchmarks.engine.workers import WorkerFailed
+from benchmarks.engine.worker import WorkerFailed
 from benchmarks.problems.workloads import Workload, select
+from reports.terminal.progress import Progress
 
 #: Backends that write down when they fit, and on which cores. Two of them wait for each other.
 SOURCE = """
 import os, time
 from pathlib import Path
-from backends.numpy_backends import NumpyGelsd
+from backends.numpy import NumpyGelsd
 
 HERE = Path(__file__).parent
 

@@ -20,9 +20,9 @@ import pytest
 
 from backends import registry
 from benchmarks import runfile
-from benchmarks.analysis.estimates import Sample
 from benchmarks.engine import plan, resume
 from benchmarks.errors import UserError
+from benchmarks.estimates import Sample
 from benchmarks.problems import table as data
 from benchmarks.problems.workloads import select
 from benchmarks.runfile import Record, of_kind
@@ -36,7 +36,7 @@ BUDGET = 3.0
 #: in which process, and of how many rows.
 DIARY = """
 import os, time
-from backends.numpy_backends import NumpyGelsd
+from backends.numpy import NumpyGelsd
 
 class A(NumpyGelsd):
     name = "diary-a"

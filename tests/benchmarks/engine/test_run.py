@@ -13,15 +13,15 @@ import pytest
 from backends import registry
 from backends.base import GradientDescent
 from benchmarks import runfile
-from benchmarks.analysis import results
-from benchmarks.analysis.results import Row
 from benchmarks.engine import machine, plan, resume
 from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Plan
-from benchmarks.engine.progress import Progress
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
 from reports import page
+from reports.analysis import rows as results
+from reports.analysis.rows import Row
+from reports.terminal.progress import Progress
 
 PLUGINS = tuple((Path(__file__).parents[2] / "plugins").glob("*.py"))
 

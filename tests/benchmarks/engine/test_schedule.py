@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from benchmarks.analysis.estimates import Sample
 from benchmarks.engine import schedule
 from benchmarks.engine.schedule import DEAR_SECONDS, FIRST_LOOK, SAMPLE_SECONDS, Runner, unsettled
+from benchmarks.estimates import Sample
 
 
 @dataclass

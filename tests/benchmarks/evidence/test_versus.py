@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from backends import registry
-from benchmarks.analysis.estimates import Estimate
 from benchmarks.engine import machine
-from benchmarks.engine.home import Variant
+from benchmarks.engine.process import Variant
+from benchmarks.estimates import Estimate
 from benchmarks.evidence import calibrate
 from benchmarks.evidence.versus import AGAIN, Versus, overhead, versus
 from benchmarks.problems.workloads import WORKLOADS

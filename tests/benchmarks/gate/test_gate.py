@@ -12,10 +12,11 @@ import pytest
 from scipy import linalg
 
 from backends.base import Data, Fit, GradientDescent, LeastSquares
-from benchmarks.gate import gate, standard
+from benchmarks.gate import gate
+from benchmarks.gate import reference as standard
 from benchmarks.gate.bounds import Stability
 from benchmarks.gate.gate import Verdict
-from benchmarks.gate.standard import Reference
+from benchmarks.gate.reference import Reference
 from benchmarks.problems.problem import Problem, Synthetic
 from benchmarks.problems.workloads import DEFAULT, Workload, select
 

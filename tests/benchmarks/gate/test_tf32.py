@@ -10,11 +10,12 @@ import pytest
 
 from backends import registry
 from backends.base import Data, Fit, GradientDescent, LeastSquares
-from benchmarks import session
-from benchmarks.asked import Asked
+from benchmarks.cli import run as session
+from benchmarks.cli.options import Asked
 from benchmarks.engine import machine, plan
-from benchmarks.gate import bounds, gate, standard
-from benchmarks.gate.standard import Reference
+from benchmarks.gate import bounds, gate
+from benchmarks.gate import reference as standard
+from benchmarks.gate.reference import Reference
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import Workload, select
 

@@ -11,7 +11,9 @@ import pytest
 
 from backends.base import Fit
 from benchmarks.errors import UserError
-from benchmarks.gate import bounds, digits, gate, roundoff, standard
+from benchmarks.gate import bounds, gate, roundoff
+from benchmarks.gate import correct_digits as digits
+from benchmarks.gate import reference as standard
 from benchmarks.problems import certified
 from benchmarks.problems.certified import Certified, CertifiedSet
 from benchmarks.problems.workloads import WORKLOADS, select

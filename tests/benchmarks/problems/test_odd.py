@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from backends import rank, registry
+from backends import rank_deficient as rank
+from backends import registry
 from backends.base import Backend, Data, Fit, LeastSquares
-from benchmarks.engine.home import Home
 from benchmarks.engine.plan import Entry
-from benchmarks.gate import bounds, gate, standard
+from benchmarks.engine.process import Home
+from benchmarks.gate import bounds, gate
+from benchmarks.gate import reference as standard
 from benchmarks.gate.bounds import Stability
 from benchmarks.gate.gate import Verdict
-from benchmarks.gate.standard import Reference
+from benchmarks.gate.reference import Reference
 from benchmarks.problems.workloads import WORKLOADS, select
 
 ODD = [workload.name for workload in select(["odd"])]

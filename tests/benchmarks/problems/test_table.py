@@ -17,7 +17,8 @@ from pyarrow import parquet
 
 from backends.base import Fit
 from benchmarks.errors import UserError
-from benchmarks.gate import gate, standard
+from benchmarks.gate import gate
+from benchmarks.gate import reference as standard
 from benchmarks.problems import certified
 from benchmarks.problems import table as data
 from benchmarks.problems.workloads import Workload

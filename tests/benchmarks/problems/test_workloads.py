@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backends.base import GradientDescent, LeastSquares
-from backends.messages import ARRAYS, sha256
+from backends.worker.messages import ARRAYS, sha256
 from benchmarks.errors import UserError
 from benchmarks.problems.problem import Problem, Synthetic, Tutorial
 from benchmarks.problems.workloads import DEFAULT, FULL, WORKLOADS, Workload, select

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks.analysis.results import Row, rows
+from reports.analysis.rows import Row, rows
 from reports.figures import marks
 from reports.figures.marks import Marks
 from reports.figures.times import PHASES

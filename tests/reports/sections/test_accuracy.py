@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.analysis.results import rows
 from reports import page
+from reports.analysis.rows import rows
 from reports.sections import accuracy
 from reports.sections.accuracy import Shown
 from tests.reports import runs

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import session
-from benchmarks.analysis.results import rows
+from benchmarks.cli import run as session
 from benchmarks.runfile import Record
 from reports import page
+from reports.analysis.rows import rows
 from reports.sections import break_even
 from reports.sections.break_even import Shown
 from tests.reports import runs

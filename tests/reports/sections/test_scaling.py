@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.analysis.results import rows
 from reports import page
+from reports.analysis.rows import rows
 from reports.sections import scaling
 from reports.sections.scaling import Shown
 from tests.reports import runs

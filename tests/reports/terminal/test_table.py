@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from benchmarks.analysis.results import rows
 from benchmarks.runfile import Record
+from reports.analysis.rows import rows
 from reports.terminal import table
 from tests.reports import runs
 

@@ -1,0 +1,1 @@
+"""JAX: gradient descent and least squares."""

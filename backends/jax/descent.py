@@ -1,0 +1,101 @@
+"""Gradient descent in JAX: one step compiled, and the whole loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backends.base import Data, Fit, GradientDescent, Method
+from backends.jax.base import JaxBackend
+
+if TYPE_CHECKING:
+    import jax
+
+
+class _JaxDescent(JaxBackend):
+    """One step, as a function of parameters and data."""
+
+    methods = ("gradient descent",)
+
+    def load(self, data: Data, method: Method) -> None:
+        import jax
+        import jax.numpy as jnp
+
+        assert isinstance(method, GradientDescent)
+        super().load(data, method)
+        norm = {"l1": jnp.abs, "squared": jnp.square}[method.loss]
+        rate = method.learning_rate
+
+        def loss(parameters: Any, X: jax.Array, y: jax.Array) -> jax.Array:
+            weight, bias = parameters
+            return norm(X @ weight + bias - y).mean()
+
+        def step(parameters: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> Any:
+            train, gradients = jax.value_and_grad(loss)(parameters, X, y)
+            parameters = jax.tree.map(lambda p, g: p - rate * g, parameters, gradients)
+            return parameters, (train, loss(parameters, X_test, y_test))
+
+        self.step = step
+        dtype = data.X.dtype
+        start = np.array(method.start_weight, dtype), np.array(method.start_bias, dtype)
+        self.start_parameters = jax.device_put(start, self.device)
+
+    def home(self, parameters: Any, train: Any, test: Any) -> Fit:
+        """The fit as host arrays."""
+        weight, bias = parameters
+        self.result = weight
+        return Fit(np.asarray(weight), float(bias), np.asarray(train), np.asarray(test))
+
+
+class JaxJit(_JaxDescent):
+    """The training loop of JAX's own documentation: the step under `jax.jit`."""
+
+    name = "jax-jit"
+    algorithm = "jax.jit of one step (value_and_grad), Python loop around it"
+    optional = True
+
+    def load(self, data: Data, method: Method) -> None:
+        import jax
+
+        super().load(data, method)
+        self.compiled = jax.jit(self.step)
+
+    def fit(self) -> Fit:
+        import jax.numpy as jnp
+
+        assert isinstance(self.method, GradientDescent)
+        parameters, losses = self.start_parameters, []
+        for _ in range(self.method.epochs):
+            parameters, both = self.compiled(parameters, self.X, self.y, self.X_test, self.y_test)
+            losses.append(both)
+        train, test = (jnp.stack(column) for column in zip(*losses, strict=True))
+        return self.home(parameters, train, test)
+
+
+class JaxScan(_JaxDescent):
+    """The whole loop as one program."""
+
+    name = "jax-scan"
+    algorithm = "jax.jit of the whole training loop (lax.scan)"
+    style = "tuned"
+
+    def load(self, data: Data, method: Method) -> None:
+        import jax
+
+        assert isinstance(method, GradientDescent)
+        super().load(data, method)
+        step, epochs = self.step, method.epochs
+
+        # The data are arguments: as constants they would leave XLA free to compute the answer
+        # while it compiles.
+        @jax.jit
+        def train_all(parameters: Any, *data: jax.Array) -> Any:
+            return jax.lax.scan(lambda p, _: step(p, *data), parameters, length=epochs)
+
+        self.train_all = train_all
+
+    def fit(self) -> Fit:
+        data = self.X, self.y, self.X_test, self.y_test
+        parameters, (train, test) = self.train_all(self.start_parameters, *data)
+        return self.home(parameters, train, test)

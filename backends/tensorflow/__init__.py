@@ -1,0 +1,1 @@
+"""TensorFlow: gradient descent and least squares."""

@@ -1,0 +1,173 @@
+"""Gradient descent in TensorFlow: Keras, one step as a graph, the whole loop compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backends.base import Data, Fit, GradientDescent, Method
+from backends.tensorflow.base import TensorFlowBackend
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class TensorFlowKeras(TensorFlowBackend):
+    """`model.fit` with a `Dense(1)` layer and `SGD`, the whole data as one batch.
+
+    The data are given as `tf.data.Dataset`s: with plain arrays `model.fit` slices and copies
+    them again in each epoch, and takes four to eight times as long. Datasets live on the host: on a
+    GPU the data travel there in each epoch, as they do whenever Keras is given batches.
+    """
+
+    name = "tensorflow-keras"
+    methods = ("gradient descent",)
+    algorithm = "Keras model.fit: Dense(1), SGD, one full batch per epoch, validation data"
+
+    def load(self, data: Data, method: Method) -> None:
+        import keras
+        import tensorflow as tf
+
+        assert isinstance(method, GradientDescent)
+        super().load(data, method)
+        # Keras keeps the learning rate and the losses in this dtype, whatever that of the model.
+        keras.config.set_floatx(self.X.dtype.name)
+        with tf.device(self.device):
+            self.train = tf.data.Dataset.from_tensors((self.X, self.y))
+            self.test = tf.data.Dataset.from_tensors((self.X_test, self.y_test))
+            dense = keras.layers.Dense(1, dtype=self.X.dtype.name)
+            features = keras.Input((data.X.shape[1],), dtype=self.X.dtype.name)
+            self.model = keras.Sequential([features, dense])
+            optimizer = keras.optimizers.SGD(method.learning_rate)
+            loss = {"l1": "mean_absolute_error", "squared": "mean_squared_error"}[method.loss]
+            self.model.compile(optimizer=optimizer, loss=loss)
+        dtype = data.X.dtype
+        start = np.array(method.start_weight, dtype)[:, None], np.array([method.start_bias], dtype)
+        self.start_weights = start
+
+    def fit(self) -> Fit:
+        import tensorflow as tf
+
+        assert isinstance(self.method, GradientDescent)
+        with tf.device(self.device):
+            self.model.set_weights(self.start_weights)
+            history = self.model.fit(
+                self.train,
+                epochs=self.method.epochs,
+                validation_data=self.test,
+                shuffle=False,
+                verbose=0,
+            ).history
+        self.result = self.model.weights[0].value
+        weight, bias = self.model.get_weights()
+        train, test = np.array(history["loss"]), np.array(history["val_loss"])
+        return Fit(weight[:, 0], float(bias[0]), train, test)
+
+
+class _TensorFlowSteps(TensorFlowBackend):
+    """One step by `GradientTape`, as a function of the parameters."""
+
+    methods = ("gradient descent",)
+
+    def load(self, data: Data, method: Method) -> None:
+        import tensorflow as tf
+
+        assert isinstance(method, GradientDescent)
+        super().load(data, method)
+        self.norm = {"l1": tf.abs, "squared": tf.square}[method.loss]
+        with tf.device(self.device):
+            start = tf.constant(method.start_weight, self.X.dtype)
+            self.start_weight = start[:, None]
+            self.start_bias = tf.constant(method.start_bias, self.X.dtype)
+
+    def loss(self, weight: tf.Tensor, bias: tf.Tensor, X: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Mean loss; X (n, p), y (n, 1), weight (p, 1)."""
+        import tensorflow as tf
+
+        return tf.reduce_mean(self.norm(X @ weight + bias - y))
+
+    def gradients(self, weight: Any, bias: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Train loss and its gradients with respect to weight and bias."""
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch((weight, bias))
+            loss = self.loss(weight, bias, self.X, self.y)
+        return loss, *tape.gradient(loss, (weight, bias))
+
+
+class TensorFlowFunction(_TensorFlowSteps):
+    """A custom training loop as TensorFlow's guide teaches it: the step is a `tf.function`."""
+
+    name = "tensorflow-function"
+    algorithm = "tf.function step (GradientTape, variables), Python loop around it"
+
+    def load(self, data: Data, method: Method) -> None:
+        import tensorflow as tf
+
+        super().load(data, method)
+        assert isinstance(method, GradientDescent)
+        rate = method.learning_rate
+        with tf.device(self.device):
+            self.weight, self.bias = tf.Variable(self.start_weight), tf.Variable(self.start_bias)
+
+        @tf.function
+        def step() -> tuple[tf.Tensor, tf.Tensor]:
+            train, d_weight, d_bias = self.gradients(self.weight, self.bias)
+            self.weight.assign_sub(rate * d_weight)
+            self.bias.assign_sub(rate * d_bias)
+            return train, self.loss(self.weight, self.bias, self.X_test, self.y_test)
+
+        self.step = step
+
+    def fit(self) -> Fit:
+        import tensorflow as tf
+
+        assert isinstance(self.method, GradientDescent)
+        with tf.device(self.device):
+            self.weight.assign(self.start_weight)
+            self.bias.assign(self.start_bias)
+            losses = [self.step() for _ in range(self.method.epochs)]
+            train, test = tf.stack([a for a, _ in losses]), tf.stack([b for _, b in losses])
+        self.result = self.weight.read_value()
+        weight = self.result.numpy()[:, 0]
+        return Fit(weight, float(self.bias.numpy()), train.numpy(), test.numpy())
+
+
+class TensorFlowXLA(_TensorFlowSteps):
+    """The whole loop as one program, compiled by XLA."""
+
+    name = "tensorflow-xla"
+    algorithm = "tf.function(jit_compile=True) of the whole training loop"
+
+    def load(self, data: Data, method: Method) -> None:
+        import tensorflow as tf
+
+        super().load(data, method)
+        assert isinstance(method, GradientDescent)
+        epochs, rate = method.epochs, method.learning_rate
+
+        # The start is an argument, and the data, captured, become inputs too: as constants they
+        # would leave XLA free to compute the answer while it compiles.
+        @tf.function(jit_compile=True)
+        def train_all(weight: Any, bias: Any) -> tuple[tf.Tensor, ...]:
+            train = tf.TensorArray(self.X.dtype, size=epochs)
+            test = tf.TensorArray(self.X.dtype, size=epochs)
+            for epoch in tf.range(epochs):
+                before, d_weight, d_bias = self.gradients(weight, bias)
+                weight -= rate * d_weight
+                bias -= rate * d_bias
+                after = self.loss(weight, bias, self.X_test, self.y_test)
+                train, test = train.write(epoch, before), test.write(epoch, after)
+            return weight, bias, train.stack(), test.stack()
+
+        self.train_all = train_all
+
+    def fit(self) -> Fit:
+        import tensorflow as tf
+
+        with tf.device(self.device):
+            weight, bias, train, test = self.train_all(self.start_weight, self.start_bias)
+        self.result = weight
+        return Fit(weight.numpy()[:, 0], float(bias.numpy()), train.numpy(), test.numpy())

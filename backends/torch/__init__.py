@@ -1,0 +1,1 @@
+"""torch: gradient descent and least squares, idiomatic and tuned."""

@@ -1,0 +1,118 @@
+"""Gradient descent in torch: as the tutorial writes it, and with the step compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backends.base import Data, Fit, GradientDescent, Method
+from backends.torch.base import TorchBackend, need_compiler
+
+if TYPE_CHECKING:
+    import torch
+
+
+def _stack(losses: list[torch.Tensor]) -> np.ndarray:
+    """Losses that were left on the device, as one host array."""
+    import torch
+
+    return torch.stack(losses).cpu().numpy() if losses else np.empty(0)
+
+
+class TorchEager(TorchBackend):
+    """The tutorial's loop: `nn.Linear`, a loss module, `optim.SGD`, `backward`."""
+
+    name = "torch-eager"
+    methods = ("gradient descent",)
+    algorithm = "the tutorial's loop: nn.Linear, autograd, optim.SGD"
+
+    def load(self, data: Data, method: Method) -> None:
+        import torch
+
+        assert isinstance(method, GradientDescent)
+        super().load(data, method)
+        self.y, self.y_test = self.y[:, None], self.y_test[:, None]
+        self.model = torch.nn.Linear(data.X.shape[1], 1, device=self.device, dtype=self.X.dtype)
+        self.loss = {"l1": torch.nn.L1Loss, "squared": torch.nn.MSELoss}[method.loss]()
+        start = [*method.start_weight, method.start_bias]
+        self.start_parameters = torch.tensor(start, dtype=self.X.dtype, device=self.device)
+
+    def fit(self) -> Fit:
+        import torch
+
+        method, model = self.method, self.model
+        assert isinstance(method, GradientDescent)
+        with torch.no_grad():
+            model.weight.copy_(self.start_parameters[None, :-1])
+            model.bias.copy_(self.start_parameters[-1:])
+        optimizer = torch.optim.SGD(model.parameters(), lr=method.learning_rate)
+        train, test = [], []
+        for _ in range(method.epochs):
+            model.train()
+            loss = self.loss(model(self.X), self.y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            model.eval()
+            with torch.inference_mode():
+                test.append(self.loss(model(self.X_test), self.y_test))
+            # Printing the loss, as the tutorial does, would bring it home in every epoch.
+            train.append(loss.detach())
+        self.result = model.weight.detach()
+        weight = self.result[0].cpu().numpy().copy()
+        return Fit(weight, float(model.bias), _stack(train), _stack(test))
+
+
+class TorchCompile(TorchBackend):
+    """One step (loss, gradient, update, test loss) as one graph through `torch.compile`."""
+
+    name = "torch-compile"
+    methods = ("gradient descent",)
+    algorithm = "torch.compile of one step (torch.func.grad_and_value), Python loop around it"
+
+    def start(self, device: str, threads: int) -> None:
+        need_compiler()
+        super().start(device, threads)
+
+    def load(self, data: Data, method: Method) -> None:
+        import torch
+
+        assert isinstance(method, GradientDescent)
+        super().load(data, method)
+        norm = {"l1": torch.abs, "squared": torch.square}[method.loss]
+        rate = method.learning_rate
+
+        def loss(
+            weight: torch.Tensor, bias: torch.Tensor, X: torch.Tensor, y: torch.Tensor
+        ) -> torch.Tensor:
+            return norm(X @ weight + bias - y).mean()
+
+        gradient = torch.func.grad_and_value(loss, argnums=(0, 1))
+
+        def step(
+            weight: torch.Tensor, bias: torch.Tensor
+        ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+            (d_weight, d_bias), train = gradient(weight, bias, self.X, self.y)
+            weight, bias = weight - rate * d_weight, bias - rate * d_bias
+            return weight, bias, train, loss(weight, bias, self.X_test, self.y_test)
+
+        torch.compiler.reset()  # the graph of the last workload would be tried first
+        self.step = torch.compile(step, fullgraph=True)
+        start = method.start_weight
+        self.start_weight = torch.tensor(start, dtype=self.X.dtype, device=self.device)
+        self.start_bias = torch.tensor(method.start_bias, dtype=self.X.dtype, device=self.device)
+
+    def fit(self) -> Fit:
+        import torch
+
+        assert isinstance(self.method, GradientDescent)
+        weight, bias = self.start_weight, self.start_bias
+        train, test = [], []
+        with torch.no_grad():
+            for _ in range(self.method.epochs):
+                weight, bias, before, after = self.step(weight, bias)
+                train.append(before)
+                test.append(after)
+        self.result = weight
+        return Fit(weight.cpu().numpy(), float(bias), _stack(train), _stack(test))

@@ -1,0 +1,195 @@
+"""Gradient descent in torch without autograd: the loop by hand, and compiled as a whole.
+
+Both work on the design matrix with features as rows, D = [X 1]' (n_features + 1, n_samples), and
+coefficients b = (weight, bias). A step is b - lr/n D s, where s is the derivative of the loss at
+each residual D'b - y. The losses need nothing but the coefficients of each epoch, so they are made
+of these afterwards, many epochs in one product.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from backends.base import Data, Fit, GradientDescent, Method, Unavailable
+from backends.torch.base import TorchBackend, need_compiler
+from backends.torch.blocks import threads_for
+
+if TYPE_CHECKING:
+    import torch
+
+#: Residuals of so many bytes for each thread are made at once for the losses: they should stay in
+#: the cache.
+_BYTES = 1 << 20
+
+
+def _design(X: torch.Tensor) -> torch.Tensor:
+    """[X 1]', rows contiguous: (n_features + 1, n_samples)."""
+    import torch
+
+    return torch.cat([X.T, X.new_ones(1, len(X))])
+
+
+class _TorchLoop(TorchBackend):
+    """What the two have in common: all but the way from one epoch's coefficients to the next."""
+
+    methods = ("gradient descent",)
+    style = "tuned"
+
+    def load(self, data: Data, method: Method) -> None:
+        import torch
+
+        assert isinstance(method, GradientDescent)
+        super().load(data, method)
+        self.epochs, self.l1 = method.epochs, method.loss == "l1"
+        #: The step is this times D s, with s = sign(r) or r.
+        self.rate = method.learning_rate / max(len(data.y), 1) * (1 if self.l1 else 2)
+        start = [*method.start_weight, method.start_bias]
+        self.b = torch.tensor(start, dtype=self.X.dtype, device=self.device)
+
+    @abstractmethod
+    def path(self, D: torch.Tensor) -> torch.Tensor:
+        """Coefficients at the start and after each epoch: (epochs + 1, n_features + 1)."""
+
+    def train(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Path, train losses before each step, test losses after it."""
+        D, D_test = _design(self.X), _design(self.X_test)
+        path = self.path(D)
+        train = self.losses(path[:-1], D, self.y)
+        return path, train, self.losses(path[1:], D_test, self.y_test)
+
+    def losses(self, path: torch.Tensor, D: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Mean loss at each of the coefficients in `path`: (epochs,).
+
+        Of few samples at a time in all epochs: D is read but once.
+        """
+        import torch
+
+        norm = torch.abs if self.l1 else torch.square
+        samples = max(1, threads_for(D) * _BYTES // (D.itemsize * max(1, len(path))))
+        parts = zip(D.split(samples, dim=1), y.split(samples), strict=True)
+        sums = [norm(torch.addmm(b, path, A, beta=-1)).sum(dim=1) for A, b in parts]
+        if len(sums) == 1:
+            return sums[0] / len(y)
+        return (torch.stack(sums).sum(dim=0, dtype=torch.float64) / len(y)).to(y.dtype)
+
+    def fit(self) -> Fit:
+        import torch
+
+        with torch.no_grad():
+            path, train, test = self.train()
+        self.result = path[-1]
+        b = self.result.cpu().numpy().copy()
+        return Fit(b[:-1], float(b[-1]), train.cpu().numpy(), test.cpu().numpy())
+
+
+class TorchManual(_TorchLoop):
+    """Four operations a step, each into memory that is there already.
+
+    A step on a GPU would wait for Python. There the first fit records all steps as a CUDA graph,
+    and every fit replays it.
+    """
+
+    name = "torch-manual"
+    algorithm = "gradient by hand, in place; losses of all epochs at the end; CUDA graph on GPUs"
+
+    graph: torch.cuda.CUDAGraph | None
+
+    def load(self, data: Data, method: Method) -> None:
+        super().load(data, method)
+        self.graph = None
+
+    def path(self, D: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        path = D.new_empty(self.epochs + 1, len(D))
+        path[0] = self.b
+        r, g, y, transposed, rate = (
+            D.new_empty(D.shape[1]),
+            D.new_empty(len(D)),
+            self.y,
+            D.T,
+            -self.rate,
+        )
+        addmv, mv, add, l1 = torch.addmv, torch.mv, torch.add, self.l1
+        b, *later = path.unbind()
+        for following in later:
+            addmv(y, transposed, b, beta=-1, out=r)
+            if l1:
+                r.sign_()
+            # One addmv would do, but it may round after each sample, at the size of b.
+            mv(D, r, out=g)
+            b = add(b, g, alpha=rate, out=following)
+        return path
+
+    def train(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        import torch
+
+        if self.device.type == "cpu":
+            return super().train()
+        if self.graph is None:
+            # Before it is recorded, whatever sets itself up in the first call must have done so.
+            stream = torch.cuda.Stream(self.device)
+            stream.wait_stream(torch.cuda.current_stream(self.device))
+            with torch.cuda.stream(stream):
+                super().train()
+            torch.cuda.current_stream(self.device).wait_stream(stream)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.recorded = super().train()
+        self.graph.replay()
+        return self.recorded
+
+
+class TorchScan(_TorchLoop):
+    """The loop as one `scan`, which Inductor compiles into a loop in C++.
+
+    With `cpp_wrapper` that loop calls its kernels from C++, too, and not from Python. Several steps
+    in one iteration share the cost of going round. `scan` is a prototype as of torch 2.13.
+    """
+
+    name = "torch-scan"
+    devices = ("cpu",)
+    algorithm = (
+        "torch.compile of the whole loop (scan, C++ wrapper), gradient by hand; "
+        "losses of all epochs at the end"
+    )
+
+    def start(self, device: str, threads: int) -> None:
+        import torch
+
+        if torch.__version__ < "2.8":  # TorchVersion compares numbers
+            raise Unavailable(f"torch.compile takes scan from torch 2.8 on: {torch.__version__}")
+        need_compiler()
+        super().start(device, threads)
+
+    def load(self, data: Data, method: Method) -> None:
+        import torch
+        from torch._higher_order_ops.scan import scan
+
+        super().load(data, method)
+        epochs, rate, l1 = self.epochs, self.rate, self.l1
+        at_once = max(steps for steps in range(1, 11) if epochs % steps == 0)
+
+        def steps(b: torch.Tensor, D: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            def iteration(b: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+                rows = []
+                for _ in range(at_once):
+                    r = (D * b[:, None]).sum(dim=0) - y
+                    b = b - rate * (D * (r.sign() if l1 else r)).sum(dim=1)
+                    rows.append(b)
+                return b.clone(), torch.stack(rows)
+
+            return scan(iteration, b, b.new_zeros(epochs // at_once, 1))[1]
+
+        torch.compiler.reset()  # the graph of the last workload would be tried first
+        options: dict[str, Any] = {"cpp_wrapper": True}
+        self.steps = torch.compile(steps, fullgraph=True, dynamic=False, options=options)
+
+    def path(self, D: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        start = self.b[None]
+        if not self.epochs:
+            return start
+        return torch.cat([start, self.steps(self.b, D, self.y).reshape(self.epochs, len(D))])

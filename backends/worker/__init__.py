@@ -1,0 +1,1 @@
+"""The child process in which one backend lives: `python -m backends.worker`."""

@@ -1,0 +1,38 @@
+"""What an interpreter has, as one JSON line: `PYTHON -m backends.worker.installed [PLUGIN ...]`.
+
+Plain Python 3 until it knows better: an interpreter that is too old for the rest must be able to
+say so itself.
+"""
+
+import json
+import sys
+
+#: The oldest Python that a worker runs under; the suite itself needs no newer one.
+OLDEST = (3, 11)
+
+
+def survey(plugins):  # type: ignore[no-untyped-def] # annotations would need a newer Python
+    """Python, versions of all distributions, and the backends whose framework is there."""
+    found = {"python": ".".join(map(str, sys.version_info[:3])), "executable": sys.executable}
+    if sys.version_info < OLDEST:
+        return dict(found, trouble="is too old: workers need {}.{} or newer".format(*OLDEST))
+    from importlib.metadata import distributions
+    from importlib.util import find_spec
+
+    if find_spec("numpy") is None:
+        return dict(found, trouble="has no NumPy, which every worker needs")
+    from pathlib import Path
+
+    from backends import registry
+
+    try:
+        known = registry.load(tuple(Path(path) for path in plugins))
+    except registry.PluginError as error:
+        return dict(found, trouble="cannot load backends: " + str(error))
+    packages = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
+    ready = [name for name, backend in known.items() if not registry.missing(backend)]
+    return dict(found, packages=packages, ready=ready)
+
+
+if __name__ == "__main__":
+    print(json.dumps(survey(sys.argv[1:])))

@@ -1,0 +1,5 @@
+"""`python -m benchmarks.cli`."""
+
+from benchmarks.cli import main
+
+main()

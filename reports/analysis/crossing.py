@@ -1,0 +1,76 @@
+"""Where a ratio of two times crosses 1, when it is known at some sizes, each with its interval.
+
+Between sizes the logarithm of the ratio is interpolated over the logarithm of the size, twice: by
+straight lines, and by piecewise cubics that are as monotone as the points (Fritsch & Carlson, SIAM
+J. Numer. Anal. 17, 1980). A curve that bends between its points lies near the second, and the
+distance of the two is taken for what interpolation does not know. The sizes of the interval are
+those at which the interpolated interval of the ratio holds 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.optimize import brentq
+
+from benchmarks.estimates import Estimate
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """One passage of the ratio through 1, with an interval for its size."""
+
+    rises: bool  # from below 1 to above
+    low: float
+    high: float
+    size: float | None  # None: the ratio runs along 1 at several sizes from `low` to `high`
+
+
+def crossings(ratios: Mapping[int, Estimate]) -> list[Crossing]:
+    """Every passage that is certain: below 1 at one size, and above it at a later one.
+
+    Args:
+        ratios: by size; where the interval of one holds 1, its side is not known.
+    """
+    sizes = sorted(ratios)
+    decided = [n for n, size in enumerate(sizes) if _side(ratios[size])]
+    found = []
+    for before, after in pairwise(decided):
+        if _side(ratios[sizes[before]]) != _side(ratios[sizes[after]]):
+            found.append(_crossing(sizes, [ratios[size] for size in sizes], before, after))
+    return found
+
+
+def _side(ratio: Estimate) -> int:
+    """-1 below 1 and 1 above, for certain; or 0."""
+    return {"faster": -1, "slower": 1, "cannot tell": 0}[ratio.against_one()]
+
+
+def _crossing(
+    sizes: Sequence[int], ratios: Sequence[Estimate], before: int, after: int
+) -> Crossing:
+    rises = _side(ratios[after]) > 0
+    early, late = ("high", "low") if rises else ("low", "high")
+    first = _roots(sizes, [getattr(ratio, early) for ratio in ratios], before, before + 1)
+    last = _roots(sizes, [getattr(ratio, late) for ratio in ratios], after - 1, after)
+    ends, size = [*first, *last], None
+    if after - before <= 2:
+        middle = _roots(sizes, [ratio.value for ratio in ratios], before, after)
+        size, ends = middle[-1], [*ends, *middle]
+    return Crossing(rises, min(ends), max(ends), size)
+
+
+def _roots(
+    sizes: Sequence[int], values: Sequence[float], before: int, after: int
+) -> tuple[float, float]:
+    """Where the values, one on each side of 1, pass it: by straight lines and by cubics."""
+    x, y = np.log(sizes), np.log(values)
+    ends = x[before], x[after]
+    cubics = PchipInterpolator(x, y)
+    straight = brentq(lambda at: float(np.interp(at, x, y)), *ends)
+    return math.exp(straight), math.exp(brentq(lambda at: float(cubics(at)), *ends))

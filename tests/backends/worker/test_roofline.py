@@ -1,0 +1,125 @@
+"""What a worker measures of the machine: rates, the time of a call, the memory of a call."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from backends.base import Data, LeastSquares
+from backends.numpy import NumpyGelsd
+from backends.worker import roofline as limits
+from backends.worker.memory import Peak
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not say")
+
+
+class Clock:
+    """Moves only when it is told to, by as many threads as like."""
+
+    def __init__(self) -> None:
+        self.now, self._lock = 0.0, threading.Lock()
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        with self._lock:
+            self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(limits, "time", made)
+    return made
+
+
+@pytest.mark.parametrize("takes", [2e-3, 3e-7])
+def test_a_call_is_timed_once_and_not_all_its_repetitions(clock: Clock, takes: float) -> None:
+    assert limits.seconds(lambda: clock.move(takes)) == pytest.approx(takes)
+
+
+def test_what_a_first_call_takes_does_not_count(clock: Clock) -> None:
+    calls: list[float] = []
+
+    def slow_at_first() -> None:
+        clock.move(1e-6 if calls else 0.2)
+        calls.append(1.0)
+
+    assert limits.seconds(slow_at_first) == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_bytes", [8, 1 << 20])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_read_rate_is_that_of_what_was_read(
+    dtype: str, n_bytes: int, threads: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A memory that gives each thread 1 GB a second, and takes 1 µs more for each call."""
+    really = limits._maxima
+
+    def maxima(view: np.ndarray) -> np.ndarray:
+        # The threads read at the same time: each moves the clock by its part of it.
+        clock.move((view.nbytes / 1e9 + 1e-6) / threads)
+        return really(view)
+
+    monkeypatch.setattr(limits, "_maxima", maxima)
+    assert limits.read_rate(n_bytes, dtype, threads) == pytest.approx(threads * 1e9, rel=0.005)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_is_really_read(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the system's clock, and every number of the buffer."""
+    seen: list[np.ndarray] = []
+    really = limits._maxima
+
+    def maxima(view: np.ndarray) -> np.ndarray:
+        seen.append(view)
+        return really(view)
+
+    monkeypatch.setattr(limits, "_maxima", maxima)
+    assert limits.read_rate(1 << 20, "float64", threads) > 0
+    assert {view.shape[1] for view in seen} == {(1 << 20) // 8 // threads}
+    assert len({view.ctypes.data for view in seen}) == threads
+    assert {view.strides for view in seen} == {(0, 8)}
+    assert all((really(view) == 1).all() for view in seen[:threads])
+
+
+def test_numpy_offers_its_product_and_its_cheapest_call() -> None:
+    backend = NumpyGelsd()
+    X = np.ones((4, 1), np.float32)
+    backend.load(Data(X, X[:, 0], X, X[:, 0]), LeastSquares())
+    probes = backend.probes(64, 4096, "float32")
+    assert probes.product
+    result = probes.product()
+    assert isinstance(result, np.ndarray)
+    assert (result == 64).all()
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(probes.call(), [2])
+
+
+@linux
+def test_the_peak_is_what_was_needed_on_top_and_is_forgotten() -> None:
+    large, small = 64 << 20, 16 << 20
+    kept = np.ones(large, np.uint8)
+    for size in (large, small):
+        peak = Peak()
+        np.ones(size, np.uint8).sum()
+        found = peak.bytes()
+        assert found is not None
+        # The kernel counts pages in batches, some hundred KiB at a time.
+        assert size - (2 << 20) < found < size + (8 << 20)
+    assert kept.all()
+
+
+@linux
+def test_what_cannot_be_read_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pathlib import Path
+
+    from backends.worker import memory
+
+    monkeypatch.setattr(memory, "_SELF", Path("/nowhere"))
+    assert Peak().bytes() is None

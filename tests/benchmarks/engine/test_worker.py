@@ -1,0 +1,218 @@
+"""A worker may hang, die, eat memory or write nonsense: the parent hears of it in one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from backends import registry
+from backends.worker.messages import ARRAYS, method_to_json, sha256
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.process import Home
+from benchmarks.engine.worker import Talk, Worker, WorkerFailed, talk_all
+from benchmarks.problems.workloads import WORKLOADS
+
+HOSTILE = Path(__file__).parents[2] / "plugins" / "hostile.py"
+LINE = WORKLOADS["line"]
+
+Make = Callable[..., Worker]
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Iterator[Make]:
+    """Makes a worker for a backend, with the data of `line` loaded."""
+    problem = LINE.make(0)
+    for name in ARRAYS:
+        np.save(tmp_path / f"{name}.npy", getattr(problem.data, name))
+    workers = []
+
+    def make(backend: str, **options: object) -> Worker:
+        home = Home(backend, "cpu", 1)
+        worker = Worker(home, tmp_path / "log", plugins=[HOSTILE], **options)  # type: ignore[arg-type]
+        workers.append(worker)
+        worker.ask("start", **worker.how_to_start())
+        method = method_to_json(LINE.method)
+        answer = worker.ask("load", folder=str(tmp_path), method=method)
+        assert answer["sha256"] == sha256(problem.data)
+        return worker
+
+    yield make
+    for worker in workers:
+        worker.close()
+
+
+def gone(worker: Worker) -> bool:
+    return worker.process.poll() is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's, and /proc shows the page faults")
+def test_a_worker_keeps_the_memory_of_a_fit(tmp_path: Path, loaded: Make) -> None:
+    worker = loaded("copies")
+    worker.ask("first")
+
+    def faults() -> int:
+        return int(Path(f"/proc/{worker.process.pid}/stat").read_text().rsplit(")")[-1].split()[7])
+
+    worker.ask("sample", fits=2)
+    before = faults()
+    worker.ask("sample", fits=10)
+    # It copies 20 MB in every fit: 5,000 pages, each of which would be a fault.
+    assert faults() - before < 5000
+
+
+def test_a_worker_fits_and_gives_samples(loaded: Make) -> None:
+    worker = loaded("numpy-gelsd")
+    first = worker.ask("first")
+    assert len(first["fit"]["weight"]) == 1
+    assert worker.ask("sample", fits=3)["seconds"] > 0
+    assert worker.ask("last")["fit"] == first["fit"]
+    worker.close()
+    assert worker.process.returncode == 0
+
+
+def test_a_sample_is_the_time_of_one_fit(loaded: Make) -> None:
+    """Whether a sample holds one fit or a hundred, it says what one of them took."""
+    worker = loaded("numpy-gelsd")
+    worker.ask("first")
+    one = min(worker.ask("sample", fits=1)["seconds"] for _ in range(50))
+    many = min(worker.ask("sample", fits=100)["seconds"] for _ in range(5))
+    assert many < 5 * one
+
+
+def test_a_worker_that_hangs_is_killed(loaded: Make) -> None:
+    worker = loaded("hostile-hang")
+    with pytest.raises(WorkerFailed, match=r"did not answer within 0\.5 s") as caught:
+        worker.ask("first", patience=0.5)
+    assert caught.value.kind == "hang"
+    assert gone(worker)
+
+
+def test_a_worker_that_exits_is_noticed_at_once(loaded: Make) -> None:
+    worker = loaded("hostile-exit")
+    began = time.monotonic()
+    with pytest.raises(WorkerFailed, match="exited with status 0 in the middle"):
+        worker.ask("first")
+    assert time.monotonic() - began < worker.patience / 2
+    with pytest.raises(WorkerFailed, match="exited with status 0"):
+        worker.ask("first")
+
+
+def test_a_worker_that_is_killed_says_by_what(loaded: Make) -> None:
+    worker = loaded("hostile-later")
+    worker.ask("first")
+    with pytest.raises(WorkerFailed, match=r"killed by SIGKILL \(out of memory\?\)"):
+        worker.ask("sample", fits=10)
+
+
+def test_a_worker_that_eats_memory_is_killed(loaded: Make) -> None:
+    worker = loaded("hostile-hoard", memory_bytes=1 << 30)
+    with pytest.raises(WorkerFailed, match=r"used more than 1\.0 GiB") as caught:
+        worker.ask("first")
+    assert caught.value.kind == "memory"
+    assert gone(worker)
+
+
+def test_nonsense_is_no_answer(loaded: Make) -> None:
+    worker = loaded("hostile-babble")
+    with pytest.raises(WorkerFailed, match=r"is no answer: .*'ok': no") as caught:
+        worker.ask("first")
+    assert caught.value.kind == "nonsense"
+    assert gone(worker)
+
+
+def test_an_exception_is_one_line_and_the_worker_lives(loaded: Make) -> None:
+    worker = loaded("hostile-raise")
+    with pytest.raises(WorkerFailed, match="ValueError: singular matrix") as caught:
+        worker.ask("first")
+    assert "\n" not in str(caught.value)
+    assert caught.value.kind == "error"
+    assert not gone(worker)
+    assert "Traceback" in worker.log.read_text()
+
+
+def test_what_a_framework_prints_goes_to_the_log(loaded: Make) -> None:
+    worker = loaded("loud")
+    assert worker.ask("first")["fit"]["train_losses"] is None
+    assert '{"ok": true, "seconds": 0}' in worker.log.read_text()
+
+
+def test_a_worker_is_bound_to_its_cores(loaded: Make) -> None:
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("this system does not bind processes to cores")
+    worker = loaded("numpy-gelsd")
+    core = max(os.sched_getaffinity(0))
+    assert worker.ask("pin", cores=[core])["cores"] == [core]
+    for thread in psutil.Process(worker.process.pid).threads():
+        assert os.sched_getaffinity(thread.id) == {core}
+
+
+def first() -> Talk[dict[str, Any]]:
+    return (yield "first", {})
+
+
+def test_while_one_hangs_the_others_are_heard(loaded: Make) -> None:
+    hangs, right = loaded("hostile-hang"), loaded("numpy-gelsd")
+    hangs.patience = 1.0
+    (one, answer), (other, failure) = talk_all([(hangs, first()), (right, first())], at_once=2)
+    assert (one, other) == (right, hangs)
+    assert len(answer["fit"]["weight"]) == 1  # type: ignore[index]
+    assert str(failure) == "did not answer within 1 s"
+    assert gone(hangs)
+
+
+def test_while_several_are_asked_their_memory_is_watched(loaded: Make) -> None:
+    hoards, hangs = loaded("hostile-hoard", memory_bytes=1 << 29), loaded("hostile-hang")
+    hangs.patience = 20.0
+    worker, failure = next(talk_all([(hangs, first()), (hoards, first())], at_once=2))
+    assert worker is hoards
+    assert str(failure) == "used more than 0.5 GiB of memory: killed"
+
+
+def test_the_next_talk_begins_when_there_is_room_for_it(loaded: Make) -> None:
+    workers, begun = [loaded("numpy-gelsd") for _ in range(3)], []
+
+    def talks() -> Iterator[tuple[Worker, Talk[dict[str, Any]]]]:
+        for worker in workers:
+            begun.append(worker)
+            yield worker, first()
+
+    for number, (worker, _) in enumerate(talk_all(talks(), at_once=1), start=1):
+        assert begun == workers[:number]
+        assert worker is workers[number - 1]
+
+
+def test_a_worker_that_is_gone_fails_before_it_is_asked(loaded: Make) -> None:
+    worker = loaded("hostile-exit")
+    for _ in range(2):
+        [(_, failure)] = talk_all([(worker, first())], at_once=1)
+        assert "exited with status 0" in str(failure)
+
+
+def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
+    """Also in the middle of a fit, when it reads no request."""
+    program = (
+        "import sys, time; from pathlib import Path; from benchmarks.engine.worker import *; "
+        f"w = Worker(Home('numpy-gelsd', 'cpu', 1), Path({str(tmp_path / 'log')!r})); "
+        "w.ask('start', **w.how_to_start()); print(w.process.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    psutil.wait_procs([child], timeout=10)
+    assert not child.is_running()
+
+
+def test_an_entry_names_itself() -> None:
+    entry = Entry(LINE, registry.load()["numpy-gelsd"], Home("numpy-gelsd", "cpu", 2))
+    assert entry.id == "line/numpy-gelsd/cpu/2"

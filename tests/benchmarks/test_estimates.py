@@ -1,0 +1,208 @@
+"""Intervals hold what they promise, on simulated samples whose truth is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks import estimates
+from benchmarks.estimates import (
+    DRIFT,
+    FEWEST,
+    PROCESS_SPREAD,
+    Estimate,
+    Sample,
+    ratio,
+    typical,
+)
+
+SIMULATIONS = 400
+
+
+def entry(
+    rng: np.random.Generator,
+    *,
+    rounds: int = 200,
+    replicates: int = 4,
+    seconds: float = 1.0,
+    noise: float = 0.05,
+    correlation: float = 0.0,
+    spread: float = PROCESS_SPREAD,
+    common: np.ndarray | float = 0.0,
+) -> dict[int, Sample]:
+    """One entry's samples: processes that differ and take turns, noise, and the machine's drift.
+
+    `correlation` is that of the noise in neighbouring rounds; `common`, of shape (rounds,), is
+    what the machine does to the log times of all entries.
+    """
+    turns = np.tile(np.arange(replicates), (math.ceil(rounds / replicates), 1))
+    processes = rng.permuted(turns, axis=1).ravel()[:rounds]
+    # A first-order autoregression, as moving averages of white noise.
+    memory = correlation ** np.arange(60)
+    white = rng.standard_normal(rounds + 59)
+    scatter = noise * np.convolve(white, memory / np.linalg.norm(memory), mode="valid")
+    logs = math.log(seconds) + spread * rng.standard_normal(replicates)[processes] + scatter
+    times = np.exp(logs + common)
+    samples = zip(processes.tolist(), times.tolist(), strict=True)
+    return {number: Sample(*sample) for number, sample in enumerate(samples)}
+
+
+def drift(rng: np.random.Generator, rounds: int) -> np.ndarray:
+    """A machine that changes its speed by a factor of two, in waves and by a random walk."""
+    waves = np.sin(np.arange(rounds) * 20 / rounds + rng.uniform(0, 7))
+    return 0.35 * waves + 0.02 * np.cumsum(rng.standard_normal(rounds))
+
+
+def coverage(found: list[Estimate], truth: float) -> float:
+    return sum(one.low <= truth <= one.high for one in found) / len(found)
+
+
+CASES = {
+    f"{replicates} processes, correlation {correlation}": {
+        "replicates": replicates,
+        "correlation": correlation,
+    }
+    for replicates in (1, 2, 4)
+    for correlation in (0.0, 0.6)
+}
+#: Of intervals of 95 %: blocks of rounds are not quite independent where noise lasts, and
+#: the simulation itself is good to 1 %.
+ENOUGH = 0.925
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_the_interval_of_a_ratio_holds_the_truth_whatever_the_machine_does(
+    case: dict[str, float],
+) -> None:
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(SIMULATIONS):
+        common = drift(rng, 200)
+        times = entry(rng, seconds=3.0, common=common, **case)  # type: ignore[arg-type]
+        baseline = entry(rng, seconds=2.0, common=common, **case)  # type: ignore[arg-type]
+        found.append(ratio(times, baseline))
+    assert coverage(found, 1.5) > ENOUGH
+    # Drift of a factor of two is cancelled: what is left is a few per cent.
+    assert np.median([one.precision for one in found]) < 0.035
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_the_interval_of_a_typical_time_holds_the_truth(case: dict[str, float]) -> None:
+    rng = np.random.default_rng(2)
+    found = [typical(entry(rng, seconds=0.2, **case)) for _ in range(SIMULATIONS)]  # type: ignore[arg-type]
+    assert coverage(found, 0.2) > ENOUGH
+    assert np.median([one.precision for one in found]) < 0.025
+
+
+def test_more_confidence_holds_the_truth_more_often() -> None:
+    rng = np.random.default_rng(3)
+    pairs = [(entry(rng), entry(rng)) for _ in range(SIMULATIONS)]
+    asked = (0.5, 0.8, 0.99)
+    held = [coverage([ratio(*pair, confidence=c) for pair in pairs], 1.0) for c in asked]
+    assert all(c - 0.06 < found for c, found in zip(asked, held, strict=True))
+    assert held[0] < 0.7 < held[1] < 0.93 < held[2]
+
+
+def test_replicates_and_rounds_make_intervals_narrower() -> None:
+    def width(**case: int) -> float:
+        rng = np.random.default_rng(4)
+        return float(np.median([typical(entry(rng, **case)).precision for _ in range(50)]))  # type: ignore[arg-type]
+
+    assert width(replicates=4) < 0.8 * width(replicates=1)
+    assert width(rounds=400) < 0.8 * width(rounds=40)
+
+
+def test_one_process_alone_is_never_known_better_than_processes_differ() -> None:
+    rng = np.random.default_rng(5)
+    still = entry(rng, rounds=5000, replicates=1, noise=1e-4)
+    assert typical(still).precision > 1.96 * PROCESS_SPREAD
+
+
+def test_five_per_cent_is_told_and_nothing_is_not() -> None:
+    rng = np.random.default_rng(6)
+    slower, same = [], []
+    for _ in range(100):
+        common = drift(rng, 200)
+        baseline = entry(rng, common=common)
+        slower.append(ratio(entry(rng, seconds=1.05, common=common), baseline).against_one())
+        same.append(ratio(entry(rng, common=common), baseline).against_one())
+    assert slower.count("slower") >= 98
+    assert same.count("cannot tell") >= 92
+
+
+def test_the_ratio_of_an_entry_to_itself_is_one() -> None:
+    times = entry(np.random.default_rng(7))
+    itself = ratio(times, times)
+    assert itself.value == 1
+    assert itself.low < 1 < itself.high
+    assert itself.against_one() == "cannot tell"
+
+
+def test_the_ratio_the_other_way_round_is_the_inverse() -> None:
+    rng = np.random.default_rng(8)
+    one, other = entry(rng), entry(rng, seconds=2.0)
+    there, back = ratio(one, other), ratio(other, one)
+    assert (there.value, there.low) == pytest.approx((1 / back.value, 1 / back.high))
+    assert (there.against_one(), back.against_one()) == ("faster", "slower")
+
+
+def test_only_rounds_with_both_count() -> None:
+    rng = np.random.default_rng(9)
+    one, other = entry(rng, rounds=60), entry(rng, rounds=60, seconds=2.0)
+    strays = {n: Sample(0, 1000.0) for n in range(100, 200)}
+    assert ratio(one | strays, other) == ratio(one, other)
+    assert ratio(strays, other) is None
+    assert ratio({}, other) is None
+
+
+def test_one_outlier_changes_little() -> None:
+    times = entry(np.random.default_rng(10))
+    assert typical(times | {17: Sample(0, 1e6)}).high < 1.1 * typical(times).high
+
+
+@pytest.mark.parametrize("rounds", range(1, FEWEST))
+def test_too_few_rounds_are_known_within_the_drift(rounds: int) -> None:
+    times = {n: Sample(0, 4.0) for n in range(rounds)}
+    for found, value in ((typical(times), 4.0), (ratio(times, times), 1.0)):
+        assert (found.value, found.low, found.high) == pytest.approx(
+            (value, value / DRIFT, value * DRIFT)
+        )
+
+
+def test_no_samples_have_no_typical_time() -> None:
+    with pytest.raises(ValueError, match="no samples"):
+        typical({})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(0.8, 0.99, "faster"), (1.01, 1.2, "slower"), (0.99, 1.01, "cannot tell")],
+)
+def test_a_ratio_in_a_word(low: float, high: float, word: str) -> None:
+    assert Estimate((low + high) / 2, low, high).against_one() == word
+    assert Estimate((low + high) / 2, low, high).precision == pytest.approx(
+        (high - low) / (high + low)
+    )
+
+
+@pytest.mark.parametrize(("entries", "pairs"), [(0, 1), (1, 1), (2, 1), (3, 3), (6, 15)])
+def test_pairs_share_the_risk(entries: int, pairs: int) -> None:
+    assert 1 - estimates.simultaneous(entries, 0.95) == pytest.approx(0.05 / pairs)
+
+
+def test_all_pairs_of_a_workload_hold_together() -> None:
+    rng = np.random.default_rng(11)
+    confidence = estimates.simultaneous(4)
+    held = 0
+    for _ in range(100):
+        entries = [entry(rng, rounds=100) for _ in range(4)]
+        pairs = [(a, b) for a in range(4) for b in range(a)]
+        found = [ratio(entries[a], entries[b], confidence) for a, b in pairs]
+        held += all(one.against_one() == "cannot tell" for one in found)
+    assert held >= 92
+
+
+def test_the_middle_is_the_median() -> None:
+    assert estimates.middle({n: Sample(0, s) for n, s in enumerate([1.0, 2.0, 50.0])}) == 2.0

@@ -1,0 +1,70 @@
+"""A regression is found against another revision, measured in the same rounds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import runfile
+from benchmarks.engine import revisions
+from benchmarks.errors import UserError
+from reports.analysis import changes as beside
+from reports.analysis import rows as results
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def slower(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of the suite whose last commit makes numpy-gelsd fit three times over."""
+    tree = tmp_path_factory.mktemp("repository")
+    for name in ("backends", "benchmarks", "reports"):
+        skip = shutil.ignore_patterns("__pycache__", "latest", "gallery", "calibration.json")
+        shutil.copytree(ROOT / name, tree / name, ignore=skip)
+
+    def commit() -> None:
+        who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+        subprocess.run(["git", "add", "-A"], cwd=tree, check=True)
+        subprocess.run(["git", *who, "commit", "-qm", "change"], cwd=tree, check=True)
+
+    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
+    commit()
+    source = tree / "backends" / "numpy.py"
+    once = "solution, _, rank, _ = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)"
+    assert once in source.read_text()
+    three = f"for _ in range(3):\n            {once}"
+    source.write_text(source.read_text().replace(once, three))
+    commit()
+    return tree
+
+
+def run_against(revision: str, tree: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.cli", "run", "--against", revision]
+    command += ["--workloads", "line", "--backends", "numpy-gelsd", "--budget", "1500ms"]
+    command += ["--fail-if-slower", "20%", "--replicates", "2", "--out", str(out)]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True)
+
+
+def test_a_slower_backend_is_found(slower: Path, tmp_path: Path) -> None:
+    done = run_against("HEAD~1", slower, tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "slower: line/numpy-gelsd/cpu/1 takes" in done.stdout
+    [change] = beside.changes(runfile.read(tmp_path))
+    assert change.ratio is not None
+    assert 2 < change.ratio.value < 4
+    names = {row.backend for row in results.rows(runfile.read(tmp_path))}
+    assert names == {"numpy-gelsd", "numpy-gelsd@HEAD~1"}
+
+
+def test_the_same_code_is_not_called_slower(slower: Path, tmp_path: Path) -> None:
+    done = run_against("HEAD", slower, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_unknown_revision_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--against nowhere: no such revision"):
+        revisions.checkout("nowhere", tmp_path)
