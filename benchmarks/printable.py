@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 # White space but for blanks, control characters, and the marks that reverse, hide or join the
@@ -13,7 +14,21 @@ _UNPRINTABLE = re.compile(
 )
 
 
-def line(value: Any) -> str:
-    """`value` as one printable line: a run file may hold newlines, escape codes, anything."""
+def line(value: object) -> str:
+    """`value` as one printable line, without newlines, escape codes and half characters."""
     whole = str(value).encode("utf-8", "replace").decode("utf-8")
     return _UNPRINTABLE.sub(" ", whole).strip()
+
+
+_cached_line = lru_cache(maxsize=4096)(line)
+
+
+def clean(value: Any) -> Any:
+    """What was parsed from JSON, with every text in it one printable line."""
+    if isinstance(value, str):
+        return _cached_line(value) if len(value) < 200 else line(value)
+    if isinstance(value, dict):
+        return {clean(key): clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    return value

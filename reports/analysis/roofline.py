@@ -34,7 +34,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from benchmarks.runfile import Record, of_kind
+from benchmarks.runfile.records import RooflineRecord, WorkloadRecord
+from benchmarks.runfile.run import Run
 
 #: What the limits of an entry are looked up by: workload, device, threads.
 Place = tuple[str, str, int]
@@ -48,16 +49,16 @@ class Work:
     operations: float  # additions and multiplications
 
     @classmethod
-    def least(cls, workload: Record) -> Work:
-        """Of the workload of a `workload` record; the formulae are above."""
-        n, p, m = workload["n_samples"], workload["n_features"], workload["n_test"]
-        itemsize = 4 if workload["dtype"] == "float32" else 8
-        method = workload["method"]
-        if method["kind"] == "least squares":
+    def least(cls, workload: WorkloadRecord) -> Work:
+        """The formulae are above."""
+        n, p, m = workload.n_samples, workload.n_features, workload.n_test
+        if workload.method.kind == "least squares":
             long, short = max(n, p), min(n, p)
-            return cls(n * (p + 1) * itemsize, long * short * (short + 1) + short**3 / 3)
-        epochs = method["epochs"]
-        return cls(epochs * (n + m) * (p + 1) * itemsize, epochs * (4 * n + 2 * m) * p)
+            operations = long * short * (short + 1) + short**3 / 3
+            return cls(n * (p + 1) * workload.itemsize, operations)
+        epochs = workload.method.epochs
+        read = epochs * (n + m) * (p + 1) * workload.itemsize
+        return cls(read, epochs * (4 * n + 2 * m) * p)
 
 
 @dataclass(frozen=True)
@@ -109,32 +110,32 @@ class Call:
     seconds: Best
 
 
-def floors(records: Sequence[Record]) -> dict[Place, Floor]:
-    """The floors of a run, as far as its limits were measured."""
-    workloads = {w["name"]: w for w in of_kind(records, "workload")}
-    read: dict[Place, list[Record]] = {}
-    products: dict[tuple[str, str, int], list[Record]] = {}  # by dtype, device, threads
-    for limit in of_kind(records, "limit"):
-        device, threads = limit["device"], limit["threads"]
-        read.setdefault((limit["workload"], device, threads), []).append(limit)
-        products.setdefault((limit["dtype"], device, threads), []).append(limit)
+def floors(run: Run) -> dict[Place, Floor]:
+    """The floors of a run, as far as its rates were measured."""
+    read: dict[Place, list[RooflineRecord]] = {}
+    products: dict[tuple[str, str, int], list[RooflineRecord]] = {}  # by dtype, device, threads
+    for record in run.of(RooflineRecord):
+        where = record.device, record.threads
+        read.setdefault((record.workload, *where), []).append(record)
+        products.setdefault((record.dtype, *where), []).append(record)
     found = {}
-    for (name, device, threads), limits in read.items():
-        reading = _highest(limits, "read_rate")
-        same = products[workloads[name]["dtype"], device, threads]
-        product = _highest(same, "product_rate")
-        if reading and product:
-            found[name, device, threads] = Floor(Work.least(workloads[name]), reading, product)
+    for (name, device, threads), records in read.items():
+        if workload := run.workloads.get(name):
+            reading = _highest(records, "read_rate")
+            same = products.get((workload.dtype, device, threads), [])
+            product = _highest(same, "product_rate")
+            if reading and product:
+                found[name, device, threads] = Floor(Work.least(workload), reading, product)
     return found
 
 
-def calls(records: Sequence[Record]) -> list[Call]:
+def calls(run: Run) -> list[Call]:
     """The cheapest call of each framework, device and number of threads, the cheapest first."""
     by_place: dict[tuple[str, str, int, str], list[float]] = {}
-    for limit in of_kind(records, "limit"):
-        if limit["call_seconds"] is not None:
-            place = (limit["framework"], limit["device"], limit["threads"], limit["words"])
-            by_place.setdefault(place, []).append(limit["call_seconds"])
+    for record in run.of(RooflineRecord):
+        if record.call_seconds is not None:
+            place = record.framework, record.device, record.threads, record.words or ""
+            by_place.setdefault(place, []).append(record.call_seconds)
     found = [
         Call(*place, Best(min(seconds), median(seconds), place[0]))
         for place, seconds in by_place.items()
@@ -142,11 +143,12 @@ def calls(records: Sequence[Record]) -> list[Call]:
     return sorted(found, key=lambda call: call.seconds.value)
 
 
-def _highest(limits: Sequence[Record], field: str) -> Best | None:
+def _highest(
+    records: Sequence[RooflineRecord], rate: Literal["read_rate", "product_rate"]
+) -> Best | None:
     """The highest rate, and the median of those of the framework that showed it."""
-    measured = [limit for limit in limits if limit[field] is not None]
+    measured = [(getattr(r, rate), r.framework) for r in records if getattr(r, rate) is not None]
     if not measured:
         return None
-    best = max(measured, key=lambda limit: limit[field])
-    same = [limit[field] for limit in measured if limit["framework"] == best["framework"]]
-    return Best(best[field], median(same), best["framework"])
+    best, framework = max(measured)
+    return Best(best, median(value for value, by in measured if by == framework), framework)

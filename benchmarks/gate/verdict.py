@@ -1,0 +1,46 @@
+"""What the gate says of a fit: a verdict made of checks, each an error and its bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Check:
+    """One error and the bound it was held to."""
+
+    name: str
+    error: float
+    bound: float
+    passed: bool
+    source: str = ""  # where the bound comes from
+
+
+@dataclass(frozen=True)
+class Digits:
+    """How many digits of certified coefficients a fit has right."""
+
+    coefficients: Sequence[float]  # of each coefficient, bias last
+    least: float  # of these
+    bound: float  # every coefficient of a fit within its bounds has at least this many
+    possible: float  # of the exact solution, for the data as rounded to this dtype
+    most: float  # that can be counted: those of the dtype, or those that are certified
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Passed if every check did.
+
+    `weight_error` is ||b_hat - b_ref||_2 / ||b_ref||_2 over (weight, bias), and `bound` is its
+    bound; b_ref is the reference of the same method: the least-squares solution, or the last
+    float64 iterate. Both are None for a fit that is not made of the numbers asked for, and where
+    the data do not determine the coefficients in their dtype.
+    """
+
+    passed: bool
+    reason: str  # one line; empty if passed
+    weight_error: float | None
+    bound: float | None
+    checks: Sequence[Check]
+    digits: Digits | None = None  # where the right coefficients are certified

@@ -1,0 +1,105 @@
+"""Reads a run file: every record is cleaned and validated here, once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from benchmarks.errors import UserError
+from benchmarks.printable import clean
+from benchmarks.runfile.header import Header
+from benchmarks.runfile.records import Record
+from benchmarks.runfile.run import Run
+from benchmarks.runfile.writer import FORMAT, NAME
+
+_KINDS: dict[str, type[Record]] = {kind.kind: kind for kind in get_args(Record)}
+
+
+def read(path: Path) -> Run:
+    """A run, given as its file or the folder that holds it.
+
+    A last line that was cut off, by a kill or a full disk, is left out.
+
+    Raises:
+        UserError: there is no such file, it is not a run file of a format that is known, or one
+            of its records is not sound; the message names the line and the field.
+    """
+    path = path / NAME if path.is_dir() else path
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    found = list(_objects(path, lines))
+    headers = [(number, fields) for number, fields in found if fields.get("record") == "header"]
+    if not headers:
+        raise UserError(f"{path} is not a run file: it has no header")
+    if len(headers) > 1:
+        raise UserError(f"{path}, line {headers[1][0]}: a second header")
+    [(number, fields)] = headers
+    if fields.get("format") not in (1, FORMAT):
+        known = f"this version reads 1 and {FORMAT}"
+        raise UserError(f"{path} has format {fields.get('format')!r}; {known}")
+    if fields["format"] == 1:
+        _upgrade(fields)
+    records = [_record(path, *one) for one in found if _kind(one[1]) in _KINDS]
+    header = next(record for record in records if isinstance(record, Header))
+    [(twice, times)] = Counter(e.id for e in header.entries).most_common(1) or [("", 0)]
+    if times > 1:
+        raise UserError(f"{path}, line {number}: entries: {twice!r} stands there twice")
+    return Run(header, records)
+
+
+def _objects(path: Path, lines: list[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The JSON objects, each with the number of its line."""
+    # What follows the last newline is empty in a whole file and torn in any other.
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            fields = clean(json.loads(line))
+            if not isinstance(fields, dict):
+                raise ValueError("not an object")
+        except (ValueError, RecursionError) as error:
+            reason = f"not a record of a run ({error})"
+            raise UserError(f"{path}, line {number}: {reason}") from error
+        yield number, fields
+
+
+def _kind(fields: dict[str, Any]) -> str:
+    kind = fields.get("record")
+    return kind if isinstance(kind, str) else ""
+
+
+def _record(path: Path, number: int, fields: dict[str, Any]) -> Record:
+    try:
+        return _adapter(_kind(fields)).validate_python(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the record"
+        raise UserError(f"{path}, line {number}: {where}: {first['msg']}") from None
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_KINDS[kind])
+
+
+def _upgrade(header: dict[str, Any]) -> None:
+    """Make the header of format 1, which had variants in the names of backends, one of today's."""
+    environments = header.get("environments") or []
+    paths = {e.get("name"): e.get("executable") for e in environments if isinstance(e, dict)}
+    entries = header.get("entries")
+    for entry in entries if isinstance(entries, list) else []:
+        if not isinstance(entry, dict):
+            continue
+        entry["id"] = entry.pop("entry", None)
+        if entry.pop("variant_of", None):
+            entry["backend"], _, name = str(entry.get("backend")).rpartition("@")
+            kind = "environment" if name in paths else "revision"
+            entry["variant"] = {"kind": kind, "name": name, "source": paths.get(name) or name}
+    calibration = header.get("calibration")
+    header["calibration"] = calibration.get("line", "") if isinstance(calibration, dict) else ""

@@ -1,0 +1,264 @@
+"""The records of a run file after its header: one dataclass for each kind, which is its schema.
+
+`record` in the file is the class's `kind`. Times are seconds, arrays are lists; NaN and infinities
+are the strings that Python's `float` reads. An entry is named by its id,
+`workload/backend/device/threads`. A reader ignores kinds and fields that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from benchmarks.gate.verdict import Verdict
+from benchmarks.runfile.header import Count, Duration, Gauge, Header, MachineState
+
+#: The time of one fit, whose logarithm is taken.
+FitSeconds = Annotated[float, Field(ge=1e-12, le=1e9, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=1e-3, le=1e21, allow_inf_nan=False)]
+
+
+def _flat(value: Any) -> Any:
+    """A list of numbers; None in place of anything else that a fit may hold."""
+    numbers = isinstance(value, list) and all(isinstance(v, (int, float, str)) for v in value)
+    return value if numbers else None
+
+
+Vector = Annotated[list[float] | None, BeforeValidator(_flat)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodRecord:
+    """The method of a workload; for least squares only `name` says something."""
+
+    kind: Literal["gradient descent", "least squares"]
+    loss: str = ""
+    learning_rate: Gauge | None = None
+    epochs: Count = 0
+    start_weight: Sequence[float] = ()
+    start_bias: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """A problem of one feature and few samples, for pictures."""
+
+    X: Sequence[Gauge]
+    y: Sequence[Gauge]
+    X_test: Sequence[Gauge] = ()
+    y_test: Sequence[Gauge] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.X) != len(self.y) or len(self.X_test) != len(self.y_test):
+            raise ValueError("points need as many targets as features")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadRecord:
+    """When the data of a workload are made: what they are, how hard, and the right answer."""
+
+    kind: ClassVar = "workload"
+    name: str
+    description: str = ""
+    method: MethodRecord
+    dtype: Literal["float32", "float64"]
+    n_samples: Annotated[Count, Field(ge=1)]
+    n_features: Annotated[Count, Field(ge=1)]
+    n_test: Count = 0
+    sigma: float | None = None  # of the noise; None, like the truth, for data that were read
+    seed: int = 0
+    sha256: str = ""
+    condition: float | None = None
+    tangent: float | None = None
+    rank: Count | None = None  # of the centred features
+    note: str = ""  # what is special; empty if nothing is
+    weight: Sequence[float] | None = None  # the truth
+    bias: float | None = None
+    certified: Sequence[float] | None = None  # coefficients, bias last
+    solution: Sequence[float] | None = None  # of least squares, bias last
+    #: Of each iterate of the float64 descent, from its start: the error against `solution`.
+    descent_errors: Sequence[float] | None = None
+    points: Points | None = None
+
+    def __post_init__(self) -> None:
+        p = self.n_features
+        lengths = {"weight": p, "certified": p + 1, "solution": p + 1}
+        lengths["descent_errors"] = self.method.epochs + 1
+        for name, length in lengths.items():
+            if (values := getattr(self, name)) is not None and len(values) != length:
+                raise ValueError(f"{name} has {len(values)} numbers and not {length}")
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number."""
+        return 4 if self.dtype == "float32" else 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerRecord:
+    """When a process is ready."""
+
+    kind: ClassVar = "worker"
+    worker: Count  # its number
+    backend: str = ""
+    device: str = ""
+    threads: Count = 1
+    replicate: Count = 0
+    import_seconds: Duration | None = None
+    start_seconds: Duration | None = None
+    log: str = ""  # path from the run's folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRecord:
+    """After an entry's first fit in a process; the numbers are None where a fit has none."""
+
+    kind: ClassVar = "fit"
+    entry: str
+    replicate: Count = 0
+    worker: Count = 0
+    fresh: bool = True  # whether it is the process's first workload
+    cores: Sequence[Count] = ()
+    sha256: str = ""  # of the data that the worker received
+    transfer_seconds: Duration | None = None
+    compile_seconds: Duration | None = None  # the first fit
+    peak_bytes: Count | None = None  # of memory, over what was resident before
+    weight: Vector = None
+    bias: float | None = None
+    train_losses: Vector = None
+    test_losses: Vector = None
+    description: dict[str, Any] = field(default_factory=dict)  # see `Backend.describe`
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictRecord(Verdict):
+    """When the gate has judged: the first fit, and after the last sample the last timed fit.
+
+    A later verdict of an entry supersedes an earlier one only if it fails.
+    """
+
+    kind: ClassVar = "verdict"
+    entry: str
+    replicate: Count = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRecord:
+    """After every timed sample."""
+
+    kind: ClassVar = "sample"
+    entry: str
+    replicate: Count = 0
+    round: Count
+    fits: Count = 1  # in a row
+    seconds: FitSeconds  # per fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceRecord:
+    """What a device says of one fit: its time by its own clock, or its GPU's energy."""
+
+    kind: ClassVar = "device"
+    entry: str
+    replicate: Count = 0
+    device_seconds: Duration | None = None
+    joules: Gauge | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferRecord:
+    """After the samples, where there are GPUs: further transfers of the same data."""
+
+    kind: ClassVar = "transfer"
+    entry: str
+    replicate: Count = 0
+    seconds: Sequence[FitSeconds]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuRecord:
+    """The state of a GPU before and after the samples of a workload; None: it does not say."""
+
+    kind: ClassVar = "gpu"
+    workload: str
+    gpu: Count  # its number
+    clock_mhz: Gauge | None = None
+    memory_clock_mhz: Gauge | None = None
+    temperature: Gauge | None = None  # °C
+    watts: Gauge | None = None
+    limited_by: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RooflineRecord:
+    """Before and after the samples of a workload: what a framework can do at best."""
+
+    kind: ClassVar = "limit"
+    workload: str
+    framework: str
+    device: str
+    threads: Count
+    dtype: str
+    words: str | None = None  # what the cheapest call does
+    call_seconds: FitSeconds | None = None
+    product_rate: Rate | None = None  # operations a second
+    read_rate: Rate | None = None  # bytes a second
+    took_seconds: Duration = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoneRecord:
+    """When all there was to do for a workload is done."""
+
+    kind: ClassVar = "done"
+    workload: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureRecord:
+    """When an entry drops out other than by its verdict."""
+
+    kind: ClassVar = "failure"
+    entry: str
+    phase: str
+    reason: str
+    log: str = ""  # of the process in which it showed
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarningRecord:
+    """When something disturbed the measurement."""
+
+    kind: ClassVar = "warning"
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footer:
+    """Last."""
+
+    kind: ClassVar = "footer"
+    ended: str = ""  # ISO 8601, UTC
+    outcome: str = "complete"  # or "interrupted"
+    machine: MachineState = field(default_factory=MachineState)
+
+
+Record = (
+    Header
+    | WorkloadRecord
+    | WorkerRecord
+    | FitRecord
+    | VerdictRecord
+    | SampleRecord
+    | DeviceRecord
+    | TransferRecord
+    | GpuRecord
+    | RooflineRecord
+    | DoneRecord
+    | FailureRecord
+    | WarningRecord
+    | Footer
+)

@@ -1,0 +1,74 @@
+"""A run as its file tells it: the header, and the records by kind, by entry and by workload."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+from benchmarks.estimates import Sample
+from benchmarks.runfile.header import Header
+from benchmarks.runfile.records import (
+    FitRecord,
+    Footer,
+    Record,
+    SampleRecord,
+    VerdictRecord,
+    WorkerRecord,
+    WorkloadRecord,
+)
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Run:
+    """All sound records of a run file, in the order in which they were written."""
+
+    header: Header
+    records: Sequence[Record]
+
+    @cached_property
+    def _by_kind(self) -> dict[tuple[type, str], list[Any]]:
+        """By class, and by class and entry."""
+        found = defaultdict(list)
+        for record in self.records:
+            found[type(record), ""].append(record)
+            if entry := getattr(record, "entry", ""):
+                found[type(record), entry].append(record)
+        return dict(found)
+
+    def of(self, kind: type[R], entry: str = "") -> list[R]:
+        """The records of one class; of one entry, if its id is given."""
+        return self._by_kind.get((kind, entry), [])
+
+    @cached_property
+    def workloads(self) -> dict[str, WorkloadRecord]:
+        """By name."""
+        return {record.name: record for record in self.of(WorkloadRecord)}
+
+    @cached_property
+    def workers(self) -> dict[int, WorkerRecord]:
+        """By number."""
+        return {record.worker: record for record in self.of(WorkerRecord)}
+
+    @property
+    def footer(self) -> Footer | None:
+        """None for a run that was cut off, or still goes on."""
+        return next(reversed(self.of(Footer)), None)
+
+    def rounds(self, entry: str) -> dict[int, Sample]:
+        """The samples of an entry by round."""
+        samples = self.of(SampleRecord, entry)
+        return {s.round: Sample(s.replicate, s.seconds) for s in samples}
+
+    def first_fit(self, entry: str) -> FitRecord | None:
+        """Of its first process."""
+        return next(iter(self.of(FitRecord, entry)), None)
+
+    def verdict(self, entry: str) -> VerdictRecord | None:
+        """The first that failed, or else the first."""
+        found = self.of(VerdictRecord, entry)
+        return next((v for v in found if not v.passed), next(iter(found), None))
