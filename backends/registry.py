@@ -5,36 +5,31 @@ from __future__ import annotations
 import importlib.util
 import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import entry_points
 from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
+from typing import Any, get_args
 
-from backends import cupy, numpy, scipy, sklearn, statsmodels
-from backends.base import Backend
-from backends.jax import descent as jax_descent
-from backends.jax import least_squares as jax_least_squares
-from backends.tensorflow import descent as tensorflow_descent
-from backends.tensorflow import least_squares as tensorflow_least_squares
-from backends.torch import descent as torch_descent
-from backends.torch import least_squares as torch_least_squares
-from backends.torch import loops as torch_loops
-from backends.torch import refined as torch_refined
+from backends.base import Backend, Device, Kind, Stability, Style
+from backends.base import installed_version as installed_version
 
+#: The modules of the suite's own backends, in the order in which these are listed.
 MODULES = (
-    torch_descent,
-    torch_loops,
-    tensorflow_descent,
-    jax_descent,
-    numpy,
-    scipy,
-    sklearn,
-    statsmodels,
-    torch_least_squares,
-    torch_refined,
-    tensorflow_least_squares,
-    jax_least_squares,
-    cupy,
+    "backends.torch.descent",
+    "backends.torch.loops",
+    "backends.tensorflow.descent",
+    "backends.jax.descent",
+    "backends.numpy",
+    "backends.scipy",
+    "backends.sklearn",
+    "backends.statsmodels",
+    "backends.torch.least_squares",
+    "backends.torch.refined",
+    "backends.tensorflow.least_squares",
+    "backends.jax.least_squares",
+    "backends.cupy",
 )
 ENTRY_POINTS = "linreg_bench.backends"
 
@@ -42,21 +37,25 @@ ENTRY_POINTS = "linreg_bench.backends"
 class PluginError(Exception):
     """A plug-in cannot be used; the message says which and why, in one line."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(_printable(message))
+
 
 def load(plugins: tuple[Path, ...] = ()) -> dict[str, type[Backend]]:
     """All backends by name: the suite's own, installed entry points, then plug-in files.
 
     Raises:
-        PluginError: a plug-in does not import, holds no backend, or takes a name that is taken.
+        PluginError: a plug-in does not import, holds no backend, describes one wrongly, or uses a
+            name that is taken.
     """
     found: dict[str, type[Backend]] = {}
     for module in MODULES:
-        _add(found, _classes(module), module.__name__)
+        _add(found, _classes(importlib.import_module(module)), module)
     for point in entry_points(group=ENTRY_POINTS):
         try:
             loaded = point.load()
         except Exception as error:
-            raise PluginError(f"entry point {point.name!r}: {_line(error)}") from error
+            raise PluginError(f"entry point {point.name!r}: {_described(error)}") from error
         _add(found, [loaded], f"entry point {point.name!r}")
     for path in plugins:
         _add(found, _plugin_classes(path), str(path))
@@ -71,18 +70,8 @@ def missing(backend: type[Backend]) -> str:
 
 
 def to_install(backend: type[Backend]) -> str:
-    """What pip is to install for the backend's framework, as a shell takes it."""
+    """What pip has to install for the backend's framework, quoted for a shell."""
     return shlex.quote(backend.requires[0])
-
-
-def installed_version(backend: type[Backend]) -> str:
-    """The version of the distribution that brings the backend's framework here, or ''."""
-    for name in backend.requires:
-        try:
-            return version(name.partition("[")[0])  # without extras
-        except PackageNotFoundError:
-            continue
-    return ""
 
 
 def _classes(module: ModuleType) -> list[type[Backend]]:
@@ -108,27 +97,90 @@ def _plugin_classes(path: Path) -> list[type[Backend]]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise PluginError(f"plug-in {path} does not import: {_line(error)}") from error
+        raise PluginError(f"plug-in {path} does not import: {_described(error)}") from error
     if not (classes := _classes(module)):
         raise PluginError(f"plug-in {path}: defines no complete subclass of Backend")
     return classes
 
 
-def _add(found: dict[str, type[Backend]], classes: list[type[Backend]], source: str) -> None:
+def _add(found: dict[str, type[Backend]], classes: Iterable[Any], source: str) -> None:
     for backend in classes:
-        lacking = [a for a in _ATTRIBUTES if not hasattr(backend, a)]
-        if lacking:
-            raise PluginError(f"{source}: {backend.__name__} does not say {', '.join(lacking)}")
+        _validate(backend, source)
         if backend.name in found:
             raise PluginError(f"{source}: the name {backend.name!r} is taken")
         found[backend.name] = backend
 
 
-_ATTRIBUTES = (
-    *("name", "framework", "requires", "methods", "devices"),
-    *("algorithm", "stability", "style", "optional"),
-)
+def _validate(backend: Any, source: str) -> None:
+    """Check what a backend says of itself, and make its texts printable.
+
+    Raises:
+        PluginError: it is no complete backend, or an attribute is missing or has a wrong value.
+    """
+    if not (isinstance(backend, type) and issubclass(backend, Backend)) or isabstract(backend):
+        raise PluginError(f"{source}: {backend!r} is not a complete subclass of Backend")
+    who = f"{source}: {backend.__name__}"
+    if lacking := [name for name in _ATTRIBUTES if not hasattr(backend, name)]:
+        raise PluginError(f"{who} does not say {', '.join(lacking)}")
+    for name, (wanted, is_valid) in _ATTRIBUTES.items():
+        value = getattr(backend, name)
+        if not is_valid(value):
+            raise PluginError(f"{who}: {name} must be {wanted}, and is {value!r:.100}")
+        if (printable := _printable(value)) != value:
+            setattr(backend, name, printable)
+    if "least squares" in backend.methods and not backend.stability:
+        said = " or ".join(repr(value) for value in get_args(Stability) if value)
+        raise PluginError(f"{who} lists 'least squares' and does not say its stability: {said}")
 
 
-def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".replace("\n", " ")
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(_printable(value).strip())
+
+
+def _is_reasons(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_text, [*value, *value.values()]))
+
+
+_Rule = tuple[str, Callable[[Any], bool]]
+
+
+def _one_of(choices: Any) -> _Rule:
+    return " or ".join(map(repr, get_args(choices))), get_args(choices).__contains__
+
+
+def _all(words: str, is_valid: Callable[[Any], bool]) -> _Rule:
+    return (
+        f"a tuple of {words}",
+        lambda value: isinstance(value, tuple) and bool(value) and all(map(is_valid, value)),
+    )
+
+
+_TEXT = ("a text", _is_text)
+#: What each attribute of a backend must be: in words, and as a test.
+_ATTRIBUTES: dict[str, _Rule] = {
+    "name": _TEXT,
+    "framework": _TEXT,
+    "requires": _all("texts", _is_text),
+    "methods": _all(*_one_of(Kind)),
+    "devices": _all(*_one_of(Device)),
+    "algorithm": _TEXT,
+    "style": _one_of(Style),
+    "optional": ("True or False", lambda value: isinstance(value, bool)),
+    "stability": _one_of(Stability),
+    "known_failures": ("a mapping of texts to texts", _is_reasons),
+}
+
+
+def _printable(value: Any) -> Any:
+    """`value` with every unprintable character in its texts replaced by a blank."""
+    if isinstance(value, str):
+        return "".join(c if c.isprintable() else " " for c in value)
+    if isinstance(value, tuple):
+        return tuple(map(_printable, value))
+    if isinstance(value, Mapping):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return value
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
