@@ -26,6 +26,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
@@ -225,16 +226,17 @@ def installed_version(backend: type[Backend]) -> str:
     return ""
 
 
-def blas(folder: str) -> dict[str, Any]:
-    """Library and threads of the BLAS that was loaded from a path that contains `folder`."""
+def blas(package: str) -> dict[str, Any]:
+    """Library and threads of the BLAS that came with `package`, or else of the first one loaded."""
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
         return {"threads": None, "blas": "unknown: threadpoolctl is not installed"}
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    pools = [pool for pool in pools if folder in pool["filepath"]] or pools
     if not pools:
         return {"threads": None, "blas": "not found by threadpoolctl"}
-    pool = pools[0]
+    # By the folder (numpy.libs, numpy/.dylibs): NumPy's own file is named libscipy_openblas.
+    folders = [[part.partition(".")[0] for part in Path(p["filepath"]).parts[:-1]] for p in pools]
+    pool = next((p for p, parts in zip(pools, folders, strict=True) if package in parts), pools[0])
     names = (pool["internal_api"], pool["version"], pool.get("architecture"))
     return {"threads": pool["num_threads"], "blas": " ".join(str(n) for n in names if n)}

@@ -6,15 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from backends import rank_deficient as rank
 from backends.base import Backend, Data, Fit, Method, Probes, Unavailable
 from backends.lazy import lazy
-from backends.rank_deficient import (
-    NOT_DEFINITE,
-    checked_fit,
-    normal_equations,
-    refuse_pivot,
-    refuse_wide,
-)
 
 cuml = lazy("cuml.linear_model")
 cupy = lazy("cupy")
@@ -89,13 +83,13 @@ class CupyLstsq(CupyBackend):
 
     def solve(self, A: Any, y: Any) -> tuple[Any, Any]:
         """The shortest minimiser of ||A b - y||_2, and the rank of A."""
-        self.result, _, rank, _ = cupy.linalg.lstsq(A, y, rcond=None)
-        return self.result, rank
+        self.result, _, found, _ = cupy.linalg.lstsq(A, y, rcond=None)
+        return self.result, found
 
     def fit(self) -> Fit:
         X, y = self.X, self.y
         found = self.solve(cupy.column_stack([X, cupy.ones_like(y)]), y)
-        return checked_fit(found, self.solve, X, y, cupy.asnumpy)
+        return rank.checked_fit(found, self.solve, X, y, cupy.asnumpy)
 
 
 class CupyCholesky(CupyBackend):
@@ -108,15 +102,15 @@ class CupyCholesky(CupyBackend):
 
     def fit(self) -> Fit:
         X, y = self.X, self.y
-        refuse_wide(X)
-        gram, moment = normal_equations(cupy, X, y)
+        rank.refuse_wide(X)
+        gram, moment = rank.normal_equations(cupy, X, y)
         # By default CuPy continues with the unfinished factor if cuSOLVER gives up.
         try:
             with cupyx.errstate(linalg="raise"):
                 L = cupy.linalg.cholesky(gram)
         except np.linalg.LinAlgError as error:
-            raise np.linalg.LinAlgError(NOT_DEFINITE) from error
-        refuse_pivot(float((L.diagonal() ** 2 / gram.diagonal()).min()), len(y), X.dtype)
+            raise np.linalg.LinAlgError(rank.NOT_DEFINITE) from error
+        rank.refuse_pivot(float((L.diagonal() ** 2 / gram.diagonal()).min()), len(y), X.dtype)
         halfway = linalg.solve_triangular(L, moment, lower=True)
         self.result = linalg.solve_triangular(L, halfway, "T", lower=True)
         return Fit.of(self.result.get())

@@ -5,31 +5,22 @@ from __future__ import annotations
 import importlib.util
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
-from backends.base import Backend, Device, Kind, Stability, Style
+from backends.base import Backend
 from backends.base import installed_version as installed_version
 
-#: The modules of the suite's own backends, in the order in which these are listed.
+#: The modules of this package with backends, in the order in which these are listed.
 MODULES = (
-    "backends.torch.descent",
-    "backends.torch.loops",
-    "backends.tensorflow.descent",
-    "backends.jax.descent",
-    "backends.numpy",
-    "backends.scipy",
-    "backends.sklearn",
-    "backends.statsmodels",
-    "backends.torch.least_squares",
-    "backends.torch.refined",
-    "backends.tensorflow.least_squares",
-    "backends.jax.least_squares",
-    "backends.cupy",
+    *("torch.descent", "torch.loops", "tensorflow.descent", "jax.descent"),
+    *("numpy", "scipy", "sklearn", "statsmodels"),
+    *("torch.least_squares", "torch.refined", "tensorflow.least_squares", "jax.least_squares"),
+    "cupy",
 )
 ENTRY_POINTS = "linreg_bench.backends"
 
@@ -50,7 +41,7 @@ def load(plugins: tuple[Path, ...] = ()) -> dict[str, type[Backend]]:
     """
     found: dict[str, type[Backend]] = {}
     for module in MODULES:
-        _add(found, _classes(importlib.import_module(module)), module)
+        _add(found, _classes(importlib.import_module(f"backends.{module}")), module)
     for point in entry_points(group=ENTRY_POINTS):
         try:
             loaded = point.load()
@@ -103,7 +94,7 @@ def _plugin_classes(path: Path) -> list[type[Backend]]:
     return classes
 
 
-def _add(found: dict[str, type[Backend]], classes: Iterable[Any], source: str) -> None:
+def _add(found: dict[str, type[Backend]], classes: list[Any], source: str) -> None:
     for backend in classes:
         _validate(backend, source)
         if backend.name in found:
@@ -115,64 +106,46 @@ def _validate(backend: Any, source: str) -> None:
     """Check what a backend says of itself, and make its texts printable.
 
     Raises:
-        PluginError: it is no complete backend, or an attribute is missing or has a wrong value.
+        PluginError: it is no complete backend, or an attribute is missing or has a wrong type.
     """
     if not (isinstance(backend, type) and issubclass(backend, Backend)) or isabstract(backend):
         raise PluginError(f"{source}: {backend!r} is not a complete subclass of Backend")
     who = f"{source}: {backend.__name__}"
-    if lacking := [name for name in _ATTRIBUTES if not hasattr(backend, name)]:
+    needed = [name for name in _ATTRIBUTES if not hasattr(Backend, name)]
+    if lacking := [name for name in needed if not getattr(backend, name, "")]:
         raise PluginError(f"{who} does not say {', '.join(lacking)}")
-    for name, (wanted, is_valid) in _ATTRIBUTES.items():
+    for name, wanted in _ATTRIBUTES.items():
         value = getattr(backend, name)
-        if not is_valid(value):
+        if not _has_type(value, wanted):
             raise PluginError(f"{who}: {name} must be {wanted}, and is {value!r:.100}")
         if (printable := _printable(value)) != value:
             setattr(backend, name, printable)
     if "least squares" in backend.methods and not backend.stability:
-        said = " or ".join(repr(value) for value in get_args(Stability) if value)
-        raise PluginError(f"{who} lists 'least squares' and does not say its stability: {said}")
+        raise PluginError(f"{who} lists 'least squares' and does not say its stability")
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(_printable(value).strip())
-
-
-def _is_reasons(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_text, [*value, *value.values()]))
-
-
-_Rule = tuple[str, Callable[[Any], bool]]
-
-
-def _one_of(choices: Any) -> _Rule:
-    return " or ".join(map(repr, get_args(choices))), get_args(choices).__contains__
-
-
-def _all(words: str, is_valid: Callable[[Any], bool]) -> _Rule:
-    return (
-        f"a tuple of {words}",
-        lambda value: isinstance(value, tuple) and bool(value) and all(map(is_valid, value)),
-    )
-
-
-_TEXT = ("a text", _is_text)
-#: What each attribute of a backend must be: in words, and as a test.
-_ATTRIBUTES: dict[str, _Rule] = {
-    "name": _TEXT,
-    "framework": _TEXT,
-    "requires": _all("texts", _is_text),
-    "methods": _all(*_one_of(Kind)),
-    "devices": _all(*_one_of(Device)),
-    "algorithm": _TEXT,
-    "style": _one_of(Style),
-    "optional": ("True or False", lambda value: isinstance(value, bool)),
-    "stability": _one_of(Stability),
-    "known_failures": ("a mapping of texts to texts", _is_reasons),
+#: The type of each attribute that a backend's class has.
+_ATTRIBUTES = {
+    name: get_args(hint)[0]
+    for name, hint in get_type_hints(Backend).items()
+    if get_origin(hint) is ClassVar
 }
 
 
+def _has_type(value: Any, wanted: Any) -> bool:
+    """Whether `value` is of an annotated type, of the kinds that `Backend` uses."""
+    kind, parts = get_origin(wanted), get_args(wanted)
+    if kind is Literal:
+        return value in parts
+    if kind is tuple:
+        return isinstance(value, tuple) and all(_has_type(item, parts[0]) for item in value)
+    if kind is Mapping:
+        return isinstance(value, Mapping) and _has_type((*value, *value.values()), tuple[str, ...])
+    return isinstance(value, wanted)
+
+
 def _printable(value: Any) -> Any:
-    """`value` with every unprintable character in its texts replaced by a blank."""
+    """`value` with a blank for every unprintable character in its texts."""
     if isinstance(value, str):
         return "".join(c if c.isprintable() else " " for c in value)
     if isinstance(value, tuple):

@@ -6,18 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from backends import rank_deficient as rank
 from backends.base import TWO_POINTS, Backend, Fit, Probes
 from backends.lazy import lazy
 from backends.numpy import RankRevealing
-from backends.rank_deficient import (
-    CUTOFF,
-    DEPENDENT,
-    NEEDS_FULL_RANK,
-    NOT_DEFINITE,
-    normal_equations,
-    refuse_pivot,
-    refuse_wide,
-)
 
 linalg = lazy("scipy.linalg")
 
@@ -42,9 +34,9 @@ class _ScipyLstsq(ScipyBackend, RankRevealing):
     driver: ClassVar[str]
 
     def solve(self, A: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
-        cond = CUTOFF * np.finfo(A.dtype).eps
-        solution, _, rank, _ = linalg.lstsq(A, y, cond, lapack_driver=self.driver)
-        return solution, rank
+        cond = rank.CUTOFF * np.finfo(A.dtype).eps
+        solution, _, found, _ = linalg.lstsq(A, y, cond, lapack_driver=self.driver)
+        return solution, found
 
 
 class ScipyGelsd(_ScipyLstsq):
@@ -79,19 +71,19 @@ class ScipyGels(ScipyBackend):
     stability = "orthogonal"
     style = "tuned"
     optional = True
-    known_failures = NEEDS_FULL_RANK
+    known_failures = rank.NEEDS_FULL_RANK
 
     def fit(self) -> Fit:
         X, y = self.data.X, self.data.y
         n, p = X.shape
-        refuse_wide(X)
+        rank.refuse_wide(X)
         # In LAPACK's memory order, or it would be copied once more.
         A = np.empty((n, p + 1), X.dtype, order="F")
         A[:, :p], A[:, p] = X, 1
         (gels,) = linalg.get_lapack_funcs(("gels",), (A,))
         _, solution, info = gels(A, y, overwrite_a=True)
         if info:
-            raise np.linalg.LinAlgError(f"R is singular: {DEPENDENT}")
+            raise np.linalg.LinAlgError(f"R is singular: {rank.DEPENDENT}")
         return Fit.of(solution[: p + 1])
 
 
@@ -105,12 +97,12 @@ class ScipyCholesky(ScipyBackend):
 
     def fit(self) -> Fit:
         X, y = self.data.X, self.data.y
-        refuse_wide(X)
-        gram, moment = normal_equations(np, X, y)
+        rank.refuse_wide(X)
+        gram, moment = rank.normal_equations(np, X, y)
         diagonal = gram.diagonal().copy()
         try:
             factor = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError as error:
-            raise np.linalg.LinAlgError(NOT_DEFINITE) from error
-        refuse_pivot((factor[0].diagonal() ** 2 / diagonal).min(), len(y), X.dtype)
+            raise np.linalg.LinAlgError(rank.NOT_DEFINITE) from error
+        rank.refuse_pivot((factor[0].diagonal() ** 2 / diagonal).min(), len(y), X.dtype)
         return Fit.of(linalg.cho_solve(factor, moment, check_finite=False))

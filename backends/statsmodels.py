@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backends import rank_deficient as rank
 from backends.base import TWO_POINTS, Fit, Probes
 from backends.lazy import lazy
 from backends.numpy import RankRevealing
-from backends.rank_deficient import NEEDS_FULL_RANK, refuse_wide
 
 linear_model = lazy("statsmodels.regression.linear_model")
 
@@ -47,9 +47,9 @@ class StatsmodelsQR(_StatsmodelsOLS):
 
     name = "statsmodels-qr"
     algorithm = "OLS.fit(method='qr'): QR of [X 1], and its pseudo-inverse besides"
-    known_failures = NEEDS_FULL_RANK
+    known_failures = rank.NEEDS_FULL_RANK
     how = "qr"
 
     def fit(self) -> Fit:
-        refuse_wide(self.data.X)
+        rank.refuse_wide(self.data.X)
         return super().fit()

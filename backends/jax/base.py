@@ -11,10 +11,7 @@ from typing import Any
 import numpy as np
 
 from backends.base import Backend, Data, Method, Probes, Unavailable, blas
-from backends.lazy import lazy
-
-jax = lazy("jax")
-jnp = lazy("jax.numpy")
+from backends.jax import jax, jnp
 
 
 class JaxBackend(Backend):

@@ -7,11 +7,8 @@ from typing import Any
 import numpy as np
 
 from backends.base import Data, Fit, GradientDescent, Method
+from backends.jax import jax, jnp
 from backends.jax.base import JaxBackend
-from backends.lazy import lazy
-
-jax = lazy("jax")
-jnp = lazy("jax.numpy")
 
 
 class _JaxDescent(JaxBackend):

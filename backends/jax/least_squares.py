@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from backends import rank_deficient as rank
 from backends.base import Data, Fit, Method
+from backends.jax import jax, jnp
 from backends.jax.base import JaxBackend
 from backends.lazy import lazy
-from backends.rank_deficient import NEEDS_FULL_RANK, checked_fit, refuse_pivot, refuse_wide
 
-jax = lazy("jax")
-jnp = lazy("jax.numpy")
 linalg = lazy("jax.scipy.linalg")
 
 
@@ -44,7 +43,7 @@ class JaxLstsq(_JaxSolver):
     def fit(self) -> Fit:
         found = self.compiled(self.X, self.y)
         self.result = found[0]
-        return checked_fit(found, _lstsq, self.X, self.y)
+        return rank.checked_fit(found, _lstsq, self.X, self.y)
 
 
 class JaxQR(_JaxSolver):
@@ -55,14 +54,14 @@ class JaxQR(_JaxSolver):
     stability = "orthogonal"
     style = "tuned"
     optional = True
-    known_failures = NEEDS_FULL_RANK
+    known_failures = rank.NEEDS_FULL_RANK
 
     def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
         Q, R = jnp.linalg.qr(_with_ones(X))
         return linalg.solve_triangular(R, Q.T @ y), None
 
     def fit(self) -> Fit:
-        refuse_wide(self.X)
+        rank.refuse_wide(self.X)
         self.result, _ = self.compiled(self.X, self.y)
         return Fit.of(np.asarray(self.result))
 
@@ -86,9 +85,9 @@ class JaxCholesky(_JaxSolver):
         return linalg.cho_solve(factor, jnp.append(moment, y.sum())), pivot
 
     def fit(self) -> Fit:
-        refuse_wide(self.X)
+        rank.refuse_wide(self.X)
         self.result, pivot = self.compiled(self.X, self.y)
-        refuse_pivot(float(pivot), len(self.y), self.result.dtype)
+        rank.refuse_pivot(float(pivot), len(self.y), self.result.dtype)
         return Fit.of(np.asarray(self.result))
 
 
@@ -97,5 +96,5 @@ def _with_ones(X: Any) -> Any:
 
 
 def _lstsq(A: Any, y: Any) -> tuple[Any, Any]:
-    solution, _, rank, _ = jnp.linalg.lstsq(A, y)
-    return solution, rank
+    solution, _, found, _ = jnp.linalg.lstsq(A, y)
+    return solution, found

@@ -7,9 +7,7 @@ import shutil
 from typing import Any, ClassVar
 
 from backends.base import Backend, Data, Device, Method, Probes, Unavailable
-from backends.lazy import lazy
-
-tf = lazy("tensorflow")
+from backends.tensorflow import tf
 
 #: The package for CPUs is a third as large; the other brings its CUDA libraries as an extra.
 _CPU, _CUDA = ("tensorflow-cpu", "tensorflow"), ("tensorflow[and-cuda]", "tensorflow-cpu")

@@ -8,10 +8,10 @@ import numpy as np
 
 from backends.base import Data, Fit, GradientDescent, Method
 from backends.lazy import lazy
+from backends.tensorflow import tf
 from backends.tensorflow.base import TensorFlowBackend
 
 keras = lazy("keras")
-tf = lazy("tensorflow")
 
 
 class TensorFlowKeras(TensorFlowBackend):

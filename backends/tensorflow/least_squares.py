@@ -6,12 +6,10 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from backends import rank_deficient as rank
 from backends.base import Data, Fit, Method
-from backends.lazy import lazy
-from backends.rank_deficient import refuse_pivot, refuse_wide
+from backends.tensorflow import tf
 from backends.tensorflow.base import TensorFlowBackend
-
-tf = lazy("tensorflow")
 
 
 class _TensorFlowSolver(TensorFlowBackend):
@@ -86,7 +84,7 @@ class TensorFlowGram(_TensorFlowSolver):
         self.graph = graph
 
     def solve(self) -> Any:
-        refuse_wide(self.X)
+        rank.refuse_wide(self.X)
         solution, pivot = self.graph(self.X, self.y)
-        refuse_pivot(float(pivot.numpy()), len(self.y), solution.dtype.as_numpy_dtype)
+        rank.refuse_pivot(float(pivot.numpy()), len(self.y), solution.dtype.as_numpy_dtype)
         return solution

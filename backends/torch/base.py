@@ -8,15 +8,10 @@ import shutil
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from backends.base import Backend, Data, Device, GradientDescent, Method, Probes, Unavailable
-from backends.lazy import lazy
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = lazy("torch")
+from backends.torch import torch
 
 
 def need_compiler(include: str = sysconfig.get_path("include")) -> None:

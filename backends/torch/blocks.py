@@ -9,14 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from backends.lazy import lazy
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = lazy("torch")
+from backends.torch import torch
 
 #: Of one block, for each thread: twice what a core's second-level cache usually holds. In smaller
 #: ones the threads meet too often, at the end of every operation.

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from backends.base import Data, Fit, Method
-from backends.lazy import lazy
+from backends.torch import torch
 from backends.torch.base import TorchDescent, need_compiler
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = lazy("torch")
 
 
 def _stack(losses: list[torch.Tensor]) -> np.ndarray:

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from backends import rank_deficient as rank
 from backends.base import Fit
-from backends.lazy import lazy
-from backends.rank_deficient import (
-    CUTOFF,
-    DEPENDENT,
-    NEEDS_FULL_RANK,
-    checked_fit,
-    refuse_pivot,
-    refuse_wide,
-)
+from backends.torch import torch
 from backends.torch.base import TorchBackend
 from backends.torch.blocks import Blocks
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = lazy("torch")
 
 
 def _with_ones(X: torch.Tensor) -> torch.Tensor:
@@ -49,7 +37,7 @@ def cholesky(gram: torch.Tensor, n: int, dtype: torch.dtype) -> torch.Tensor:
     """
     factor, info = torch.linalg.cholesky_ex(gram)
     pivots = factor.diagonal() ** 2 / gram.diagonal()
-    refuse_pivot(0.0 if info.item() else float(pivots.min()), n, torch.finfo(dtype).dtype)
+    rank.refuse_pivot(0.0 if info.item() else float(pivots.min()), n, torch.finfo(dtype).dtype)
     return factor
 
 
@@ -76,7 +64,7 @@ class TorchGelsy(TorchBackend):
     stability = "orthogonal"
     known_failures: ClassVar[Mapping[str, str]] = {
         f"{name} on cuda": f"gels is all there is on CUDA, and {reason}"
-        for name, reason in NEEDS_FULL_RANK.items()
+        for name, reason in rank.NEEDS_FULL_RANK.items()
     }
 
     @property
@@ -92,15 +80,15 @@ class TorchGelsy(TorchBackend):
 
     def fit(self) -> Fit:
         if self.driver == "gels":
-            refuse_wide(self.X)
+            rank.refuse_wide(self.X)
         found = self.lstsq(_with_ones(self.X), self.y, self.driver)
         # torch hands gelsy its list of pivots uninitialised, which makes its answer wrong at times
         # where the rank is not full: gelsd (SVD) has none.
-        fit = checked_fit(
+        fit = rank.checked_fit(
             found, lambda A, b: self.lstsq(A, b, "gelsd"), self.X, self.y, to_host=_to_host
         )
         if not (np.isfinite(fit.weight).all() and np.isfinite(fit.bias)):
-            raise np.linalg.LinAlgError(DEPENDENT)
+            raise np.linalg.LinAlgError(rank.DEPENDENT)
         return fit
 
     def describe(self) -> dict[str, Any]:
@@ -115,14 +103,15 @@ class TorchQR(TorchSolver):
     algorithm = "torch.linalg.qr of [X 1], solve_triangular"
     stability = "orthogonal"
     optional = True
-    known_failures = NEEDS_FULL_RANK
+    known_failures = rank.NEEDS_FULL_RANK
 
     def solve(self) -> torch.Tensor:
-        refuse_wide(self.X)
+        rank.refuse_wide(self.X)
         Q, R = torch.linalg.qr(_with_ones(self.X))
+        least = rank.CUTOFF * torch.finfo(R.dtype).eps * R.norm(dim=0)
         # A column that depends on those before it leaves nothing but rounding on the diagonal.
-        if bool((R.diagonal().abs() <= CUTOFF * torch.finfo(R.dtype).eps * R.norm(dim=0)).any()):
-            raise np.linalg.LinAlgError(DEPENDENT)
+        if bool((R.diagonal().abs() <= least).any()):
+            raise np.linalg.LinAlgError(rank.DEPENDENT)
         return torch.linalg.solve_triangular(R, Q.T @ self.y[:, None], upper=True)[:, 0]
 
 
@@ -134,7 +123,7 @@ class TorchCholesky(TorchSolver):
     stability = "normal equations"
 
     def solve(self) -> torch.Tensor:
-        refuse_wide(self.X)
+        rank.refuse_wide(self.X)
         A = _with_ones(self.X)
         factor = cholesky(A.T @ A, len(A), A.dtype)
         return torch.cholesky_solve((A.T @ self.y)[:, None], factor)[:, 0]
@@ -149,7 +138,7 @@ class TorchCholeskyBlocks(TorchSolver):
     stability = "normal equations"
 
     def solve(self) -> torch.Tensor:
-        refuse_wide(self.X)
+        rank.refuse_wide(self.X)
         rows = Blocks(self.X, self.y)
         products = rows.gram()
         factor = cholesky(products[:-1, :-1], rows.block.shape[-2], self.X.dtype)

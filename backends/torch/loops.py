@@ -9,17 +9,12 @@ of these afterwards, many epochs in one product.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backends.base import Data, Fit, Method, Unavailable
-from backends.lazy import lazy
+from backends.torch import torch
 from backends.torch.base import TorchDescent, need_compiler
 from backends.torch.blocks import threads_for
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = lazy("torch")
 
 
 def _design(X: torch.Tensor) -> torch.Tensor:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from backends.lazy import lazy
+from backends.torch import torch
 from backends.torch.blocks import Blocks
 from backends.torch.least_squares import TorchSolver
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = lazy("torch")
 
 #: Rows whose means are taken off; of fewer than twice as many, all.
 _SAMPLE = 256
@@ -170,9 +165,9 @@ class TorchRefined(TorchSolver):
     def condition(self, factor: torch.Tensor, lengths: torch.Tensor) -> float:
         """About 1 / sigma, sigma the smallest singular value of A with its columns made 1 long.
 
-        The Frobenius norm of L^-1 D, D = diag(lengths), is at least that, and at most
-        sqrt(n_columns) times as much. It is estimated from the products of L^-1 D with a few random vectors
-        (M. F. Hutchinson, Comm. Statist. Simulation Comput. 18, 1989).
+        The Frobenius norm of L^-1 D, D = diag(lengths), is one to sqrt(n_columns) times that. It
+        is estimated from the products of L^-1 D with a few random vectors (M. F. Hutchinson,
+        Comm. Statist. Simulation Comput. 18, 1989).
 
         Args:
             factor: L of A'A = L L'.
