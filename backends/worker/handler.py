@@ -4,18 +4,18 @@ Run as `python -m backends.worker REQUESTS ANSWERS` (two file descriptors). Stan
 error belong to the framework, which may print what it likes. The process needs NumPy, this package
 and the framework of its backend, and nothing else.
 
-| request   | fields                                                | answer |
-| --------- | ----------------------------------------------------- | ------ |
+| request   | fields                          | answer |
+| --------- | ------------------------------- | ------ |
 | start     | backend, plugins, device, threads, (tf32, extra_work) | import_seconds, start_seconds |
-| load      | folder, method                                        | sha256, transfer_seconds |
-| pin       | cores                                                 | cores (in force, or null) |
-| first     |                                    | seconds, peak_bytes, fit, description |
-| sample    | fits                               | seconds (per fit) |
-| last      |                                    | fit, device_seconds |
-| transfers |                                    | seconds (list) |
-| changed   | seconds (to wait at most)          | changed (since its fit returned) |
-| limits    | side, n_bytes, dtype, read         | words, call_seconds, product_rate, read_rate |
-| stop      |                                    | none: the process ends |
+| load      | folder, method                  | sha256, transfer_seconds |
+| pin       | cores                           | cores (in force, or null) |
+| first     |                                 | seconds, peak_bytes, fit, description |
+| sample    | fits                            | seconds (per fit) |
+| last      |                                 | fit, device_seconds |
+| transfers |                                 | seconds (list) |
+| changed   | seconds (to wait at most)       | changed (since its fit returned) |
+| limits    | side, n_bytes, dtype, read      | words, call_seconds, product_rate, read_rate |
+| stop      |                                 | none: the process ends |
 
 The field `do` names the request. What cannot be measured is null.
 Every answer has `ok`. If it is false: `kind` ("unavailable", "memory" or "error") and `reason`.
