@@ -57,13 +57,11 @@ def solver_bounds(c: Conditioning, stability: Stability, eps: float) -> SolverBo
     """
     kappa, tan, cos = c.condition, c.tangent, c.cosine
     orthogonal = stability == "orthogonal"
-    tilt = kappa if orthogonal else kappa**2
-    used = eps * tilt  # of the distance to a singular matrix
-    if used >= 1:
+    power = kappa if orthogonal else kappa**2
+    used, tilt = eps * power, power if c.deficient else 0.0
+    if used >= 1:  # the perturbation reaches a singular matrix
         source = f"kappa = {kappa:.1e}: this dtype leaves no digit to such a solver"
         return SolverBounds(1.0, 1.0, source)
-    if not c.deficient:
-        tilt = 0.0
     if cos <= eps:  # the same perturbations with b = 0 and r = y
         formula = "y orthogonal to the features"
         growth, growth_fitted = (kappa + kappa**2, 1 + kappa) if orthogonal else (kappa**2, kappa)
@@ -98,8 +96,7 @@ def coefficient_bounds(
     Returns:
         (n_features + 1,), infinite where rounding leaves no digit.
     """
-    power = 1 if stability == "orthogonal" else 2
-    used = eps * c.condition**power
+    used = eps * (c.condition if stability == "orthogonal" else c.condition**2)
     if used >= 1:
         return np.full(len(solution.coefficients), math.inf)
     inverse = np.linalg.inv(solution.triangle)
