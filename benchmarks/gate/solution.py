@@ -279,8 +279,3 @@ def relative_errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
 def loss(method: GradientDescent, r: np.ndarray) -> float:
     """The mean of |r| or of r**2 over the residuals r."""
     return float(np.mean(np.abs(r) if method.loss == "l1" else r**2))
-
-
-def relative_errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
-    """||b_k - b|| / ||b|| of the iterates (n, n_features + 1) against the solution b; (n,)."""
-    return np.asarray(np.linalg.norm(iterates - solution, axis=1) / np.linalg.norm(solution))

@@ -58,7 +58,7 @@ def workload(path: Path, target: str | None) -> Workload:
     if kind not in _TABLES:
         raise UserError(f"--data: {path} is none of {', '.join([*_TABLES, '.dat'])}")
     data, left_out = _split(_read(path), target, str(path))
-    about = f"{target!r} on the {data.X.shape[1]:,} other columns of numbers in {name}"
+    about = f"{target!r} on all other columns of numbers ({data.X.shape[1]:,}) in {name}"
     if left_out:
         about += f", without {', '.join(map(repr, left_out))} (no numbers)"
     about += "; no truth is known, so fits are held only to the reference solution"
