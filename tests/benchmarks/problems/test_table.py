@@ -156,7 +156,7 @@ def test_whole_numbers_beyond_float64_are_rounded(tmp_path: Path) -> None:
         ("a,b,y\n", "y", "t.csv has no rows"),
         ("a,b,y\n" + ROWS, None, "needs --target; its columns are 'a', 'b', 'y'"),
         ("a,height,y\n" + ROWS, "heigth", "unknown column 'heigth'; did you mean 'height'?"),
-        ("a;b;y\n1;2;3\n", "y", "only one column was found: are there commas between?"),
+        ("a;b;y\n1;2;3\n", "y", "only one column was found; separate columns by commas"),
         ("a,a,y\n" + ROWS, "y", "t.csv has two columns 'a'; rename one of them"),
         ("a,b,y\n1,2,3\n4,,7\n", "y", "column 'b', row 2: no value; fill it in"),
         ("a,b,y\n1,2,3\n4,5,\n", "y", "column 'y', row 2: no value"),
