@@ -1,18 +1,45 @@
-"""Dot products in about three times float64, by error-free transformations, in plain NumPy.
+"""How large rounding errors are, and dot products in about three times float64.
 
-A float64 sum or product and its rounding error are both float64 numbers, and both can be computed
-(Knuth, *The Art of Computer Programming* 2, 4.2.2; Dekker, Numer. Math. 18, 1971). Carrying the
-errors along gives a dot product as if computed in higher precision and rounded once (Ogita, Rump
-& Oishi, SIAM J. Sci. Comput. 26, 2005). No extended type of the machine is needed.
+u is the unit round-off of the data's dtype. Worst-case bounds on sums of n terms grow like n u,
+which is far too loose. If rounding errors behave like independent random numbers, the bound is
+lambda sqrt(n) u (Higham & Mary, SIAM J. Sci. Comput. 41, 2019); we use it with lambda = 2.
+
+The precise dot product needs plain NumPy and no extended type: the rounding error of a float64
+sum or product is a float64 number that can be computed (Knuth, *The Art of Computer Programming*
+2, 4.2.2; Dekker, Numer. Math. 18, 1971). Carrying these errors along gives a dot product as if
+computed in higher precision and rounded once (Ogita, Rump & Oishi, SIAM J. Sci. Comput. 26, 2005).
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+UNIT_FLOAT64 = 2.0**-53
+_LAMBDA = 2.0
 _SPLITTER = 2.0**27 + 1  # cuts the 53 bits of a float64 into halves of 26 (Veltkamp)
 
 Pair = tuple[np.ndarray, np.ndarray]
+
+
+def unit_roundoff(dtype: np.dtype) -> float:
+    """2**-24 for float32, 2**-53 for float64."""
+    return float(np.finfo(dtype).eps / 2)
+
+
+def sum_error(n: int, u: float) -> float:
+    """Relative error of a sum or inner product of n terms: lambda sqrt(n) u."""
+    return _LAMBDA * math.sqrt(n) * u
+
+
+def backward_error(n_samples: int, u: float) -> float:
+    """Relative change of the data that accounts for a stable solver's rounding errors.
+
+    That of inner products over the samples, and the stopping tolerance of LAPACK's iteration for
+    singular values: max(10, min(100, u**(-1/8))) u (xBDSQR, TOL).
+    """
+    return sum_error(n_samples, u) + max(10.0, min(100.0, u**-0.125)) * u
 
 
 def two_sum(a: np.ndarray, b: np.ndarray) -> Pair:
@@ -23,7 +50,7 @@ def two_sum(a: np.ndarray, b: np.ndarray) -> Pair:
 
 
 def two_product(a: np.ndarray, b: np.ndarray) -> Pair:
-    """`a * b` rounded, and its rounding error (Dekker); exact short of overflow and underflow."""
+    """`a * b` rounded, and its rounding error (Dekker); exact without overflow or underflow."""
     product = a * b
     a_high, a_low = _split(a)
     b_high, b_low = _split(b)
@@ -50,7 +77,7 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         high, middle, low = (
             np.concatenate(parts) for parts in zip((carried, errors, rest), odd, strict=True)
         )
-    # The first two may cancel: what is left of them, and only then the rest.
+    # The first two may cancel, so they are added before the rest.
     total, error = two_sum(high[0], middle[0])
     return total + (error + low[0])
 
