@@ -12,11 +12,11 @@ Rules that make the comparison fair:
 
 - Importing the module of a backend must not import its framework (see `backends.lazy`).
 - `fit` computes whatever the solution needs from X and y (a column of ones, centring, a Gram
-  matrix), so that everyone pays for it. `load` copies data and builds what does not depend on
-  their values: a model, a compiled function.
+  matrix). `load` copies data and builds what does not depend on their values: a model, compiled
+  code.
 - `fit` keeps nothing from one call that makes the next one cheaper, except compiled code.
-- The arrays that `fit` returns are complete when it returns, and belong to the caller. The worker
-  overwrites them between fits to detect results that were still being computed.
+- The arrays that `fit` returns are complete, and belong to the caller: the worker overwrites them
+  between fits to detect results that were still being computed.
 """
 
 from __future__ import annotations
