@@ -18,6 +18,9 @@ from backends.base import Fit
 #: of 0.2 to 2.2 `eps` in place of a 0: a cut-off of 1, which is SciPy's own, decides by chance.
 CUTOFF = 5
 
+#: Terms that libraries add up one after the other.
+RUN = 256
+
 #: What a solver says that cannot handle such a matrix.
 DEPENDENT = "the columns of [X 1] depend on each other, or nearly, and this solver needs full rank"
 NOT_DEFINITE = f"X'X is not positive definite: {DEPENDENT}"
@@ -43,21 +46,21 @@ def refuse_wide(X: Any) -> None:
 def refuse_pivot(smallest: float, n: int, dtype: Any) -> None:
     """Refuse a Cholesky factorization X'X = R'R with a pivot that may be nothing but rounding.
 
-    A pivot of 0 becomes as large as the error of X'X, a sum of n terms: about sqrt(n) eps (Higham
-    & Mary, SIAM J. Sci. Comput. 41, 2019), and eps n / 4 for a constant feature, whose equal terms
-    are all rounded in the same direction. The condition number of X'X is at least the reciprocal
-    of a pivot, so whatever is refused here has no digit that rounding is sure to leave.
+    A pivot is the difference of two sums of n terms, so that rounding leaves about 2 sqrt(n) eps
+    of a 0 (Higham & Mary, SIAM J. Sci. Comput. 41, 2019). Libraries add up long columns in runs,
+    over which errors average out. The condition number of X'X is at least the reciprocal of a
+    pivot, so the error bound of a solution that is refused here is 100 %.
 
     Args:
         smallest: of r_ii**2 / (X'X)_ii: the share of column i that those before it do not explain.
             NaN, with which some frameworks continue, counts as too small.
-        n: terms that were added up in `dtype`.
+        n: samples.
         dtype: that X'X was computed in.
 
     Raises:
         LinAlgError: there is such a pivot.
     """
-    if not smallest > (CUTOFF + n**0.5) * np.finfo(dtype).eps:
+    if not smallest > 2 * (CUTOFF + min(n, RUN) ** 0.5) * np.finfo(dtype).eps:
         raise np.linalg.LinAlgError(NOT_DEFINITE)
 
 

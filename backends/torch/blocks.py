@@ -76,10 +76,10 @@ class Blocks:
         n_blocks = max(1, round(n * width * dtype.itemsize / (threads * n_bytes)))
         n_rows = math.ceil(n / n_blocks)
         few = 12 if dtype == torch.float32 else 24
-        self.run = min(n, RUN if width < few else max(self.q, RUN, math.ceil(n_rows / threads)))
-        n_runs = math.ceil(n_rows / self.run)
-        self.rows = self.shift.new_zeros(n_runs * self.run, width)
-        self.block = self.rows if n_runs == 1 else self.rows.unflatten(0, (n_runs, self.run))
+        run = min(n, RUN if width < few else max(self.q, RUN, math.ceil(n_rows / threads)))
+        n_runs = math.ceil(n_rows / run)
+        self.rows = self.shift.new_zeros(n_runs * run, width)
+        self.block = self.rows if n_runs == 1 else self.rows.unflatten(0, (n_runs, run))
         self.parts = list(zip(X.split(len(self.rows)), y.split(len(self.rows)), strict=True))
         self.filled = False  # with all there is
 

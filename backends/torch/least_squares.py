@@ -29,7 +29,7 @@ def cholesky(gram: torch.Tensor, n: int, dtype: torch.dtype) -> torch.Tensor:
 
     Args:
         gram: X'X; only its lower triangle is used.
-        n: terms that were added up in `dtype`.
+        n: samples.
         dtype: that X'X was computed in.
 
     Raises:
@@ -139,8 +139,7 @@ class TorchCholeskyBlocks(TorchSolver):
 
     def solve(self) -> torch.Tensor:
         rank.refuse_wide(self.X)
-        rows = Blocks(self.X, self.y)
-        products = rows.gram()
-        factor = cholesky(products[:-1, :-1], rows.run, self.X.dtype)
+        products = Blocks(self.X, self.y).gram()
+        factor = cholesky(products[:-1, :-1], len(self.y), self.X.dtype)
         found = torch.cholesky_solve(products[-1:, :-1].T, factor)[:, 0]
         return found.roll(-1).to(self.X.dtype)

@@ -88,6 +88,30 @@ def test_cholesky_refuses(fit: Fitting, name: str, case: str, dtype: type) -> No
         fit(name, X, _targets(X).astype(dtype))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["scipy-cholesky", "jax-cholesky", "torch-cholesky"])
+def test_cholesky_refuses_a_constant_column_of_whatever_value(
+    fit: Fitting, name: str, dtype: type
+) -> None:
+    """How much rounding leaves of the pivot depends on the value: up to 12 eps here."""
+    for value in np.linspace(0.01, 1.99, 9):
+        X = np.column_stack([FEATURES, np.full(40, value)]).astype(dtype)
+        with pytest.raises(WorkerFailed, match=r"LinAlgError: .* needs full rank"):
+            fit(name, X, _targets(X).astype(dtype))
+
+
+@pytest.mark.parametrize(("dtype", "condition"), [(np.float32, 3e2), (np.float64, 3e6)])
+@pytest.mark.parametrize("name", ["scipy-cholesky", "jax-cholesky", "torch-cholesky"])
+def test_cholesky_does_not_refuse_what_it_can_solve(
+    fit: Fitting, name: str, dtype: type, condition: float
+) -> None:
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((2000, 3))
+    X[:, 2] = X[:, 1] + X[:, 2] / condition
+    found = fit(name, X.astype(dtype), X[:, 0].astype(dtype))["fit"]
+    assert found["weight"][0] == pytest.approx(1, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     "name", ["scipy-gels", "scipy-cholesky", "jax-qr", "jax-cholesky", "statsmodels-qr"]
 )
