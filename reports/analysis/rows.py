@@ -27,6 +27,7 @@ from reports.analysis.roofline import Floor, Place, floors
 BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
 
 Status = Literal["passed", "failed", "absent", "not timed", "not reached"]
+_SELF = Estimate(1.0, 1.0, 1.0)  # the baseline over itself; other ratios have wider intervals
 _ORDER = ("not timed", "failed", "absent", "not reached")  # of rows that are not ranked
 
 
@@ -56,6 +57,11 @@ class Row:
     joules: float | None = None  # of one fit, drawn by its GPU
     #: Transfers of its data: those after the samples, or else the first of each process.
     transfers: Rounds = field(default_factory=dict)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the others of its workload are compared with this one."""
+        return self.ratio == _SELF
 
     @property
     def phases(self) -> dict[str, float | None]:
@@ -183,7 +189,7 @@ def _ranked(made: Sequence[Row], usual: str) -> list[Row]:
 
     def against(row: Row) -> Estimate | None:
         if row is baseline:
-            return Estimate(1.0, 1.0, 1.0)
+            return _SELF
         return estimates.ratio(row.times, baseline.times, confidence)
 
     ranked = [
