@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from benchmarks.estimates import Estimate
 from reports import text
 from reports.analysis.rows import Row
 from reports.figures import drawing
-from reports.figures.drawing import DASHES, INK, MARKERS, NARROW, PAPER, WIDTH, Picture, short
+from reports.figures.drawing import INK, NARROW, PAPER, WIDTH, Picture, short
 
 
 def is_narrow(axes: Axes) -> bool:
@@ -119,11 +120,21 @@ class Curve:
 
     label: str
     colour: str
-    x: Sequence[float | Estimate]
-    y: Sequence[float | Estimate]
-    turn: int = 0  # which of the curves of its colour it is: says its marker and its dashes
-    marked: bool = True  # whether its points have markers
+    x: Sequence[float | Estimate] | np.ndarray
+    y: Sequence[float | Estimate] | np.ndarray
+    marker: str = ""  # of each point
+    dashes: Any = "-"
     width: float = 1.4
+
+
+def turns(keys: Iterable[Hashable]) -> list[int]:
+    """How often each key came before, so that curves of one colour can take turns at dashes."""
+    met = Counter[Hashable]()
+    found = []
+    for key in keys:
+        found.append(met[key])
+        met[key] += 1
+    return found
 
 
 def log_log(
@@ -170,24 +181,23 @@ def log_log(
 
 
 def _draw_curve(axes: Axes, curve: Curve) -> None:
-    (x, *x_ends), (y, *y_ends) = _ends(curve.x), _ends(curve.y)
-    look: dict[str, Any] = {"marker": MARKERS[curve.turn % len(MARKERS)]} if curve.marked else {}
+    (x, *x_ends), (y, *y_ends) = _with_ends(curve.x), _with_ends(curve.y)
     axes.errorbar(
         x,
         y,
         xerr=x_ends if np.any(x_ends) else None,
         yerr=y_ends if np.any(y_ends) else None,
         color=curve.colour,
-        ls=DASHES[curve.turn % len(DASHES)],
+        marker=curve.marker,
+        ls=curve.dashes,
         ms=4 if len(x) > 1 else 5.5,
         lw=curve.width,
         elinewidth=1.4,
         label=short(curve.label),
-        **look,
     )
 
 
-def _ends(values: Sequence[float | Estimate]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _with_ends(values: Iterable[float | Estimate]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values, and how far the ends of their intervals are below and above."""
     known = [v if isinstance(v, Estimate) else Estimate(v, v, v) for v in values]
     low, middle, high = np.array([(e.low, e.value, e.high) for e in known]).T

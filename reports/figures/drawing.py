@@ -1,4 +1,4 @@
-"""How figures look, and how a drawing becomes an SVG file, a PNG file and an SVG within the page."""
+"""How figures look, and how a drawing becomes files and an SVG within the page."""
 
 from __future__ import annotations
 
