@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -104,14 +104,19 @@ class Row:
 def rows(run: Run) -> list[Row]:
     """The rows of a run, workload by workload, the fastest that passed first."""
     known = floors(run)
-    made = [_row(run, entry, known) for entry in run.header.entries]
-    names = dict.fromkeys(entry.workload for entry in run.header.entries)
     result: list[Row] = []
-    for name in names:
+    for name, made in by_workload(_row(run, e, known) for e in run.header.entries).items():
         workload = run.workloads.get(name)
-        usual = BASELINES[workload.method.kind] if workload else ""
-        result += _ranked([row for row in made if row.entry.workload == name], usual)
+        result += _ranked(made, BASELINES[workload.method.kind] if workload else "")
     return result
+
+
+def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each workload, in their order."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.entry.workload, []).append(row)
+    return found
 
 
 def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
