@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -27,6 +27,7 @@ from reports.analysis.roofline import Floor, Place, floors
 BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
 
 Status = Literal["passed", "failed", "absent", "not timed", "not reached"]
+_SELF = Estimate(1.0, 1.0, 1.0)  # the baseline over itself; other ratios have wider intervals
 _ORDER = ("not timed", "failed", "absent", "not reached")  # of rows that are not ranked
 
 
@@ -56,6 +57,11 @@ class Row:
     joules: float | None = None  # of one fit, drawn by its GPU
     #: Transfers of its data: those after the samples, or else the first of each process.
     transfers: Rounds = field(default_factory=dict)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the others of its workload are compared with this one."""
+        return self.ratio == _SELF
 
     @property
     def phases(self) -> dict[str, float | None]:
@@ -98,14 +104,19 @@ class Row:
 def rows(run: Run) -> list[Row]:
     """The rows of a run, workload by workload, the fastest that passed first."""
     known = floors(run)
-    made = [_row(run, entry, known) for entry in run.header.entries]
-    names = dict.fromkeys(entry.workload for entry in run.header.entries)
     result: list[Row] = []
-    for name in names:
+    for name, made in by_workload(_row(run, e, known) for e in run.header.entries).items():
         workload = run.workloads.get(name)
-        usual = BASELINES[workload.method.kind] if workload else ""
-        result += _ranked([row for row in made if row.entry.workload == name], usual)
+        result += _ranked(made, BASELINES[workload.method.kind] if workload else "")
     return result
+
+
+def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each workload, in their order."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.entry.workload, []).append(row)
+    return found
 
 
 def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
@@ -183,7 +194,7 @@ def _ranked(made: Sequence[Row], usual: str) -> list[Row]:
 
     def against(row: Row) -> Estimate | None:
         if row is baseline:
-            return Estimate(1.0, 1.0, 1.0)
+            return _SELF
         return estimates.ratio(row.times, baseline.times, confidence)
 
     ranked = [
