@@ -31,9 +31,11 @@ def check(
     options = session.make_options(context.obj, seed, plugins, patience)
     plan = session.make_plan(
         session.choose_workloads(workloads, data, target, full),
-        session.choose_backends(backends or [], plugins, full),
+        backends or [],
         devices or "",
-        tf32,
+        plugins,
+        full=full,
+        tf32=tf32,
         threads=threads,
         replicates=1,
     )

@@ -26,6 +26,7 @@ def compare(
 
     from benchmarks.runfile import reader
     from reports.analysis import compare as comparing
+    from reports.analysis.rows import rows
     from reports.terminal import comparison
 
     before, after = reader.read(old), reader.read(new)
@@ -34,7 +35,7 @@ def compare(
         if not anyway:
             raise UserError(f"not comparable: {differ[0]}{more}; --anyway compares nevertheless")
         print(line(f"warning: the runs differ: {differ[0]}{more}"), file=sys.stderr)
-    compared = comparing.compare(before, after)
+    compared = comparing.compare(before, rows(before), after, rows(after))
     comparison.show(compared, Console(), limit)
     slower = limit is not None and compared.slower(limit)
     raise SystemExit(FAILED if compared.newly_failing or slower else 0)

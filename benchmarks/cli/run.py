@@ -72,9 +72,11 @@ def run(
         older = [variants.checkout(against, Path(folder))] if against else []
         plan = session.make_plan(
             session.choose_workloads(workloads, data, target, full),
-            session.choose_backends(backends or [], plugins, full),
+            backends or [],
             devices or "",
-            tf32,
+            plugins,
+            full=full,
+            tf32=tf32,
             threads=threads,
             replicates=replicates,
             cold=cold,

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import psutil
 
 from backends import registry
-from backends.base import Backend
 from benchmarks.cli.options import parse_seconds
 from benchmarks.engine import machine
 from benchmarks.engine import plan as planning
@@ -18,6 +17,7 @@ from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.resume import Earlier
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
+from benchmarks.evidence import calibrate
 from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
 from benchmarks.runfile import reader, writer
@@ -32,7 +32,7 @@ def choose_workloads(
     Raises:
         UserError: a name is unknown, or the table cannot be fitted.
     """
-    chosen = select(_split(names) if names else FULL if full else DEFAULT)
+    chosen = select(split(names) if names else FULL if full else DEFAULT)
     if data is None and target is None:
         return chosen
     if data is None:
@@ -42,35 +42,26 @@ def choose_workloads(
     return [table.workload(data, target), *(chosen if names or full else [])]
 
 
-def choose_backends(
-    patterns: Sequence[str], plugins: tuple[Path, ...], full: bool
-) -> list[type[Backend]]:
-    """The backends, those of plug-ins included, that lists of names and globs ask for.
-
-    Raises:
-        UserError: a pattern matches no backend.
-    """
-    known = registry.load(plugins)
-    return planning.choose_backends(_split(",".join(patterns)), known, full)
-
-
 def make_plan(
     workloads: Sequence[Workload],
-    backends: Sequence[type[Backend]],
+    backends: Sequence[str],
     devices: str,
+    plugins: tuple[Path, ...],
+    *,
+    full: bool,
     tf32: bool,
     **how: Any,
 ) -> Plan:
-    """The plan for the cores, GPUs and memory of this machine; `how` is for `engine.plan.make`.
+    """The plan for this machine, from lists with commas; `how` is for `engine.plan.make`.
 
     Raises:
-        UserError: a device is unknown, or there is nothing to run.
+        UserError: a name is unknown, or there is nothing to run.
     """
     n_gpus = len(machine.gpus())
     plan = planning.make(
         workloads,
-        backends,
-        planning.choose_devices(_split(devices), n_gpus),
+        planning.choose_backends(split(",".join(backends)), registry.load(plugins), full),
+        planning.choose_devices(split(devices), n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
         available_bytes=psutil.virtual_memory().available,
@@ -99,7 +90,8 @@ def make_options(
     )
 
 
-def _split(text: str) -> list[str]:
+def split(text: str) -> list[str]:
+    """The parts of a comma-separated list."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
@@ -152,10 +144,13 @@ def _report(folder: Path, quiet: bool, limit: float | None) -> bool:
     if not quiet:
         table.show(seen, found)
     print(line(f"report: {page.write(seen, folder)}"))
-    failed = any(row.failed_unexpectedly for row in found if not row.entry.variant)
-    slower = [c for c in seen.changes if limit and c.certainly_slower(limit)]
+    failed = [
+        row
+        for row in found
+        if row.status == "failed" and not row.entry.known_failure and not row.entry.variant
+    ]
+    slower = [c for c in seen.changes if limit and c.ratio and c.certainly_slower(limit)]
     for change in slower:
-        interval = f"{change.ratio.low:.3f} to {change.ratio.high:.3f}"
-        times = f"{change.ratio.value:.3f} times as long ({interval})"
-        print(f"slower: {change.entry} takes {times}")
-    return failed or bool(slower)
+        ratio = change.ratio
+        print(f"slower: {change.entry} takes {ratio.value:.3f} times as long ")
+    return bool(failed or slower)

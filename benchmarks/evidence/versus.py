@@ -32,7 +32,7 @@ FIFTY = replace(_TUTORIAL, name="tutorial-50", method=replace(_TUTORIAL.method, 
 
 def copy(extra_work: float = 0.0) -> Launch:
     """A copy of a backend that works for this share of a fit's time after each fit."""
-    name = f"{100 * extra_work:g} % more work" if extra_work else "again"
+    name = f"{100 * extra_work:g}% more work" if extra_work else "again"
     return Launch(Variant(kind="copy", name=name), extra_work=extra_work)
 
 
