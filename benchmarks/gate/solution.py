@@ -272,6 +272,12 @@ def descent(data: Data, method: GradientDescent) -> Trajectory:
     return Trajectory(np.array(iterates), np.array(train), np.array(test))
 
 
+def relative_errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
+    """||b_k - b|| / ||b|| of iterates (n, n_features + 1) against the solution b."""
+    off = np.linalg.norm(iterates - solution, axis=1)
+    return np.asarray(off / np.linalg.norm(solution))
+
+
 def loss(method: GradientDescent, r: np.ndarray) -> float:
     """The mean of |r| or of r**2 over the residuals r."""
     return float(np.mean(np.abs(r) if method.loss == "l1" else r**2))
