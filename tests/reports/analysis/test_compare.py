@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from benchmarks.cli import app
+from benchmarks.cli.app import app
 from benchmarks.errors import UserError
 from benchmarks.runfile.header import GpuModel, Variant
 from benchmarks.runfile.records import MethodRecord, SampleRecord, WorkloadRecord
