@@ -39,7 +39,7 @@ _WIDTH, _HEIGHT, _EDGE, _MOST = 480, 84, 6, 160
 class Marks:
     """The marks of one column; by default there is nothing to mark."""
 
-    axis: Markup = Markup("")  # the labels of its ticks
+    axis: str = ""  # the labels of its ticks
     grid: str = "none"  # a CSS background: a line at each tick
     of: Mapping[str, Markup] = field(default_factory=dict)  # by the entry's id
     keys: Sequence[tuple[str, Markup]] = ()  # device and its marker, where there are several

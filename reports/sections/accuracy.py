@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from reports import text
-from reports.analysis.accuracy import TOLERANCES, Path, Race
+from reports.analysis.accuracy import TOLERANCES, ErrorCurve, Race
 from reports.figures import axes as axes_of
 from reports.figures.axes import Curve
 from reports.figures.drawing import DASHES, INK, MARKERS, Picture, framework_colour
@@ -30,7 +30,7 @@ class RaceSection:
     @cached_property
     def labels(self) -> dict[str, str]:
         """The names of the entries, by id."""
-        return text.labels([path.row for path in self.race.paths])
+        return text.labels([curve.row for curve in self.race.curves])
 
     @property
     def title(self) -> str:
@@ -38,18 +38,18 @@ class RaceSection:
         return f"{self.race.descent} and {text.both(self.race.closed)}"
 
     @property
-    def paths(self) -> list[Path]:
+    def curves(self) -> list[ErrorCurve]:
         """The first to reach the last tolerance first; then those that never do, as they stand."""
 
-        def when(path: Path) -> float:
-            reached = path.time_to(TOLERANCES[-1])
+        def when(curve: ErrorCurve) -> float:
+            reached = curve.time_to(TOLERANCES[-1])
             return reached.value if reached else math.inf
 
-        return sorted(self.race.paths, key=when)
+        return sorted(self.race.curves, key=when)
 
-    def method(self, path: Path) -> str:
+    def method(self, curve: ErrorCurve) -> str:
         """Which of the two kinds it is."""
-        return "descent" if path.row.entry.workload == self.race.descent else "closed form"
+        return "descent" if curve.row.entry.workload == self.race.descent else "closed form"
 
     @cached_property
     def sentence(self) -> str:
@@ -59,9 +59,9 @@ class RaceSection:
             first = []
             for kind in ("closed form", "descent"):
                 there = [
-                    (reached.value, self.labels[path.row.entry.id])
-                    for path in self.race.paths
-                    if self.method(path) == kind and (reached := path.time_to(tolerance))
+                    (reached.value, self.labels[curve.row.entry.id])
+                    for curve in self.race.curves
+                    if self.method(curve) == kind and (reached := curve.time_to(tolerance))
                 ]
                 if there:
                     seconds, name = min(there)
@@ -74,32 +74,31 @@ class RaceSection:
     @cached_property
     def picture(self) -> Picture:
         """A descent is a curve of its error over time, a closed form is a point."""
-        paths, curves = self.race.paths, []
-        kinds = [(path.row.entry.framework, self.method(path)) for path in paths]
-        for path, (framework, kind), turn in zip(paths, kinds, axes_of.turns(kinds), strict=True):
-            look = self.labels[path.row.entry.id], framework_colour(framework)
-            errors = np.maximum(path.errors, _LEAST)
+        found, drawn = self.race.curves, []
+        kinds = [(one.row.entry.framework, self.method(one)) for one in found]
+        for one, (framework, kind), turn in zip(found, kinds, axes_of.turns(kinds), strict=True):
+            look = self.labels[one.row.entry.id], framework_colour(framework)
+            errors = np.maximum(one.errors, _LEAST)
             if kind == "descent":
                 dashes = DASHES[turn % len(DASHES)]
-                curves.append(Curve(*look, path.seconds, errors, dashes=dashes, width=1.6))
-            elif path.row.time:
-                marker = MARKERS[turn % len(MARKERS)]
-                curves.append(Curve(*look, [path.row.time], errors, marker))
+                drawn.append(Curve(*look, one.seconds, errors, dashes=dashes, width=1.6))
+            else:
+                drawn.append(Curve(*look, [one.time], errors, MARKERS[turn % len(MARKERS)]))
         truth = self.race.statistical or 0.0
 
         def draw_truth(axes: Axes) -> None:
             if truth > 1e-12:
-                look = {"color": INK, "lw": 0.8, "ls": (0, (2, 2))}
-                axes.axhline(truth, label="distance of the truth", **look)
+                label = "distance of the truth"
+                axes.axhline(truth, color=INK, lw=0.8, ls=(0, (2, 2)), label=label)
 
         alt = "Error against the least-squares solution over time. " + "; ".join(
-            f"{self.labels[path.row.entry.id]}: {text.error(path.error)} after "
-            + text.seconds(path.row.time)
-            for path in paths
+            f"{self.labels[one.row.entry.id]}: {text.error(one.error)} after "
+            + text.seconds(one.time)
+            for one in found
         )
         x = "time, log scale", text.tick
         y = "error against least squares, log scale", power_of_ten
-        return axes_of.log_log(f"accuracy-{self.number}", alt, curves, x, y, draw_truth)
+        return axes_of.log_log(f"accuracy-{self.number}", alt, drawn, x, y, draw_truth)
 
 
 def power_of_ten(value: float) -> str:

@@ -53,13 +53,13 @@ class CertifiedTable:
         sets = text.count(len(self.sets), "certified data set")
         whole: dict[str, list[tuple[float, str]]] = {}
         for backend, of in self.backends.items():
-            found = [(d.least, name) for name in self.sets if (d := digits_of(of.get(name)))]
-            if len(found) == len(self.sets):
-                whole[backend] = found
+            known = [(d.least, name) for name in self.sets if (d := digits_of(of.get(name)))]
+            if len(known) == len(self.sets):
+                whole[backend] = known
         if not whole:
             return f"No backend has a fit of all {sets}."
-        best = max(whole, key=lambda backend: sum(digits for digits, _ in whole[backend]))
-        middle, (least, where) = median(digits for digits, _ in whole[best]), min(whole[best])
+        best = max(whole, key=lambda backend: sum(least for least, _ in whole[backend]))
+        middle, (least, where) = median(least for least, _ in whole[best]), min(whole[best])
         said = f"{best} has most correct digits on {sets}: {middle:.1f} in the median, "
         said += f"at worst {least:.1f} on {self.sets[where]}."
         if len(self.sets) == 1:
@@ -129,7 +129,7 @@ def certified_tables(
     for name, workload in workloads.items():
         if workload.certified:
             dtypes.setdefault(workload.dtype, {})[name] = _set_name(name)
-    found = []
+    found: list[CertifiedTable] = []
     for dtype, sets in dtypes.items():
         same = [row for row in rows if row.entry.workload in sets]
         if any(map(digits_of, same)):

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.runfile.header import Absence, GpuModel, Machine
+from benchmarks.runfile.header import Absence, GpuModel, Machine, MachineState
 from benchmarks.runfile.records import GpuRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
 from reports import text
@@ -30,10 +30,10 @@ def machine(found: Machine) -> str:
 def run_facts(run: Run) -> list[tuple[str, str]]:
     """What was run, when, of which version, and in what state the machine was."""
     header, before = run.header, run.header.machine
-    after, suite = run.footer.machine if run.footer else None, run.header.suite
+    after = run.footer.machine if run.footer else MachineState()
+    suite = header.suite
     dirty = ", with changes that are not committed" if suite.dirty else ""
     commit = f"({suite.commit[:12]}{dirty})" if suite.commit else ""
-    clocks = (before.clock_mhz, after and after.clock_mhz)
     facts = [
         ("command", shlex.join(header.command)),
         ("started", header.started),
@@ -44,8 +44,8 @@ def run_facts(run: Run) -> list[tuple[str, str]]:
         ("cores used", ", ".join(map(str, before.cores_used))),
         ("caches", _pairs(before.caches)),
         ("GPUs", "; ".join(map(_gpu_model, before.gpus))),
-        ("load", _from_to((before.load, after and after.load), "{:.2f}")),
-        ("clock", _from_to(clocks, "{:.0f} MHz")),
+        ("load", _from_to(before.load, after.load, "{:.2f}")),
+        ("clock", _from_to(before.clock_mhz, after.clock_mhz, "{:.0f} MHz")),
         ("packages", _pairs(before.packages)),
         ("TF32", "on for float32 products on CUDA" if header.tf32 else ""),
     ]
@@ -86,8 +86,8 @@ def _gpu_states(states: Sequence[GpuRecord]) -> str:
     return ", ".join([*parts, *([f"slowed down by {text.both(reasons)}"] if reasons else [])])
 
 
-def _from_to(ends: Sequence[float | None], form: str) -> str:
-    known = [form.format(value) for value in ends if value is not None]
+def _from_to(start: float | None, end: float | None, form: str) -> str:
+    known = [form.format(value) for value in (start, end) if value is not None]
     return " at the start, ".join(known) + (" at the end" if len(known) == 2 else "")
 
 

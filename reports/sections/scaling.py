@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -111,7 +112,7 @@ class SeriesSection:
         return axes_of.log_log(f"scaling-{self.number}", alt, curves, x, y)
 
 
-def time_at(curve: dict[int, Row], size: int) -> str:
+def time_at(curve: Mapping[int, Row], size: int) -> str:
     """The time of one fit at a size: `1.40 ms at 1,000`."""
     return f"{text.seconds(curve[size].time)} at {size:,}"
 

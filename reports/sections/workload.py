@@ -218,8 +218,8 @@ def _devices(section: WorkloadSection) -> Picture | None:
             places = [row.time.value if row.time else math.nan for row in same]
             axes.plot(places, [index] * len(same), color=GRID, lw=1.4, zorder=1)
             for row, place in zip(same, places, strict=True):
-                look = {"mfc": drawing.framework_colour(row.entry.framework), "mec": PAPER}
-                axes.plot([place], [index], markers[row.entry.device], ms=6.5, **look)
+                (dot,) = axes.plot([place], [index], markers[row.entry.device], ms=6.5)
+                dot.set(mfc=drawing.framework_colour(row.entry.framework), mec=PAPER)
         axes_of.name_rows(axes, list(found), times)
         axes_of.time_axis(axes, drawn)
         axes_of.label_times(axes, section.name, "time of one fit, log scale")
