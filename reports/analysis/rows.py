@@ -197,10 +197,10 @@ def ranked(made: Sequence[Row], baselines: Collection[str]) -> list[Row]:
             return _SELF
         return estimates.ratio(row.times, baseline.times, confidence)
 
-    ranked = [
+    placed = [
         replace(row, ratio=against(row), baseline=name, place=places[row.entry.id]) for row in timed
     ]
-    return ranked + [replace(row, baseline=name) for row in others]
+    return placed + [replace(row, baseline=name) for row in others]
 
 
 def _short_name(row: Row, timed: Sequence[Row]) -> str:

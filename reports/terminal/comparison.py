@@ -52,7 +52,7 @@ def _cells(change: EntryChange) -> list[str]:
         text.seconds(change.new.time),
         text.MISSING if change.machine is None else _percent(change.machine),
         _change(change.ratio),
-        change.verdict,
+        change.ratio.against_one(),
     ]
 
 
@@ -65,7 +65,7 @@ def _change(ratio: Estimate) -> str:
 
 
 def _conclusion(compared: Compared, limit: float | None) -> str:
-    verdicts = [change.verdict for change in compared.changes]
+    verdicts = [change.ratio.against_one() for change in compared.changes]
     counts = ", ".join(f"{verdicts.count(w)} {w}" for w in ("slower", "faster", "cannot tell"))
     newly = f"{len(compared.newly_failing)} newly failing"
     said = f"{len(verdicts)} of both runs: {counts}; {newly}"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.engine import variants
+from benchmarks.errors import UserError
 from benchmarks.runfile import reader
 from benchmarks.runfile.header import Variant
 from reports.analysis import changes as beside
@@ -69,16 +71,16 @@ def test_every_variant_is_held_against_its_original() -> None:
     variant = Variant(kind="revision", name="main")
     names = ("numpy-gelsd", "torch-gelsy")
     as_they_are = [runs.entry("line", name) for name in names]
-    variants = [
+    others = [
         runs.entry("line", name, id=f"line/{name}@main/cpu/1", variant=variant) for name in names
     ]
-    records = [runs.judged(entry.id) for entry in (*as_they_are, *variants)]
+    records = [runs.judged(entry.id) for entry in (*as_they_are, *others)]
     samples = [
         runs.sample(entry.id, turn, seconds * (1 + 0.001 * (turn % 3)))
-        for entry, seconds in ((as_they_are[0], 3e-3), (variants[0], 1e-3), (variants[1], 1e-3))
+        for entry, seconds in ((as_they_are[0], 3e-3), (others[0], 1e-3), (others[1], 1e-3))
         for turn in range(20)
     ]
-    run = runs.of(runs.header([*as_they_are, *variants]), *records, *samples)
+    run = runs.of(runs.header([*as_they_are, *others]), *records, *samples)
     quick, untimed = beside.changes(run, rows(run))
     assert (quick.entry, quick.other) == ("line/numpy-gelsd/cpu/1", "line/numpy-gelsd@main/cpu/1")
     assert quick.ratio is not None
@@ -89,3 +91,8 @@ def test_every_variant_is_held_against_its_original() -> None:
     assert not untimed.certainly_slower(0)
     plain = runs.run(("line",))
     assert beside.changes(plain, rows(plain)) == []
+
+
+def test_an_unknown_revision_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--against nowhere: no such revision"):
+        variants.checkout("nowhere", tmp_path)

@@ -54,7 +54,8 @@ def compare(old: Run, new: Run) -> Compared:
 
 def verdicts(compared: Compared) -> dict[str, str]:
     """Of the entries of which something can be told."""
-    return {c.new.entry.id: c.verdict for c in compared.changes if c.verdict != "cannot tell"}
+    found = {change.new.entry.id: change.ratio.against_one() for change in compared.changes}
+    return {entry: verdict for entry, verdict in found.items() if verdict != "cannot tell"}
 
 
 def first_rounds(made: Run, n: int) -> Run:
