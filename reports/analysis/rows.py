@@ -23,7 +23,7 @@ from benchmarks.runfile.records import (
 from benchmarks.runfile.run import Run
 from reports.analysis.roofline import Floor, Place, floors
 
-#: What the others are compared with, if it passed: what most people use today, per method.
+#: By method, what most people use today: the others are compared with it, if it passed.
 BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
 
 Status = Literal["passed", "failed", "absent", "not timed", "not reached"]
@@ -120,12 +120,12 @@ def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
-    """A row without what depends on other rows."""
+    """A row without the fields that depend on other rows."""
     times, fit, verdict = run.rounds(entry.id), run.first_fit(entry.id), run.verdict(entry.id)
     failure = next(iter(run.of(FailureRecord, entry.id)), None)
     passed = bool(verdict and verdict.passed and not failure)
     reason = failure.reason if failure else verdict.reason if verdict else "not reached"
-    # What is known is said of a fit that is refused, and of one that raises, hangs or crashes.
+    # A known failure explains a fit that is refused, and one that raises, hangs or crashes.
     unfit = (verdict and not verdict.passed) or (failure and failure.phase == "fit")
     if unfit and entry.known_failure:
         reason += f"; known: {entry.known_failure}"
