@@ -133,24 +133,19 @@ def execute(
 
 def _report(folder: Path, quiet: bool, limit: float | None) -> bool:
     """Show the run in `folder` and draw its page; whether an entry failed or is too slow."""
+    from rich.console import Console
+
     from reports import page  # imports matplotlib, which bad input need not wait for
     from reports.analysis.rows import rows
     from reports.document import document
-    from reports.terminal import table
+    from reports.terminal.document import show
 
     run = reader.read(folder)
-    found = rows(run)
-    seen = document(run, found, folder)
+    seen = document(run, rows(run), folder)
     if not quiet:
-        table.show(seen, found)
+        show(seen, Console())
     print(line(f"report: {page.write(seen, folder)}"))
-    failed = [
-        row
-        for row in found
-        if row.status == "failed" and not row.entry.known_failure and not row.entry.variant
-    ]
-    slower = [c for c in seen.changes if limit and c.ratio and c.certainly_slower(limit)]
+    slower = [c for c in seen.changes if limit is not None and c.certainly_slower(limit)]
     for change in slower:
-        ratio = change.ratio
-        print(f"slower: {change.entry} takes {ratio.value:.3f} times as long ")
-    return bool(failed or slower)
+        print(f"slower: {change.entry} takes {change.ratio} times as long")
+    return bool(seen.failures or slower)
