@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli.options import Seed, parse_seconds
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 
 
 def calibrate(
@@ -19,16 +19,19 @@ def calibrate(
     """Find out which differences this machine can tell, for later runs to show."""
     seconds = parse_seconds("--budget", budget)
     from backends import registry
-    from benchmarks.engine import plan
     from benchmarks.evidence import calibrate as calibration
     from benchmarks.evidence.versus import FIFTY
     from benchmarks.problems.workloads import select
 
-    [chosen] = plan.choose_backends([backend], registry.load())
-    [wanted] = select([workload]) if workload else [FIFTY]
-    if wanted.method.kind not in chosen.methods:
+    known = registry.load()
+    if backend not in known:
+        raise unknown("backend", backend, known)
+    wanted, *more = select([workload]) if workload else [FIFTY]
+    if more:
+        raise UserError(f"--workload {workload}: is several, and one is needed")
+    if wanted.method.kind not in known[backend].methods:
         raise UserError(f"{backend} does not solve {wanted.method.kind}; choose --workload")
-    found = calibration.calibrate(wanted, chosen, seconds, seed)
+    found = calibration.calibrate(wanted, backend, seconds, seed)
     calibration.save(found)
     print(f"{backend} on {wanted.name}, time relative to itself:")
     for name, ratio in found.ratios.items():

@@ -15,6 +15,7 @@ from benchmarks.engine import machine
 from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
+from benchmarks.engine.progress import Progress
 from benchmarks.engine.resume import Earlier
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.evidence import calibrate
@@ -95,6 +96,10 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+class _Progress(TerminalProgress, Progress):
+    """Shows in a terminal what the engine tells."""
+
+
 def execute(
     plan: Plan,
     options: Options,
@@ -116,7 +121,8 @@ def execute(
     if earlier is None:
         writer.set_aside(out)
     stopped: BaseException | None = None
-    with TerminalProgress(quiet=quiet) as progress:
+    progress = _Progress(quiet=quiet)
+    with progress:
         try:
             engine.run(plan, options, out, progress, earlier)
         except (KeyboardInterrupt, UserError) as error:

@@ -15,11 +15,11 @@ from typing import Any
 
 import psutil
 import pytest
+from benchmarks.engine.options import Options
 
 from backends import registry
 from benchmarks import runfile
 from benchmarks.engine import gpu, machine, plan, resume
-from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Home, environment

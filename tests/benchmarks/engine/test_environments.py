@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.engine.environments import Environment
 
 from backends import registry
 from backends.worker import installed as survey
 from benchmarks import runfile
 from benchmarks.engine import environments, plan
-from benchmarks.engine.environments import Environment
 from benchmarks.engine.process import Home, Variant, environment
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import select

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from benchmarks.engine.parity import mismatch
 
 from backends import registry
-from benchmarks.engine.parity import mismatch
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.process import Home
 from benchmarks.problems.workloads import WORKLOADS

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from benchmarks.engine.options import Options
 
 from backends import registry
 from benchmarks import runfile
 from benchmarks.engine import machine
-from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Entry, Plan
 from benchmarks.engine.pool import FirstFit, Pool
 from benchmarks.engine.process import Home

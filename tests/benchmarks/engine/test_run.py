@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from benchmarks.engine.options import Options
 
 from backends import registry
 from backends.base import GradientDescent
 from benchmarks import runfile
 from benchmarks.engine import machine, plan, resume
-from benchmarks.engine.options import Options
 from benchmarks.engine.plan import Plan
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
