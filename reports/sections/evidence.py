@@ -1,0 +1,130 @@
+"""What a row opens to: what the suite saw, what its process printed, and how to repeat it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.printable import line
+from benchmarks.runfile.header import EntryRecord
+from benchmarks.runfile.records import FailureRecord
+from benchmarks.runfile.run import Run
+from reports import text
+from reports.analysis.rows import Row
+
+#: Of a log the end is shown, at most so many lines of so many characters.
+_LOG_LINES, _LOG_WIDTH = 15, 200
+_LOG_BYTES = 65_536
+
+#: What only exists on a device that is not the host, of "each further fit".
+ON_DEVICES: dict[str, Callable[[Row], str]] = {
+    "... of data on the host": lambda row: text.seconds(row.with_transfer),
+    "... by the device's own clock": lambda row: text.seconds(row.device_seconds),
+    "... energy of the GPU": lambda row: (
+        text.MISSING if row.joules is None else f"{row.joules:.3g} J"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What stands behind one row and is not in it."""
+
+    facts: list[tuple[str, str]]  # what the suite found out
+    command: list[str]  # that repeats just this row, option by option; empty if none can
+    log: str = ""  # the end of what its process printed
+
+
+def evidence(run: Run, row: Row, folder: Path | None) -> Evidence:
+    """All there is on one row; without a log if the run's folder is not given."""
+    failure = next(iter(run.of(FailureRecord, row.entry.id)), None)
+    names = [failure.log if failure else "", row.worker.log if row.worker else ""]
+    name = next(filter(None, names), "")
+    options: list[list[str]] = [[]]
+    for part in repeat_command(run, row.entry):
+        options += [[]] if part.startswith("--") else []
+        options[-1].append(part)
+    log = _end_of_log(folder, name) if folder and name else ""
+    return Evidence(_facts(run, row), [shlex.join(option) for option in options if option], log)
+
+
+def repeat_command(run: Run, entry: EntryRecord) -> list[str]:
+    """The program and the arguments that measure this entry again, and no other of today's.
+
+    Empty for a slowed copy, which no option asks for. A variant is measured beside its original.
+    """
+    header, variant = run.header, entry.variant
+    if variant and variant.kind == "copy":
+        return []
+    options = [("--workloads", entry.workload)]
+    if file := next((file for file in header.files if file.name == entry.workload), None):
+        options = [("--data", file.path)]
+        options += [("--target", file.target)] if file.target is not None else []
+    options += [("--backends", entry.backend), ("--devices", entry.device)]
+    options += [("--threads", str(entry.threads)), ("--seed", str(header.seed))]
+    options += [("--plugin", path) for path in header.plugins]
+    if variant and variant.kind == "environment":
+        options += [("--env", f"{variant.name}={variant.source}")]
+    elif variant:
+        options += [("--against", variant.source)]
+    flags = ["--tf32"] if header.tf32 and entry.device.startswith("cuda") else []
+    flags += ["--cold"] if header.cold else []
+    # Without a budget nothing was timed.
+    command = "check" if header.budget_seconds is None else "run"
+    return ["linreg-bench", command, *(part for option in options for part in option), *flags]
+
+
+def _end_of_log(folder: Path, name: str) -> str:
+    """The last lines of a log, each made printable.
+
+    A run file may not show what lies outside its folder's `logs`.
+    """
+    try:
+        logs, path = (folder / "logs").resolve(), (folder / name).resolve()
+        if not path.is_relative_to(logs) or not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _LOG_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except (OSError, ValueError):  # gone, not readable, or a name that no file can have
+        return ""
+    end = [line(one) for one in lines[-_LOG_LINES:]]
+    left = len(lines) - len(end)
+    head = [f"… {text.count(left, 'line')} before"] if left else []
+    cut = [one if len(one) <= _LOG_WIDTH else one[: _LOG_WIDTH - 1] + "…" for one in end]
+    return "\n".join(head + cut)
+
+
+def _facts(run: Run, row: Row) -> list[tuple[str, str]]:
+    entry, fit, verdict = row.entry, row.fit, row.verdict
+    facts = [
+        ("device", f"{entry.device}, {text.count(entry.threads, 'thread')}"),
+        ("style", entry.style),
+    ]
+    if verdict and verdict.weight_error is not None:
+        error = f"{text.error(verdict.weight_error)} of {text.error(verdict.bound)}"
+        facts.append(("error", error))
+    if row.floor and row.times_floor is not None:
+        floor = text.seconds(row.floor.seconds)
+        facts.append(("against its floor", f"{text.times(row.times_floor)} of {floor}"))
+    if fit and fit.peak_bytes is not None:
+        facts.append(("memory of the first fit", text.amount(fit.peak_bytes, "B")))
+    phases = row.phases.items()
+    facts += [(name, text.seconds(seconds)) for name, seconds in phases if seconds is not None]
+    if entry.device != "cpu":
+        cells = [(head.replace("...", "a further fit"), of(row)) for head, of in ON_DEVICES.items()]
+        facts += [(head, cell) for head, cell in cells if cell != text.MISSING]
+    if fit is None:
+        return facts
+    if fit.weight and len(fit.weight) == 1:
+        known = [f"{value:.7g}" for value in (*fit.weight, fit.bias) if value is not None]
+        facts.append(("fitted weight and bias", ", ".join(known)))
+    workload = run.workloads.get(entry.workload)
+    if fit.sha256 and workload:
+        same = fit.sha256 == workload.sha256
+        facts.append(("data", "the same bytes as everyone" if same else "OTHER BYTES"))
+    if fit.cores:
+        facts.append(("cores", ", ".join(map(str, fit.cores))))
+    return facts
