@@ -15,31 +15,45 @@ from markupsafe import Markup
 from benchmarks import estimates
 from benchmarks.errors import UserError
 from reports import summary, text
+from reports.analysis import scaling
 from reports.analysis.accuracy import TOLERANCES
 from reports.document import Document
 from reports.figures import drawing, marks
 from reports.figures.drawing import Picture
-from reports.sections import accuracy, break_even, certified, changes, roofline, scaling
-from reports.sections.run import shown
+from reports.sections import (
+    accuracy,
+    break_even,
+    certified,
+    changes,
+    evidence,
+    roofline,
+    run,
+    scaling,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _FILTERS = {
     "against": text.against,
     "amount": text.amount,
     "between": text.between,
+    "command_lines": evidence.command_lines,
     "correct_digits": certified.digits_of,
     "error": text.error,
     "plural": text.count,
+    "exponent": scaling.exponent,
+    "facts": evidence.facts,
+    "log_end": evidence.log_end,
     "power_of_ten": accuracy.power_of_ten,
     "rate": roofline.rate,
-    "round_size": scaling.round_size,
+    "round_size": sizes.round_size,
     "seconds": text.seconds,
-    "shown": shown,
-    "time_at": scaling.time_at,
+    "shown": run.shown,
+    "time_at": sizes.time_at,
     "timeline": marks.timeline,
     "timeline_caption": marks.timeline_caption,
     "times": text.times,
     "verdict": text.verdict,
+    "workload_facts": run.workload_facts,
 }
 
 

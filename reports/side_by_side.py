@@ -74,7 +74,9 @@ class WorkloadTable:
         Returns None where fewer than two runs have times.
         """
         timed = [one for one in self.lines if any(row and row.time for row in one.cells)]
-        columns = list(zip(self.answers, zip(*(one.cells for one in timed), strict=True), strict=False))
+        columns = list(
+            zip(self.answers, zip(*(one.cells for one in timed), strict=True), strict=False)
+        )
         panels = [(a, rows) for a, rows in columns if any(row and row.time for row in rows)]
         if len(panels) < 2:
             return None
