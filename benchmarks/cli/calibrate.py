@@ -1,13 +1,10 @@
 """`linreg-bench calibrate`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
 
 from benchmarks.cli.options import Seed, parse_seconds
-from benchmarks.errors import UserError, unknown
 
 
 def calibrate(
@@ -18,25 +15,16 @@ def calibrate(
 ) -> None:
     """Find out which differences this machine can tell, for later runs to show."""
     seconds = parse_seconds("--budget", budget)
-    from backends import registry
     from benchmarks.evidence import calibrate as calibration
     from benchmarks.evidence.versus import FIFTY
     from benchmarks.problems.workloads import select
 
-    known = registry.load()
-    if backend not in known:
-        raise unknown("backend", backend, known)
-    wanted, *more = select([workload]) if workload else [FIFTY]
-    if more:
-        raise UserError(f"--workload {workload}: is several, and one is needed")
-    if wanted.method.kind not in known[backend].methods:
-        raise UserError(f"{backend} does not solve {wanted.method.kind}; choose --workload")
-    found = calibration.calibrate(wanted, backend, seconds, seed)
+    workloads = select([workload]) if workload else [FIFTY]
+    found = calibration.calibrate(workloads, backend, seconds, seed)
     calibration.save(found)
-    print(f"{backend} on {wanted.name}, time relative to itself:")
+    print(f"time of one fit relative to {backend}:")
     for name, ratio in found.ratios.items():
         print(f"  {name}: {ratio}, {ratio.against_one()}")
-    overhead = found.overhead
-    print(f"an empty fit takes {1e9 * overhead.empty_fit:.0f} ns; ", end="")
-    print(f"between two samples pass {1e6 * overhead.between_samples:.0f} µs")
+    print(f"an empty fit takes {1e9 * found.overhead.empty_fit:.0f} ns")
+    print(f"between two samples pass {1e6 * found.overhead.between_samples:.0f} µs")
     print(found.line())

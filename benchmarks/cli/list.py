@@ -1,7 +1,5 @@
 """`linreg-bench list`. It imports no framework."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 
 from benchmarks.cli.options import Plugin

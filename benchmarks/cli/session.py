@@ -1,7 +1,5 @@
 """What `run` and `check` share: plan the entries, run them, and report what was measured."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,14 +106,10 @@ def execute(
     earlier: Earlier | None = None,
     limit: float | None = None,
 ) -> NoReturn:
-    """Run, show and draw; exits with the status that the outcome deserves.
+    """Run, leave the run file and a report in `out`, and exit with the status of the outcome.
 
     Args:
-        plan: what to run.
-        options: how to run it.
-        out: folder for the run file and the report.
         quiet: whether to print no more than the path of the report.
-        earlier: what an interrupted run has measured already.
         limit: by which share an entry may be slower than its variant; None: by any share.
     """
     if earlier is None:

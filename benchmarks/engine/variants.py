@@ -47,6 +47,10 @@ class Environment:
     packages: dict[str, str] = field(default_factory=dict)  # version by distribution
     ready: frozenset[str] = frozenset()  # backends whose framework is there
 
+    def __str__(self) -> str:
+        packages = ", ".join(f"{k} {v}" for k, v in machine.packages(self.packages).items())
+        return f"{self.name}: Python {self.version}, {packages}"
+
     @property
     def launch(self) -> Launch:
         """How to launch any backend under this interpreter."""
