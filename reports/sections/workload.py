@@ -95,12 +95,12 @@ class WorkloadSection:
     @cached_property
     def timing(self) -> Marks:
         """In its tables: of one fit."""
-        return marks.times({row.entry.id: row for row in self.timed})
+        return marks.time_marks({row.entry.id: row for row in self.timed})
 
     @cached_property
     def waiting(self) -> Marks:
         """In its tables: until the first answer."""
-        return marks.phases(self.once)
+        return marks.phase_marks(self.once)
 
     @property
     def device_columns(self) -> list[tuple[str, dict[str, str]]]:
