@@ -99,7 +99,7 @@ def overhead() -> Overhead:
     entry = Entry(WORKLOADS["line"], nothing.Nothing, Process("nothing", "cpu", 1))
     with (
         tempfile.TemporaryDirectory() as folder,
-        Pool(Path(folder), cores, **kept) as pool,
+        Pool(Path(folder), cores, plugins=[plugin]) as pool,
     ):
         pool.first_fit(entry)
         empty = [pool.sample(entry.process, 1000) for _ in range(20)]

@@ -140,7 +140,7 @@ def test_check_fails_on_a_wrong_fit_only(tmp_path: Path, call: Call) -> None:
     [
         ("run --workloads tutoral", "unknown workload 'tutoral'; did you mean 'tutorial'?"),
         ("run --workloads 10x20:condition=3", "needs more samples than features"),
-        ("run --workloads 10x2:float16", "'float16' is no option"),
+        ("run --workloads 10x2:float16", "unknown option 'float16'"),
         ("run --workloads 10x2:condition=0", "condition must be a number of at least 1"),
         ("run --workloads 99999999x9999", "GiB of memory"),
         ("run --backends torch-eagre", "did you mean 'torch-eager'?"),
