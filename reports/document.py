@@ -20,7 +20,6 @@ from reports.sections.accuracy import RaceSection
 from reports.sections.break_even import BreakEvenSection
 from reports.sections.certified import CertifiedTable, certified_tables
 from reports.sections.changes import side_by_side
-from reports.sections.evidence import Evidence, evidence
 from reports.sections.roofline import RooflineSection, roofline_section
 from reports.sections.scaling import SeriesSection
 from reports.sections.workload import WorkloadSection
@@ -54,16 +53,6 @@ class Document:
     def slugs(self) -> dict[str, str]:
         """Of the anchors of workloads, by name."""
         return {section.name: section.slug for section in self.workloads}
-
-    @property
-    def failures(self) -> list[Row]:
-        """The entries of today that fail and are not known to."""
-        return [
-            row
-            for section in self.workloads
-            for row in section.rows
-            if row.status == "failed" and not row.entry.known_failure and not row.entry.variant
-        ]
 
     @property
     def pictures(self) -> list[Picture]:
@@ -100,17 +89,7 @@ def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Docum
         machine=words.machine(run.header.machine),
         state=_state(run),
         workloads=[
-            WorkloadSection(
-                name,
-                slugs[name],
-                same,
-                run.workloads.get(name),
-                {
-                    row.entry.id: evidence(run, row, None if name in brief else folder)
-                    for row in same
-                },
-                brief=name in brief,
-            )
+            WorkloadSection(name, slugs[name], same, run, folder, name in brief)
             for name, same in found.items()
         ],
         warnings=[warning.message for warning in run.of(WarningRecord)],
@@ -132,15 +111,11 @@ def of_source(source: Source) -> Document:
         return document(source.run, source.rows, source.folder)
     found = by_workload(source.rows)
     slugs = unique_slugs(found)
-    seen = {row.entry.id: Evidence([("samples", str(row.samples))], []) for row in source.rows}
     return Document(
         machine=source.machine,
         state="Measured by pytest-benchmark, one benchmark after the other and not in interleaved "
         "rounds: a difference may be the machine's. Nothing was checked for being right.",
-        workloads=[
-            WorkloadSection(name, slugs[name], same, evidence=seen, judged=False)
-            for name, same in found.items()
-        ],
+        workloads=[WorkloadSection(name, slugs[name], same) for name, same in found.items()],
         facts=source.facts,
         interleaved=False,
     )

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
-
-import jinja2
-from markupsafe import Markup
 
 from benchmarks import estimates
 from benchmarks.errors import UserError
-from reports import summary, text
+from reports import render, summary
 from reports.analysis.accuracy import TOLERANCES
 from reports.document import Document
 from reports.figures import drawing, marks
 from reports.figures.drawing import Picture
-from reports.sections import accuracy, break_even, certified, changes, roofline, scaling
-from reports.sections.run import shown
-
-_TEMPLATES = Path(__file__).parent / "templates"
-_FILTERS = {
-    "against": text.against,
-    "amount": text.amount,
-    "between": text.between,
-    "correct_digits": certified.digits_of,
-    "error": text.error,
-    "plural": text.count,
-    "power_of_ten": accuracy.power_of_ten,
-    "rate": roofline.rate,
-    "round_size": scaling.round_size,
-    "seconds": text.seconds,
-    "shown": shown,
-    "time_at": scaling.time_at,
-    "timeline": marks.timeline,
-    "timeline_caption": marks.timeline_caption,
-    "times": text.times,
-    "verdict": text.verdict,
-}
+from reports.sections import break_even, changes
 
 
 def write(document: Document, folder: Path) -> Path:
@@ -51,7 +23,7 @@ def write(document: Document, folder: Path) -> Path:
     Raises:
         UserError: the folder cannot be written.
     """
-    html = render(
+    html = render.html(
         "page.html",
         document=document,
         changes=changes,
@@ -73,53 +45,19 @@ def leave(folder: Path, html: str, markdown: str, pictures: Iterable[Picture]) -
     Raises:
         UserError: the folder cannot be written.
     """
-    page, figures, kept = folder / "index.html", folder / "figures", set()
+    page, figures = folder / "index.html", folder / "figures"
+    files: dict[str, bytes] = {}
+    for picture in pictures:
+        files |= {f"{picture.name}.svg": picture.svg.encode(), f"{picture.name}.png": picture.png}
     try:
         figures.mkdir(parents=True, exist_ok=True)
-        for picture in pictures:
-            kept |= {f"{picture.name}.svg", f"{picture.name}.png"}
-            (figures / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
-            (figures / f"{picture.name}.png").write_bytes(picture.png)
+        for name, content in files.items():
+            (figures / name).write_bytes(content)
         for path in [*figures.glob("*.svg"), *figures.glob("*.png")]:
-            if path.name not in kept and drawing.MARK.encode() in path.read_bytes():
+            if path.name not in files and drawing.MARK.encode() in path.read_bytes():
                 path.unlink()
         (folder / "summary.md").write_text(markdown, encoding="utf-8")
         page.write_text(html, encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write the report to {folder}: {error.strerror}") from error
     return page
-
-
-def render(template: str, **values: object) -> str:
-    """A template with what all of them need: styles and script are in the page."""
-    script = _compact((_TEMPLATES / "page.js").read_text(encoding="utf-8"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = (
-        _environment()
-        .get_template(template)
-        .render(
-            **values,
-            script=Markup(script),
-            script_hash=f"sha256-{digest}",
-            frameworks=drawing.FRAMEWORKS,
-        )
-    )
-    return _compact(page)
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= _FILTERS
-    return environment
-
-
-def _compact(text: str) -> str:
-    """Without blanks at the start of lines, and empty lines: a tenth of a page."""
-    return re.sub(r"\n\s+", "\n", text)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
-from reports import answer, page, summary, text
+from reports import answer, page, render, text
 from reports.analysis.rows import Row, by_workload
 from reports.document import unique_slugs
 from reports.figures import axes as axes_of
@@ -32,17 +32,8 @@ CAUTION = (
 _MOST_BESIDE = 4
 
 
-@dataclass(frozen=True)
-class BackendLine:
-    """One backend on one device, in every run that has it."""
-
-    name: str
-    cells: Sequence[Row | None]  # a column each
-
-    @property
-    def first(self) -> Row:
-        """Its row in the first run that has it."""
-        return next(row for row in self.cells if row)
+#: One backend on one device: its name, and its row in each run; None where a run has none.
+BackendLine = tuple[str, Sequence[Row | None]]
 
 
 @dataclass(frozen=True)
@@ -58,11 +49,11 @@ class WorkloadTable:
     @property
     def marks(self) -> Marks:
         """All runs on one axis, by `letter/id`: runs have the same entries."""
-        return marks.times(
+        return marks.time_marks(
             {
                 f"{letter}/{row.entry.id}": row
-                for one in self.lines
-                for letter, row in zip(self.answers, one.cells, strict=True)
+                for _, cells in self.lines
+                for letter, row in zip(self.answers, cells, strict=True)
                 if row
             }
         )
@@ -73,10 +64,9 @@ class WorkloadTable:
 
         Returns None where fewer than two runs have times.
         """
-        timed = [one for one in self.lines if any(row and row.time for row in one.cells)]
-        columns = list(
-            zip(self.answers, zip(*(one.cells for one in timed), strict=True), strict=False)
-        )
+        timed = [(name, cells) for name, cells in self.lines if any(c and c.time for c in cells)]
+        by_run = zip(*(cells for _, cells in timed), strict=True)
+        columns = [(a, rows) for a, rows in zip(self.answers, by_run, strict=False)]
         panels = [(a, rows) for a, rows in columns if any(row and row.time for row in rows)]
         if len(panels) < 2:
             return None
@@ -93,13 +83,13 @@ class WorkloadTable:
                 axes_of.intervals(axes, rows, markers)
                 axes.set_title(letter, fontsize="medium", loc="left")
                 first = number % n_columns == 0
-                axes_of.name_rows(axes, [one.name if first else "" for one in timed])
+                axes_of.name_rows(axes, [name if first else "" for name, _ in timed])
                 axes_of.time_axis(axes, drawn, most=4)
 
         alt = "The time of one fit in each run. " + "; ".join(
-            f"{one.name}, {letter}: {text.seconds(row.time)}"
-            for one in timed
-            for letter, row in zip(self.answers, one.cells, strict=True)
+            f"{name}, {letter}: {text.seconds(row.time)}"
+            for name, cells in timed
+            for letter, row in zip(self.answers, cells, strict=True)
             if row
         )
         size = WIDTH, n_rows * (0.9 + 0.26 * len(timed))
@@ -117,9 +107,10 @@ def write(sources: Sequence[Source], folder: Path) -> Path:
     runs = dict(zip(ascii_uppercase, sources, strict=False))
     paths = {letter: line(source.path) for letter, source in runs.items()}
     made = tables(sources)
-    html = page.render("side_by_side.html", runs=runs, paths=paths, tables=made, caution=CAUTION)
-    pictures = [one.picture for one in made]
-    return page.leave(folder, html, _markdown(runs, paths, made), filter(None, pictures))
+    values = {"runs": runs, "paths": paths, "tables": made, "caution": CAUTION}
+    html = render.html("side_by_side.html", **values)
+    markdown = render.markdown("side_by_side.md", **values)
+    return page.leave(folder, html, markdown, filter(None, (one.picture for one in made)))
 
 
 def tables(sources: Sequence[Source]) -> list[WorkloadTable]:
@@ -168,20 +159,8 @@ def _lines(runs: Sequence[Sequence[Row]]) -> list[BackendLine]:
             cells.setdefault((*place, met[place]), [None] * len(runs))[number] = row
     several = len({device for _, device, _ in cells}) > 1
     lines = [
-        BackendLine(f"{backend}, {device}" if several else backend, found)
+        (f"{backend}, {device}" if several else backend, found)
         for (backend, device, _), found in cells.items()
     ]
     order = {id(row): place for place, row in enumerate(row for rows in runs for row in rows)}
-    return sorted(lines, key=lambda one: order[id(one.first)])
-
-
-def _markdown(
-    runs: Mapping[str, Source], paths: Mapping[str, str], made: Sequence[WorkloadTable]
-) -> str:
-    """The answers, a column for each run."""
-    escape = summary.escape
-    lines = ["# Linear regression, compared: several runs", "", escape(CAUTION), ""]
-    for letter, source in runs.items():
-        lines.append(f"- **{letter}**: {escape(paths[letter])}: {escape(source.machine)}")
-    rows = [[escape(one.name), *map(escape, one.answers.values())] for one in made]
-    return "\n".join([*lines, "", *summary.table(["workload", *runs], rows)]) + "\n"
+    return sorted(lines, key=lambda pair: order[id(next(filter(None, pair[1])))])

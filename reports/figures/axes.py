@@ -17,8 +17,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from benchmarks.estimates import Estimate
 from reports import text
 from reports.analysis.rows import Row
-from reports.figures import drawing
-from reports.figures.drawing import INK, NARROW, PAPER, WIDTH, Picture, short
+from reports.figures.drawing import (
+    INK,
+    NARROW,
+    PAPER,
+    WIDTH,
+    Picture,
+    framework_colour,
+    picture,
+    short,
+)
 
 
 def is_narrow(axes: Axes) -> bool:
@@ -33,7 +41,7 @@ def height(n_rows: int) -> float:
 
 
 def name_rows(axes: Axes, names: Sequence[str], words: Sequence[str] = ()) -> None:
-    """One row of the figure for each entry, the first at the top: its name, and words on its right.
+    """One row of the figure for each entry, the first at the top, with words on its right.
 
     They are texts, since ticks would take several times as long to draw.
     """
@@ -41,9 +49,8 @@ def name_rows(axes: Axes, names: Sequence[str], words: Sequence[str] = ()) -> No
     sides = ((-0.015, "right", [short(name, most) for name in names]), (1.015, "left", words))
     for place, side, texts in sides:
         for index, said in enumerate(texts):
-            if said:
-                transform = axes.get_yaxis_transform()
-                axes.text(place, index, said, transform=transform, ha=side, va="center_baseline")
+            transform = axes.get_yaxis_transform()
+            axes.text(place, index, said, transform=transform, ha=side, va="center_baseline")
     axes.set_yticks([])
     axes.set_ylim(len(names) - 0.5, -0.5)
 
@@ -66,10 +73,9 @@ def intervals(axes: Axes, rows: Sequence[Row | None], markers: Mapping[str, str]
     for (framework, device), same in looks.items():
         places = [index for index, _ in same]
         low, middle, high = np.array([(t.low, t.value, t.high) for _, t in same]).T
-        colour = drawing.framework_colour(framework)
-        axes.hlines(places, low, high, color=colour, lw=2.2)
+        axes.hlines(places, low, high, color=framework_colour(framework), lw=2.2)
         (dots,) = axes.plot(middle, places, ls="none", marker=markers[device], ms=6.5)
-        dots.set(mfc=colour, mec=PAPER, mew=1.0)
+        dots.set(mfc=framework_colour(framework), mec=PAPER, mew=1.0)
 
 
 def device_keys(figure: Figure, markers: Mapping[str, str]) -> None:
@@ -120,11 +126,35 @@ class Curve:
 
     label: str
     colour: str
-    x: Sequence[float | Estimate] | np.ndarray
-    y: Sequence[float | Estimate] | np.ndarray
+    x: Iterable[float | Estimate]
+    y: Iterable[float | Estimate]
     marker: str = ""  # of each point
     dashes: Any = "-"
     width: float = 1.4
+
+    def draw(self, axes: Axes) -> None:
+        """Add it to a figure."""
+        (x, *x_ends), (y, *y_ends) = _with_ends(self.x), _with_ends(self.y)
+        axes.errorbar(
+            x,
+            y,
+            xerr=x_ends if np.any(x_ends) else None,
+            yerr=y_ends if np.any(y_ends) else None,
+            color=self.colour,
+            marker=self.marker,
+            ls=self.dashes,
+            ms=4 if len(x) > 1 else 5.5,
+            lw=self.width,
+            elinewidth=1.4,
+            label=short(self.label),
+        )
+
+
+def _with_ends(values: Iterable[float | Estimate]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, and how far the ends of their intervals are below and above."""
+    known = [v if isinstance(v, Estimate) else Estimate(v, v, v) for v in values]
+    low, middle, high = np.array([(e.low, e.value, e.high) for e in known]).T
+    return middle, middle - low, high - middle
 
 
 def turns(keys: Iterable[Hashable]) -> list[int]:
@@ -137,71 +167,39 @@ def turns(keys: Iterable[Hashable]) -> list[int]:
     return found
 
 
+#: Of an axis: its label, and the words for a tick.
+Scale = tuple[str, Callable[[float], str]]
+
+
 def log_log(
     name: str,
     alt: str,
     curves: Sequence[Curve],
-    x: tuple[str, Callable[[float], str]],
-    y: tuple[str, Callable[[float], str]],
+    scales: tuple[Scale, Scale],
     further: Callable[[Axes], None] = lambda axes: None,
 ) -> Picture:
-    """Curves with intervals on two log axes, with a legend below.
-
-    Args:
-        name: of the picture.
-        alt: what it shows, in words.
-        curves: what is drawn.
-        x: the label of the axis, and the words for a tick.
-        y: the same.
-        further: draws what is no curve.
-    """
+    """Curves on two log axes with a legend below; `further` draws what is not a curve."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        axes.set(xscale="log", yscale="log")
         for curve in curves:
-            _draw_curve(axes, curve)
+            curve.draw(axes)
         further(axes)
-        for axis, (label, words), most in (
-            (axes.xaxis, x, 4 if is_narrow(axes) else 9),
-            (axes.yaxis, y, 9),
-        ):
+        for axis, (label, words) in zip((axes.xaxis, axes.yaxis), scales, strict=True):
+            few = axis is axes.xaxis and is_narrow(axes)
             axis.set_label_text(label)
-            axis.set_major_locator(LogLocator(numticks=most))
+            axis.set_major_locator(LogLocator(numticks=4 if few else 9))
             axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _, words=words: words(value)))
         legend(figure)
 
     labels = [curve.label for curve in curves]
-    wide, narrow = (
-        (w, 3.4 + 0.2 * math.ceil(len(labels) / columns(w, labels))) for w in (WIDTH, NARROW)
-    )
-    return drawing.picture(name, alt, wide, draw, narrow)
-
-
-def _draw_curve(axes: Axes, curve: Curve) -> None:
-    (x, *x_ends), (y, *y_ends) = _with_ends(curve.x), _with_ends(curve.y)
-    axes.errorbar(
-        x,
-        y,
-        xerr=x_ends if np.any(x_ends) else None,
-        yerr=y_ends if np.any(y_ends) else None,
-        color=curve.colour,
-        marker=curve.marker,
-        ls=curve.dashes,
-        ms=4 if len(x) > 1 else 5.5,
-        lw=curve.width,
-        elinewidth=1.4,
-        label=short(curve.label),
-    )
-
-
-def _with_ends(values: Iterable[float | Estimate]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values, and how far the ends of their intervals are below and above."""
-    known = [v if isinstance(v, Estimate) else Estimate(v, v, v) for v in values]
-    low, middle, high = np.array([(e.low, e.value, e.high) for e in known]).T
-    return middle, middle - low, high - middle
+    rows_below = {
+        width: math.ceil(len(labels) / columns(width, labels)) for width in (WIDTH, NARROW)
+    }
+    wide, narrow = ((width, 3.4 + 0.2 * rows) for width, rows in rows_below.items())
+    return picture(name, alt, wide, draw, narrow)
 
 
 def legend(figure: Figure) -> None:

@@ -48,6 +48,9 @@ DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1, 2)), (0, (3, 3)), (0, (
 #: Inches, on a page and on a phone.
 WIDTH, NARROW = 7.2, 4.0
 
+#: Stands in every file that is written here, so that those of an earlier report can be told.
+MARK = "linreg-bench"
+_TICKS = {"color": GRID, "labelcolor": INK, "major.size": 0}
 _STYLE = {
     "font.family": "sans-serif",
     "font.size": 8.5,
@@ -59,27 +62,17 @@ _STYLE = {
     "axes.facecolor": "none",
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
-    "xtick.color": GRID,
-    "xtick.labelcolor": INK,
-    "xtick.major.size": 0,
-    "ytick.color": GRID,
-    "ytick.labelcolor": INK,
-    "ytick.major.size": 0,
-    "ytick.minor.size": 0,
     "figure.facecolor": PAPER,
     "legend.frameon": False,
     "legend.handlelength": 1.8,
     "text.hinting": "none",
     "svg.fonttype": "none",
-    "svg.hashsalt": "linreg-bench",
+    "svg.hashsalt": MARK,
+    **{f"axes.spines.{side}": False for side in ("top", "right", "left")},
+    **{f"{axis}tick.{part}": colour for axis in "xy" for part, colour in _TICKS.items()},
 }
-#: Stands in every file that is written here, so that those of an earlier report can be told.
-MARK = "linreg-bench"
 _METADATA = dict.fromkeys(("Date", "Format", "Type")) | {"Creator": MARK}
 #: Hundredths of a point are enough.
 _FURTHER_DIGITS = re.compile(r"(\.\d\d)\d+")
@@ -97,39 +90,29 @@ class Picture:
 
     @property
     def inline(self) -> Markup:
-        """The SVG element for a page: themed by its style sheet, its ids its own.
-
-        With a narrow form both are there, and the style sheet shows the one that fits.
-        """
-        wide = self._inline(self.svg, self.name)
+        """The SVG for a page, whose style sheet colours it and shows the form that fits."""
+        wide = _inline(self.svg, self.name, self.alt)
         if not self.narrow:
             return wide
-        narrow = self._inline(self.narrow, f"{self.name}-narrow")
-        return Markup('<div class="wide-only">{}</div><div class="narrow-only">{}</div>').format(
-            wide, narrow
-        )
-
-    def _inline(self, svg: str, prefix: str) -> Markup:
-        [root] = _inlined(ElementTree.fromstring(svg), prefix, {})
-        root.attrib = {"role": "img", "aria-label": self.alt, "viewBox": root.attrib["viewBox"]}
-        return Markup(ElementTree.tostring(root, encoding="unicode"))
+        both = '<div class="wide-only">{}</div><div class="narrow-only">{}</div>'
+        return Markup(both).format(wide, _inline(self.narrow, f"{self.name}-narrow", self.alt))
 
 
-def _inlined(found: Element, prefix: str, ids: dict[str, str]) -> list[Element]:
-    """An element of matplotlib's SVG as a page needs it; groups that do nothing dissolve.
+def _inline(svg: str, prefix: str, alt: str) -> Markup:
+    """The SVG element of a file; `prefix` makes its ids unique within a page."""
+    ids: dict[str, str] = {}
+    [root] = _elements(
+        ElementTree.fromstring(svg), lambda old: ids.setdefault(old, f"{prefix}-{len(ids)}")
+    )
+    root.attrib = {"role": "img", "aria-label": alt, "viewBox": root.attrib["viewBox"]}
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
 
-    Args:
-        found: the element.
-        prefix: of the ids, which are unique in a file only.
-        ids: the new ones by the old ones, as far as they are known.
-    """
+
+def _elements(found: Element, new_id: Callable[[str], str]) -> list[Element]:
+    """An element of matplotlib's SVG as a page needs it: a group that does nothing dissolves."""
     tag = found.tag.rpartition("}")[2]
     if tag in ("metadata", "style"):
         return []
-
-    def new_id(old: str) -> str:
-        return ids.setdefault(old, f"{prefix}-{len(ids)}")
-
     made = Element(tag)
     for key, value in found.attrib.items():
         match key.rpartition("}")[2]:
@@ -141,13 +124,9 @@ def _inlined(found: Element, prefix: str, ids: dict[str, str]) -> list[Element]:
                 made.set("clip-path", f"url(#{new_id(value[5:-1])})")
             case "style":
                 made.set("style", _themed(value))
-            case "id" | "type":
-                pass
-            case "transform" if value.startswith("rotate(-0 "):
-                pass
-            case name:
+            case name if name != "id" and not value.startswith("rotate(-0 "):
                 made.set(name, _FURTHER_DIGITS.sub(r"\1", " ".join(value.split())))
-    made.extend(one for child in found for one in _inlined(child, prefix, ids))
+    made.extend(one for child in found for one in _elements(child, new_id))
     if tag in ("g", "defs") and not (made.attrib and len(made)):
         return list(made)
     if tag == "text":

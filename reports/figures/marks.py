@@ -45,7 +45,7 @@ class Marks:
     keys: Sequence[tuple[str, Markup]] = ()  # device and its marker, where there are several
 
 
-def times(rows: Mapping[str, Row]) -> Marks:
+def time_marks(rows: Mapping[str, Row]) -> Marks:
     """The time of one fit with its interval, of timed rows by their ids, on a log axis."""
     known = {key: (row, row.time) for key, row in rows.items() if row.time}
     if not known:
@@ -67,7 +67,7 @@ def times(rows: Mapping[str, Row]) -> Marks:
     return Marks(axis, grid, marks, keys if len(keys) > 1 else ())
 
 
-def phases(rows: Sequence[Row]) -> Marks:
+def phase_marks(rows: Sequence[Row]) -> Marks:
     """What a user who fits once waits for, phase after phase, on a linear axis from 0."""
     if not rows:
         return Marks()

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 
 from reports import text
 from reports.analysis.accuracy import TOLERANCES, ErrorCurve, Race
-from reports.figures import axes as axes_of
-from reports.figures.axes import Curve
+from reports.figures.axes import Curve, log_log, turns
 from reports.figures.drawing import DASHES, INK, MARKERS, Picture, framework_colour
 
 #: Errors below this are drawn at it: further decades would say nothing, and take up room.
@@ -40,12 +39,9 @@ class RaceSection:
     @property
     def curves(self) -> list[ErrorCurve]:
         """The first to reach the last tolerance first; then those that never do, as they stand."""
-
-        def when(curve: ErrorCurve) -> float:
-            reached = curve.time_to(TOLERANCES[-1])
-            return reached.value if reached else math.inf
-
-        return sorted(self.race.curves, key=when)
+        ends = [(curve, curve.time_to(TOLERANCES[-1])) for curve in self.race.curves]
+        ends.sort(key=lambda pair: pair[1].value if pair[1] else math.inf)
+        return [curve for curve, _ in ends]
 
     def method(self, curve: ErrorCurve) -> str:
         """Which of the two kinds it is."""
@@ -63,27 +59,27 @@ class RaceSection:
                     for curve in self.race.curves
                     if self.method(curve) == kind and (reached := curve.time_to(tolerance))
                 ]
-                if there:
-                    seconds, name = min(there)
-                    first.append(f"{name} ({kind}) takes {text.seconds(seconds)}")
-                else:
-                    first.append(f"no {kind} does")
+                seconds, name = min(there, default=(0.0, ""))
+                takes = f"{name} ({kind}) takes {text.seconds(seconds)}"
+                first.append(takes if there else f"no {kind} does")
             said.append(f"{power_of_ten(tolerance)}, {', '.join(first)}")
         return f"To reach the least-squares solution within {'; within '.join(said)}."
 
     @cached_property
     def picture(self) -> Picture:
         """A descent is a curve of its error over time, a closed form is a point."""
-        found, drawn = self.race.curves, []
-        kinds = [(one.row.entry.framework, self.method(one)) for one in found]
-        for one, (framework, kind), turn in zip(found, kinds, axes_of.turns(kinds), strict=True):
-            look = self.labels[one.row.entry.id], framework_colour(framework)
-            errors = np.maximum(one.errors, _LEAST)
+        found, drawn, said = self.race.curves, [], []
+        kinds = [(curve.row.entry.framework, self.method(curve)) for curve in found]
+        for curve, (framework, kind), turn in zip(found, kinds, turns(kinds), strict=True):
+            label, colour = self.labels[curve.row.entry.id], framework_colour(framework)
+            errors = np.maximum(curve.errors, _LEAST)
             if kind == "descent":
                 dashes = DASHES[turn % len(DASHES)]
-                drawn.append(Curve(*look, one.seconds, errors, dashes=dashes, width=1.6))
+                drawn.append(Curve(label, colour, curve.seconds, errors, dashes=dashes, width=1.6))
             else:
-                drawn.append(Curve(*look, [one.time], errors, MARKERS[turn % len(MARKERS)]))
+                marker = MARKERS[turn % len(MARKERS)]
+                drawn.append(Curve(label, colour, [curve.time], errors, marker))
+            said.append(f"{label}: {text.error(curve.error)} after {text.seconds(curve.time)}")
         truth = self.race.statistical or 0.0
 
         def draw_truth(axes: Axes) -> None:
@@ -91,14 +87,10 @@ class RaceSection:
                 label = "distance of the truth"
                 axes.axhline(truth, color=INK, lw=0.8, ls=(0, (2, 2)), label=label)
 
-        alt = "Error against the least-squares solution over time. " + "; ".join(
-            f"{self.labels[one.row.entry.id]}: {text.error(one.error)} after "
-            + text.seconds(one.time)
-            for one in found
-        )
-        x = "time, log scale", text.tick
-        y = "error against least squares, log scale", power_of_ten
-        return axes_of.log_log(f"accuracy-{self.number}", alt, drawn, x, y, draw_truth)
+        alt = f"Error against the least-squares solution over time. {'; '.join(said)}"
+        y = "error against least squares, log scale"
+        scales = ("time, log scale", text.tick), (y, power_of_ten)
+        return log_log(f"accuracy-{self.number}", alt, drawn, scales, draw_truth)
 
 
 def power_of_ten(value: float) -> str:

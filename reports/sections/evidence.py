@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.printable import line
@@ -13,6 +12,7 @@ from benchmarks.runfile.records import FailureRecord
 from benchmarks.runfile.run import Run
 from reports import text
 from reports.analysis.rows import Row
+from reports.figures.drawing import short
 
 #: Of a log the end is shown, at most so many lines of so many characters.
 _LOG_LINES, _LOG_WIDTH = 15, 200
@@ -28,26 +28,38 @@ ON_DEVICES: dict[str, Callable[[Row], str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What stands behind one row and is not in it."""
-
-    facts: list[tuple[str, str]]  # what the suite found out
-    command: list[str]  # that repeats just this row, option by option; empty if none can
-    log: str = ""  # the end of what its process printed
-
-
-def evidence(run: Run, row: Row, folder: Path | None) -> Evidence:
-    """All there is on one row; without a log if the run's folder is not given."""
-    failure = next(iter(run.of(FailureRecord, row.entry.id)), None)
-    names = [failure.log if failure else "", row.worker.log if row.worker else ""]
-    name = next(filter(None, names), "")
-    options: list[list[str]] = [[]]
-    for part in repeat_command(run, row.entry):
-        options += [[]] if part.startswith("--") else []
-        options[-1].append(part)
-    log = _end_of_log(folder, name) if folder and name else ""
-    return Evidence(_facts(run, row), [shlex.join(option) for option in options if option], log)
+def facts(row: Row, run: Run | None) -> list[tuple[str, str]]:
+    """What the suite found out about a row; of another program's it knows next to nothing."""
+    if run is None:
+        return [("samples", str(row.samples))]
+    entry, fit, verdict = row.entry, row.fit, row.verdict
+    found = [
+        ("device", f"{entry.device}, {text.count(entry.threads, 'thread')}"),
+        ("style", entry.style),
+    ]
+    if verdict and verdict.weight_error is not None:
+        error = f"{text.error(verdict.weight_error)} of {text.error(verdict.bound)}"
+        found.append(("error", error))
+    if row.floor and row.times_floor is not None:
+        floor = text.seconds(row.floor.seconds)
+        found.append(("against its floor", f"{text.times(row.times_floor)} of {floor}"))
+    if fit and fit.peak_bytes is not None:
+        found.append(("memory of the first fit", text.amount(fit.peak_bytes, "B")))
+    phases = row.phases.items()
+    found += [(name, text.seconds(seconds)) for name, seconds in phases if seconds is not None]
+    if entry.device != "cpu":
+        cells = [(head.replace("...", "a further fit"), of(row)) for head, of in ON_DEVICES.items()]
+        found += [(head, cell) for head, cell in cells if cell != text.MISSING]
+    if fit and fit.weight and len(fit.weight) == 1:
+        known = [f"{value:.7g}" for value in (*fit.weight, fit.bias) if value is not None]
+        found.append(("fitted weight and bias", ", ".join(known)))
+    workload = run.workloads.get(entry.workload)
+    if fit and fit.sha256 and workload:
+        same = fit.sha256 == workload.sha256
+        found.append(("data", "the same bytes as everyone" if same else "OTHER BYTES"))
+    if fit and fit.cores:
+        found.append(("cores", ", ".join(map(str, fit.cores))))
+    return found
 
 
 def repeat_command(run: Run, entry: EntryRecord) -> list[str]:
@@ -76,13 +88,27 @@ def repeat_command(run: Run, entry: EntryRecord) -> list[str]:
     return ["linreg-bench", command, *(part for option in options for part in option), *flags]
 
 
-def _end_of_log(folder: Path, name: str) -> str:
-    """The last lines of a log, each made printable.
+def command_lines(entry: EntryRecord, run: Run | None) -> list[str]:
+    """The command that repeats an entry, quoted for a shell, in parts that a page can wrap."""
+    parts: list[list[str]] = []
+    for argument in repeat_command(run, entry) if run else []:
+        if argument.startswith("--") or not parts:
+            parts.append([])
+        parts[-1].append(argument)
+    return [shlex.join(part) for part in parts]
 
-    A run file may not show what lies outside its folder's `logs`.
+
+def log_end(row: Row, run: Run | None, folder: Path | None) -> str:
+    """The last lines that the process of a row printed, or the process in which it failed.
+
+    Each is made printable. A run file may not show what lies outside its folder's `logs`.
     """
+    failures = run.of(FailureRecord, row.entry.id) if run else []
+    names = [record.log for record in (*failures[:1], row.worker) if record and record.log]
+    if folder is None or not names:
+        return ""
     try:
-        logs, path = (folder / "logs").resolve(), (folder / name).resolve()
+        logs, path = (folder / "logs").resolve(), (folder / names[0]).resolve()
         if not path.is_relative_to(logs) or not path.is_file():
             return ""
         with path.open("rb") as file:
@@ -90,41 +116,6 @@ def _end_of_log(folder: Path, name: str) -> str:
             lines = file.read().decode("utf-8", "replace").splitlines()
     except (OSError, ValueError):  # gone, not readable, or a name that no file can have
         return ""
-    end = [line(one) for one in lines[-_LOG_LINES:]]
+    end = [short(line(one), _LOG_WIDTH) for one in lines[-_LOG_LINES:]]
     left = len(lines) - len(end)
-    head = [f"… {text.count(left, 'line')} before"] if left else []
-    cut = [one if len(one) <= _LOG_WIDTH else one[: _LOG_WIDTH - 1] + "…" for one in end]
-    return "\n".join(head + cut)
-
-
-def _facts(run: Run, row: Row) -> list[tuple[str, str]]:
-    entry, fit, verdict = row.entry, row.fit, row.verdict
-    facts = [
-        ("device", f"{entry.device}, {text.count(entry.threads, 'thread')}"),
-        ("style", entry.style),
-    ]
-    if verdict and verdict.weight_error is not None:
-        error = f"{text.error(verdict.weight_error)} of {text.error(verdict.bound)}"
-        facts.append(("error", error))
-    if row.floor and row.times_floor is not None:
-        floor = text.seconds(row.floor.seconds)
-        facts.append(("against its floor", f"{text.times(row.times_floor)} of {floor}"))
-    if fit and fit.peak_bytes is not None:
-        facts.append(("memory of the first fit", text.amount(fit.peak_bytes, "B")))
-    phases = row.phases.items()
-    facts += [(name, text.seconds(seconds)) for name, seconds in phases if seconds is not None]
-    if entry.device != "cpu":
-        cells = [(head.replace("...", "a further fit"), of(row)) for head, of in ON_DEVICES.items()]
-        facts += [(head, cell) for head, cell in cells if cell != text.MISSING]
-    if fit is None:
-        return facts
-    if fit.weight and len(fit.weight) == 1:
-        known = [f"{value:.7g}" for value in (*fit.weight, fit.bias) if value is not None]
-        facts.append(("fitted weight and bias", ", ".join(known)))
-    workload = run.workloads.get(entry.workload)
-    if fit.sha256 and workload:
-        same = fit.sha256 == workload.sha256
-        facts.append(("data", "the same bytes as everyone" if same else "OTHER BYTES"))
-    if fit.cores:
-        facts.append(("cores", ", ".join(map(str, fit.cores))))
-    return facts
+    return "\n".join([*([f"… {text.count(left, 'line')} before"] if left else []), *end])

@@ -9,12 +9,9 @@ from functools import cached_property
 from reports import text
 from reports.analysis import scaling
 from reports.analysis.rows import Row
-from reports.analysis.scaling import Crossover, Exponent, Key, Series
-from reports.figures import axes as axes_of
-from reports.figures.axes import Curve
+from reports.analysis.scaling import Crossover, Key, Series
+from reports.figures.axes import Curve, log_log, turns
 from reports.figures.drawing import DASHES, INK, MARKERS, Picture, framework_colour
-
-_WORDS = {"n_samples": "samples", "n_features": "features"}
 
 
 @dataclass(frozen=True)
@@ -27,12 +24,12 @@ class SeriesSection:
     @property
     def varied(self) -> str:
         """What the series varies: `samples`."""
-        return _WORDS[self.series.dimension]
+        return self.series.dimension.removeprefix("n_")
 
     @property
     def fixed(self) -> str:
         """What all its workloads have in common: `10 features, float32`."""
-        kept = next(word for word in _WORDS.values() if word != self.varied)
+        kept = "features" if self.varied == "samples" else "samples"
         return f"{self.series.fixed:,} {kept}, {self.series.dtype}"
 
     @cached_property
@@ -43,22 +40,17 @@ class SeriesSection:
         return {key: by_id[row.entry.id] for key, row in some.items()}
 
     @cached_property
-    def exponents(self) -> dict[Key, Exponent | None]:
-        """By curve; None where it is no power law."""
-        return {key: scaling.exponent(curve) for key, curve in self.series.rows.items()}
-
-    @cached_property
     def sentences(self) -> list[str]:
         """One for each change of the lead."""
         if lead := scaling.leading(self.series):
             return [self._sentence(crossover) for crossover in lead]
         leaders, sizes = set(scaling.fastest(self.series)), list(self.series.names)
-        sizes_of = f"{sizes[0]:,} to {sizes[-1]:,} {self.varied}"
+        all_sizes = f"{sizes[0]:,} to {sizes[-1]:,} {self.varied}"
         if len(leaders) == 1:
-            return [f"{self.labels[leaders.pop()]} has the shortest time from {sizes_of}."]
-        return [f"From {sizes_of}, the lead does not change for certain."]
+            return [f"{self.labels[leaders.pop()]} has the shortest time from {all_sizes}."]
+        return [f"From {all_sizes}, the lead does not change for certain."]
 
-    @cached_property
+    @property
     def crossovers(self) -> list[str]:
         """All of them, pair by pair."""
         return [self._sentence(crossover) for crossover in scaling.crossovers(self.series)]
@@ -76,40 +68,31 @@ class SeriesSection:
             f"faster than {after}, above it slower."
         )
 
-    def bytes_of_X(self, size: int) -> int:  # noqa: N802
-        """Of the feature matrix at one size."""
+    def bytes_of_features(self, size: int) -> int:
+        """Of X at one size."""
         return size * self.series.fixed * (4 if self.series.dtype == "float32" else 8)
 
     @cached_property
     def picture(self) -> Picture:
         """The time of one fit over size, and the floor."""
-        curves, floors = [], dict[int, float]()
-        frameworks = [
-            next(iter(rows.values())).entry.framework for rows in self.series.rows.values()
-        ]
-        turns = axes_of.turns(frameworks)
-        for (key, rows), framework, turn in zip(
-            self.series.rows.items(), frameworks, turns, strict=True
-        ):
-            timed = {size: row.time for size, row in rows.items() if row.time}
-            floors |= {size: row.floor.seconds for size, row in rows.items() if row.floor}
-            look = self.labels[key], framework_colour(framework)
-            points = list(timed), list(timed.values())
-            curves.append(Curve(*look, *points, MARKERS[turn % len(MARKERS)], DASHES[turn % 3]))
+        curves, floors, said = [], dict[int, float](), []
+        frameworks = [next(iter(c.values())).entry.framework for c in self.series.rows.values()]
+        looks = zip(self.series.rows.items(), frameworks, turns(frameworks), strict=True)
+        for (key, curve), framework, turn in looks:
+            times = {size: row.time for size, row in curve.items() if row.time}
+            floors |= {size: row.floor.seconds for size, row in curve.items() if row.floor}
+            look = MARKERS[turn % len(MARKERS)], DASHES[turn % 3]
+            colour = framework_colour(framework)
+            curves.append(Curve(self.labels[key], colour, times, times.values(), *look))
+            ends = f"{time_at(curve, min(curve))}, {time_at(curve, max(curve))}"
+            said.append(f"{self.labels[key]}: {ends}")
         if floors:
             sizes = sorted(floors)
-            at_sizes = [floors[size] for size in sizes]
-            curves.append(Curve("floor", INK, sizes, at_sizes, width=0.9))
-        ends = {
-            self.labels[key]: (time_at(rows, min(rows)), time_at(rows, max(rows)))
-            for key, rows in self.series.rows.items()
-        }
-        alt = f"Time of one fit over {self.varied}. " + "; ".join(
-            f"{label}: {smallest}, {largest}" for label, (smallest, largest) in ends.items()
-        )
-        x = f"{self.varied}, log scale", "{:,.0f}".format
-        y = "time of one fit, log scale", text.tick
-        return axes_of.log_log(f"scaling-{self.number}", alt, curves, x, y)
+            curves.append(Curve("floor", INK, sizes, [floors[size] for size in sizes], width=0.9))
+        alt = f"Time of one fit over {self.varied}. {'; '.join(said)}"
+        x, y = f"{self.varied}, log scale", "time of one fit, log scale"
+        scales = (x, "{:,.0f}".format), (y, text.tick)
+        return log_log(f"scaling-{self.number}", alt, curves, scales)
 
 
 def time_at(curve: Mapping[int, Row], size: int) -> str:
@@ -117,6 +100,6 @@ def time_at(curve: Mapping[int, Row], size: int) -> str:
     return f"{text.seconds(curve[size].time)} at {size:,}"
 
 
-def round_size(value: float) -> str:
+def round_size(value: float, digits: int = 2) -> str:
     """A size to two digits: `38,000`."""
-    return f"{float(f'{value:.2g}'):,.0f}"
+    return f"{float(f'{value:.{digits}g}'):,.0f}"

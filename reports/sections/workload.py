@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,15 +14,24 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from benchmarks.runfile.records import WorkloadRecord
+from benchmarks.runfile.run import Run
 from reports import answer, text
 from reports.analysis.rows import Row
-from reports.figures import axes as axes_of
-from reports.figures import drawing, marks
-from reports.figures.drawing import GRID, NARROW, PAPER, WIDTH, Picture, device_markers
+from reports.figures import marks
+from reports.figures.axes import device_keys, height, intervals, label_times, name_rows, time_axis
+from reports.figures.drawing import (
+    GRID,
+    NARROW,
+    PAPER,
+    WIDTH,
+    Picture,
+    device_markers,
+    framework_colour,
+    picture,
+)
 from reports.figures.marks import PHASES, Marks
 from reports.sections import descent
-from reports.sections.evidence import ON_DEVICES, Evidence
-from reports.sections.run import workload_facts
+from reports.sections.evidence import ON_DEVICES
 
 #: Points: thick lines are drawn faster than bars.
 _BAR = 12
@@ -29,30 +39,34 @@ _BAR = 12
 
 @dataclass(frozen=True)
 class WorkloadSection:
-    """One workload."""
+    """One workload of a run, or of what pytest-benchmark timed one after the other."""
 
     name: str
     slug: str  # of its anchor and its files
     rows: Sequence[Row]
-    record: WorkloadRecord | None = None  # None: its data were not made
-    evidence: Mapping[str, Evidence] = field(default_factory=dict)  # by the entry's id
+    run: Run | None = None  # None: of pytest-benchmark, and so not judged
+    folder: Path | None = None  # of the run's logs
     brief: bool = False  # shown in another section as well: not drawn, and folded up
-    judged: bool = True  # or timed elsewhere, and not by turns
 
     @cached_property
     def labels(self) -> dict[str, str]:
         """The names of the entries, by id."""
         return text.labels(self.rows)
 
+    @property
+    def record(self) -> WorkloadRecord | None:
+        """None if its data were not made."""
+        return self.run.workloads.get(self.name) if self.run else None
+
     @cached_property
     def passed(self) -> list[Row]:
         """The table's rows: ranked ones first, then those that were not timed."""
-        return [row for row in self.rows if row.passed or not self.judged]
+        return [row for row in self.rows if row.passed or not self.run]
 
     @property
     def refused(self) -> list[Row]:
         """The other rows."""
-        return [row for row in self.rows if self.judged and not row.passed]
+        return [row for row in self.rows if self.run and not row.passed]
 
     @cached_property
     def timed(self) -> list[Row]:
@@ -66,11 +80,6 @@ class WorkloadSection:
         return sorted(known, key=lambda row: row.once or 0.0)
 
     @property
-    def facts(self) -> str:
-        """The workload in numbers."""
-        return workload_facts(self.record) if self.record else ""
-
-    @property
     def winner(self) -> str:
         """With whose name the answer begins; empty if there is none."""
         return self.labels[self.timed[0].entry.id] if self.timed else ""
@@ -78,32 +87,20 @@ class WorkloadSection:
     @cached_property
     def answer(self) -> str:
         """The answer in a sentence."""
-        if self.judged:
+        if self.run:
             return answer.sentence(self.rows)
         least = text.seconds(self.rows[0].time)
         return f"{self.winner} has the smallest median, {least}; not interleaved."
 
-    @property
-    def caption(self) -> str:
-        """Of its first table."""
-        if not self.judged:
-            return "Medians and interquartile ranges, not interleaved: not ranked."
-        return "Ranking." if self.timed else "Right, but not timed."
-
-    @property
-    def baseline(self) -> str:
-        """What the rows are compared with; empty if nothing was timed."""
-        return next((row.baseline for row in self.passed if row.baseline), "")
-
     @cached_property
     def timing(self) -> Marks:
         """In its tables: of one fit."""
-        return marks.times({row.entry.id: row for row in self.timed})
+        return marks.time_marks({row.entry.id: row for row in self.timed})
 
     @cached_property
     def waiting(self) -> Marks:
         """In its tables: until the first answer."""
-        return marks.phases(self.once)
+        return marks.phase_marks(self.once)
 
     @property
     def device_columns(self) -> list[tuple[str, dict[str, str]]]:
@@ -113,10 +110,18 @@ class WorkloadSection:
         columns = {head: {r.entry.id: of(r) for r in self.once} for head, of in ON_DEVICES.items()}
         return [(head, of) for head, of in columns.items() if set(of.values()) - {text.MISSING}]
 
-    @cached_property
-    def devices(self) -> Picture | None:
-        """One device against another."""
-        return None if self.brief else _devices(self)
+    @property
+    def has_ranking(self) -> bool:
+        """Whether its ranking is drawn."""
+        return bool(self.timed) and not self.brief
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All that is drawn of it."""
+        found = [_ranking(self)] if self.has_ranking else []
+        found += [self.devices] if self.devices else []
+        found += [_phases(self)] if self.once and not self.brief else []
+        return found + [picture for picture, _ in self.descent]
 
     @cached_property
     def descent(self) -> list[tuple[Picture, str]]:
@@ -125,109 +130,92 @@ class WorkloadSection:
             return []
         return descent.pictures(self.slug, self.record, self.passed, self.labels)
 
-    @property
-    def has_ranking(self) -> bool:
-        """Whether its ranking is drawn."""
-        return bool(self.timed) and not self.brief
+    @cached_property
+    def devices(self) -> Picture | None:
+        """The same backend on several devices, the CPU against CUDA, on a log axis.
 
-    @property
-    def pictures(self) -> list[Picture]:
-        """All that can be drawn of it."""
-        ranking = [_ranking(self)] if self.has_ranking else []
-        phases = [_phases(self)] if self.once and not self.brief else []
-        devices = [self.devices] if self.devices else []
-        return [*ranking, *devices, *phases, *(picture for picture, _ in self.descent)]
+        Of several numbers of threads the fastest is drawn. None where no backend was timed on more
+        than one device.
+        """
+        fastest: dict[str, dict[str, Row]] = {}
+        for row in self.timed:
+            fastest.setdefault(row.entry.name, {}).setdefault(row.entry.device, row)
+        found = {name: list(same.values()) for name, same in fastest.items() if len(same) > 1}
+        if self.brief or not found:
+            return None
+        drawn = [row for same in found.values() for row in same]
+        markers = device_markers(drawn)
+        times = [" / ".join(text.seconds(row.time) for row in same) for same in found.values()]
+
+        def draw(figure: Figure) -> None:
+            axes = figure.add_subplot()
+            for index, same in enumerate(found.values()):
+                places = [row.time.value if row.time else math.nan for row in same]
+                axes.plot(places, [index] * len(same), color=GRID, lw=1.4, zorder=1)
+                for row, place in zip(same, places, strict=True):
+                    (dot,) = axes.plot([place], [index], markers[row.entry.device], ms=6.5)
+                    dot.set(mfc=framework_colour(row.entry.framework), mec=PAPER)
+            name_rows(axes, list(found), times)
+            time_axis(axes, drawn)
+            label_times(axes, self.name, "time of one fit, log scale")
+            device_keys(figure, markers)
+
+        alt = "The time of one fit on each device. " + "; ".join(
+            f"{row.entry.name} on {row.entry.device}: {text.seconds(row.time)}" for row in drawn
+        )
+        wide, narrow = (WIDTH, height(len(found))), (NARROW, height(len(found)) + 0.2)
+        return picture(f"{self.slug}-devices", alt, wide, draw, narrow)
 
 
 def _ranking(section: WorkloadSection) -> Picture:
-    """The time of one fit, median and interval, of timed rows that passed, on a log axis."""
+    """The time of one fit, median and interval, on a log axis."""
     rows, names = section.timed, [section.labels[row.entry.id] for row in section.timed]
-    markers = device_markers(rows)
+    times, markers = [text.seconds(row.time) for row in rows], device_markers(rows)
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        axes_of.intervals(axes, rows, markers)
-        axes_of.name_rows(axes, names, [text.seconds(row.time) for row in rows])
-        axes_of.time_axis(axes, rows)
-        axes_of.label_times(axes, section.name, "time of one fit, log scale")
+        intervals(axes, rows, markers)
+        name_rows(axes, names, times)
+        time_axis(axes, rows)
+        label_times(axes, section.name, "time of one fit, log scale")
         if len(markers) > 1:
-            axes_of.device_keys(figure, markers)
+            device_keys(figure, markers)
 
     alt = "Median time of one fit with its interval. " + "; ".join(
-        f"{name}: {text.seconds(row.time)} ({text.between(row.time)})"
-        for name, row in zip(names, rows, strict=True)
+        f"{name}: {time} ({text.between(row.time)})"
+        for name, time, row in zip(names, times, rows, strict=True)
     )
-    size = WIDTH, axes_of.height(len(rows))
-    return drawing.picture(f"{section.slug}-ranking", alt, size, draw)
+    return picture(f"{section.slug}-ranking", alt, (WIDTH, height(len(rows))), draw)
 
 
 def _phases(section: WorkloadSection) -> Picture:
     """What a user who fits once waits for, stacked on a linear axis; and each further fit."""
     rows, names = section.once, [section.labels[row.entry.id] for row in section.once]
-    further = any(row.time for row in rows)
     waits = [text.seconds(row.once) for row in rows]
     times = [text.seconds(row.time) for row in rows]
 
     def draw(figure: Figure) -> None:
-        ratios = (3, 2) if further else (1,)
-        first, *second = figure.subplots(1, len(ratios), squeeze=False, width_ratios=ratios)[0]
+        ratios = (3, 2) if any(row.time for row in rows) else (1,)
+        first, *further = figure.subplots(1, len(ratios), squeeze=False, width_ratios=ratios)[0]
         left = np.zeros(len(rows))
         for phase, colour in PHASES.items():
             ends = left + np.array([row.phases[phase] for row in rows], dtype=float)
             first.hlines(range(len(rows)), left, ends, color=colour, lw=_BAR)
             left = ends
-        axes_of.name_rows(first, names, waits)
+        name_rows(first, names, waits)
         first.xaxis.set_major_locator(MaxNLocator(4))
         first.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
-        axes_of.label_times(first, section.name, "time to the first answer")
+        label_times(first, section.name, "time to the first answer")
         first.set_xlim(0, 1.05 * max(left) or 1.0)
         keys = [Patch(color=colour, label=phase) for phase, colour in PHASES.items()]
         figure.legend(handles=keys, loc="outside upper left", ncols=len(keys))
-        for axes in second:
-            axes_of.intervals(axes, rows, device_markers(rows))
-            axes_of.name_rows(axes, [""] * len(rows), times)
-            axes_of.time_axis(axes, rows, most=4)
+        for axes in further:
+            intervals(axes, rows, device_markers(rows))
+            name_rows(axes, [""] * len(rows), times)
+            time_axis(axes, rows, most=4)
             axes.set_xlabel("each further fit, log scale")
 
     alt = "Time to the first answer and its phases, and time of each further fit. " + "; ".join(
         f"{name}: {wait}, {time}" for name, wait, time in zip(names, waits, times, strict=True)
     )
-    size = WIDTH, axes_of.height(len(rows))
-    return drawing.picture(f"{section.slug}-phases", alt, size, draw)
-
-
-def _devices(section: WorkloadSection) -> Picture | None:
-    """The same backend on several devices, the CPU against CUDA, on a log axis.
-
-    Of several numbers of threads the fastest is drawn. Returns None where no backend was timed on
-    more than one device.
-    """
-    fastest: dict[str, dict[str, Row]] = {}
-    for row in section.timed:
-        fastest.setdefault(row.entry.name, {}).setdefault(row.entry.device, row)
-    found = {name: list(same.values()) for name, same in fastest.items() if len(same) > 1}
-    if not found:
-        return None
-    drawn = [row for same in found.values() for row in same]
-    markers = device_markers(drawn)
-    times = [" / ".join(text.seconds(row.time) for row in same) for same in found.values()]
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        for index, same in enumerate(found.values()):
-            places = [row.time.value if row.time else math.nan for row in same]
-            axes.plot(places, [index] * len(same), color=GRID, lw=1.4, zorder=1)
-            for row, place in zip(same, places, strict=True):
-                (dot,) = axes.plot([place], [index], markers[row.entry.device], ms=6.5)
-                dot.set(mfc=drawing.framework_colour(row.entry.framework), mec=PAPER)
-        axes_of.name_rows(axes, list(found), times)
-        axes_of.time_axis(axes, drawn)
-        axes_of.label_times(axes, section.name, "time of one fit, log scale")
-        axes_of.device_keys(figure, markers)
-
-    alt = "The time of one fit on each device. " + "; ".join(
-        f"{row.entry.name} on {row.entry.device}: {text.seconds(row.time)}" for row in drawn
-    )
-    height = axes_of.height(len(found))
-    narrow = NARROW, height + 0.2
-    return drawing.picture(f"{section.slug}-devices", alt, (WIDTH, height), draw, narrow)
+    return picture(f"{section.slug}-phases", alt, (WIDTH, height(len(rows))), draw)

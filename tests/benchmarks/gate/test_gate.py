@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import linalg
+from scipy import linalg, special
 
-from backends.base import Data, Fit, GradientDescent, LeastSquares
-from benchmarks.gate import gate
-from benchmarks.gate import reference as standard
-from benchmarks.gate.bounds import Stability
-from benchmarks.gate.gate import Verdict
+from backends.base import Data, Fit, GradientDescent, LeastSquares, Stability
+from benchmarks.gate import gate, reference
 from benchmarks.gate.reference import Reference
+from benchmarks.gate.verdict import Verdict
 from benchmarks.problems.problem import Problem, Synthetic
 from benchmarks.problems.workloads import DEFAULT, Workload, select
 
@@ -30,7 +28,7 @@ NOISY = [name for name in WORKLOADS if WORKLOADS[name].make(0).sigma > 0]
 @cache
 def prepared(name: str, seed: int = 0) -> Reference:
     (workload,) = select([name])
-    return standard.prepare(workload, workload.make(seed))
+    return reference.prepare(workload, workload.make(seed))
 
 
 @cache
@@ -172,7 +170,7 @@ def test_other_descents_pass(samples: int, loss: Any, rate: float, seed: int) ->
     method = GradientDescent(loss, rate, 300, (-0.1, 0.3, 0.7), 0.5)
     recipe = Synthetic(samples, 3, sigma=0.5)
     problem = recipe.make(seed)
-    ref = standard.prepare(Workload("w", "", recipe, method), problem)
+    ref = reference.prepare(Workload("w", "", recipe, method), problem)
     verdict = gate.judge(loop(problem.data, method), ref, "orthogonal")
     assert verdict.passed, verdict.reason
 
@@ -182,7 +180,7 @@ def test_no_test_samples() -> None:
     problem = WORKLOADS["line-descent"].make(0)
     data = replace(problem.data, X_test=np.empty((0, 1), "f4"), y_test=np.empty(0, "f4"))
     workload = replace(WORKLOADS["line-descent"], method=method)
-    ref = standard.prepare(workload, replace(problem, data=data))
+    ref = reference.prepare(workload, replace(problem, data=data))
     fit = loop(problem.data, method)
     for losses in (None, np.empty(0), np.full(20, np.nan)):
         assert gate.judge(replace(fit, test_losses=losses), ref, "orthogonal").passed
@@ -247,22 +245,27 @@ def test_descent_is_held_to_the_truth_once_it_has_converged(epochs: int, converg
     assert isinstance(workload.method, GradientDescent)
     method = replace(workload.method, epochs=epochs)
     problem = workload.make(0)
-    ref = standard.prepare(replace(workload, method=method), problem)
+    ref = reference.prepare(replace(workload, method=method), problem)
     verdict = gate.judge(loop(problem.data, method), ref, "orthogonal")
     assert verdict.passed
     held = "coefficients against the truth" in {check.name for check in verdict.checks}
     assert held == converged
 
 
-def test_statistical_check_refuses_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "SIGNIFICANCE", 0.2)
+def test_statistical_check_refuses_as_often_as_it_says() -> None:
+    """What it measures exceeds the quantiles of chi-squared that often, and one is its bound."""
     recipe = Synthetic(60, 4, sigma=0.3)
-    refused = 0
+    statistics = []
     for seed in range(400):
         problem = recipe.make(seed)
-        ref = standard.prepare(Workload("w", "", recipe, LeastSquares()), problem)
-        refused += not gate.judge(solve(problem.data), ref, "orthogonal").passed
-    assert 80 - 4 * 8 < refused < 80 + 4 * 8  # binomial, sd 8
+        ref = reference.prepare(Workload("w", "", recipe, LeastSquares()), problem)
+        verdict = gate.judge(solve(problem.data), ref, "orthogonal")
+        [check] = [one for one in verdict.checks if one.name == "coefficients against the truth"]
+        assert check.bound == pytest.approx(special.chdtri(5, gate.SIGNIFICANCE), rel=1e-2)
+        statistics.append(check.error)
+    for share in (0.2, 0.5, 0.8):
+        refused = np.sum(statistics > special.chdtri(5, share))
+        assert abs(refused - 400 * share) < 4 * (400 * share * (1 - share)) ** 0.5  # binomial
 
 
 def test_dtype_that_determines_nothing_still_asks_for_something() -> None:
@@ -450,6 +453,6 @@ def test_reason_says_what_how_much_and_why() -> None:
 def test_zero_targets() -> None:
     X = np.linspace(-1, 1, 9)[:, None]
     problem = Problem(Data(X, np.zeros(9), X, np.zeros(9)), np.zeros(1), 0.0, 0.0)
-    ref = standard.prepare(WORKLOADS["line"], problem)
+    ref = reference.prepare(WORKLOADS["line"], problem)
     assert gate.judge(Fit(np.zeros(1), 0.0), ref, "orthogonal").passed
     assert not gate.judge(Fit(np.zeros(1), 1e-9), ref, "orthogonal").passed
