@@ -11,6 +11,7 @@ from benchmarks.runfile.header import Absence, GpuModel, Machine, MachineState
 from benchmarks.runfile.records import GpuRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
 from reports import text
+from reports.analysis.roofline import Best
 
 
 def machine(found: Machine) -> str:
@@ -123,3 +124,8 @@ def workload_facts(workload: WorkloadRecord) -> str:
         workload.note,
     ]
     return " · ".join(filter(None, parts))
+
+
+def rate(best: Best, unit: str) -> str:
+    """The best rate, and by which share the median of all measurements is below it."""
+    return f"{text.amount(best.value, unit)} (−{1 - best.typical / best.value:.0%})"

@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from benchmarks.runfile.records import WorkloadRecord
 from benchmarks.runfile.run import Run
 from reports import answer, text
+from reports.analysis.roofline import Floor
 from reports.analysis.rows import Row
 from reports.figures import marks
 from reports.figures.axes import device_keys, height, intervals, label_times, name_rows, time_axis
@@ -31,7 +32,6 @@ from reports.figures.drawing import (
 )
 from reports.figures.marks import PHASES, Marks
 from reports.sections import descent
-from reports.sections.evidence import ON_DEVICES
 
 #: Points: thick lines are drawn faster than bars.
 _BAR = 12
@@ -103,12 +103,17 @@ class WorkloadSection:
         return marks.phase_marks(self.once)
 
     @property
-    def device_columns(self) -> list[tuple[str, dict[str, str]]]:
-        """Further columns, where something is known of other devices: head, and cell by id."""
-        if all(row.entry.device == "cpu" for row in self.once):
-            return []
-        columns = {head: {r.entry.id: of(r) for r in self.once} for head, of in ON_DEVICES.items()}
-        return [(head, of) for head, of in columns.items() if set(of.values()) - {text.MISSING}]
+    def device_columns(self) -> list[str]:
+        """Attributes that say more of a further fit, where any row is on another device."""
+        elsewhere = any(row.entry.device != "cpu" for row in self.once)
+        names = ("with_transfer", "device_seconds", "joules") if elsewhere else ()
+        return [n for n in names if any(getattr(row, n) is not None for row in self.once)]
+
+    @property
+    def floors(self) -> dict[str, Floor]:
+        """By device and threads."""
+        known = [(row.entry, row.floor) for row in self.rows if row.floor]
+        return {f"{e.device}, {text.count(e.threads, 'thread')}": floor for e, floor in known}
 
     @property
     def has_ranking(self) -> bool:
