@@ -16,16 +16,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from benchmarks.estimates import Estimate
 from reports import text
 from reports.analysis.rows import Row
-from reports.figures.drawing import (
-    INK,
-    NARROW,
-    PAPER,
-    WIDTH,
-    Picture,
-    framework_colour,
-    picture,
-    short,
-)
+from reports.figures import drawing
+from reports.figures.drawing import INK, NARROW, PAPER, WIDTH, Picture, framework_colour, short
 
 
 def height(n_rows: int) -> float:
@@ -190,7 +182,7 @@ def log_log(
 
     # The legend has four columns, or two.
     wide, narrow = (WIDTH, 3.4 + 0.05 * len(curves)), (NARROW, 3.4 + 0.1 * len(curves))
-    return picture(name, alt, wide, draw, narrow)
+    return drawing.picture(name, alt, wide, draw, narrow)
 
 
 def legend(figure: Figure) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.runfile.header import Absence, GpuModel, Machine, MachineState
-from benchmarks.runfile.records import GpuRecord, WorkloadRecord
+from benchmarks.runfile.records import GpuRecord
 from benchmarks.runfile.run import Run
 from reports import text
 from reports.analysis.roofline import Best
@@ -106,24 +106,6 @@ def absences(found: Sequence[Absence]) -> list[tuple[str, str]]:
 def shown(value: Any) -> str:
     """A value of a framework's description: text as it is, the rest as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def workload_facts(workload: WorkloadRecord) -> str:
-    """A workload's numbers in one line."""
-    method, sigma = workload.method, workload.sigma
-    parts = [
-        method.kind,
-        f"{method.loss} loss, learning rate {method.learning_rate}, {method.epochs} epochs"
-        if method.loss
-        else "",
-        f"{workload.n_samples:,} × {workload.n_features:,}",
-        workload.dtype,
-        text.count(workload.n_test, "test sample") if workload.n_test else "",
-        "" if workload.condition is None else f"condition number {workload.condition:.2g}",
-        "" if sigma is None else f"noise {sigma:g}" if sigma else "no noise",
-        workload.note,
-    ]
-    return " · ".join(filter(None, parts))
 
 
 def rate(best: Best, unit: str) -> str:

@@ -18,18 +18,9 @@ from benchmarks.runfile.run import Run
 from reports import answer, text
 from reports.analysis.roofline import Floor
 from reports.analysis.rows import Row
-from reports.figures import marks
+from reports.figures import drawing, marks
 from reports.figures.axes import device_keys, height, intervals, label_times, name_rows, time_axis
-from reports.figures.drawing import (
-    GRID,
-    NARROW,
-    PAPER,
-    WIDTH,
-    Picture,
-    device_markers,
-    framework_colour,
-    picture,
-)
+from reports.figures.drawing import NARROW, WIDTH, Picture, device_markers
 from reports.figures.marks import PHASES, Marks
 from reports.sections import descent
 
@@ -91,6 +82,16 @@ class WorkloadSection:
             return answer.sentence(self.rows)
         least = text.seconds(self.rows[0].time)
         return f"{self.winner} has the smallest median, {least}; not interleaved."
+
+    @cached_property
+    def by_label(self) -> dict[str, Row]:
+        """The rows of its table."""
+        return {self.labels[row.entry.id]: row for row in self.passed}
+
+    @cached_property
+    def winners(self) -> set[str]:
+        """The ids of those that are certainly among the fastest."""
+        return {row.entry.id for row in answer.winners(self.passed)}
 
     @cached_property
     def timing(self) -> Marks:
@@ -156,10 +157,10 @@ class WorkloadSection:
             axes = figure.add_subplot()
             for index, same in enumerate(found.values()):
                 places = [row.time.value if row.time else math.nan for row in same]
-                axes.plot(places, [index] * len(same), color=GRID, lw=1.4, zorder=1)
+                axes.plot(places, [index] * len(same), color=drawing.GRID, lw=1.4, zorder=1)
                 for row, place in zip(same, places, strict=True):
                     (dot,) = axes.plot([place], [index], markers[row.entry.device], ms=6.5)
-                    dot.set(mfc=framework_colour(row.entry.framework), mec=PAPER)
+                    dot.set(mfc=drawing.framework_colour(row.entry.framework), mec=drawing.PAPER)
             name_rows(axes, list(found), times)
             time_axis(axes, drawn)
             label_times(axes, self.name, "time of one fit, log scale")
@@ -169,7 +170,7 @@ class WorkloadSection:
             f"{row.entry.name} on {row.entry.device}: {text.seconds(row.time)}" for row in drawn
         )
         wide, narrow = (WIDTH, height(len(found))), (NARROW, height(len(found)) + 0.2)
-        return picture(f"{self.slug}-devices", alt, wide, draw, narrow)
+        return drawing.picture(f"{self.slug}-devices", alt, wide, draw, narrow)
 
 
 def _ranking(section: WorkloadSection) -> Picture:
@@ -190,7 +191,7 @@ def _ranking(section: WorkloadSection) -> Picture:
         f"{name}: {time} ({text.between(row.time)})"
         for name, time, row in zip(names, times, rows, strict=True)
     )
-    return picture(f"{section.slug}-ranking", alt, (WIDTH, height(len(rows))), draw)
+    return drawing.picture(f"{section.slug}-ranking", alt, (WIDTH, height(len(rows))), draw)
 
 
 def _phases(section: WorkloadSection) -> Picture:
@@ -223,4 +224,4 @@ def _phases(section: WorkloadSection) -> Picture:
     alt = "Time to the first answer and its phases, and time of each further fit. " + "; ".join(
         f"{name}: {wait}, {time}" for name, wait, time in zip(names, waits, times, strict=True)
     )
-    return picture(f"{section.slug}-phases", alt, (WIDTH, height(len(rows))), draw)
+    return drawing.picture(f"{section.slug}-phases", alt, (WIDTH, height(len(rows))), draw)
