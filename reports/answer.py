@@ -63,13 +63,13 @@ def _fastest(rows: Sequence[Row]) -> str:
         return f"{name} is the only one that is right and timed: {text.seconds(first.time)} a fit."
     tied = [names[row.entry.id] for row in rest if row.place == first.place]
     if tied:
-        return f"{name} {_tie(tied)}{_lead(first)}."
+        shared = f"shares the first place with {_some(tied)}, not to be told apart"
+        return f"{name} {shared}: {_lead(first)}."
     if first.is_baseline:
         word, interval = text.against(rest[0])
         second = f"next is {names[rest[0].entry.id]}, {word} ({interval})"
-        return (
-            f"{name} is the fastest that is right, at {text.seconds(first.time)} a fit; {second}."
-        )
+        time = text.seconds(first.time)
+        return f"{name} is the fastest that is right, at {time} a fit; {second}."
     return f"{name} is the fastest that is right: {_lead(first)}."
 
 
@@ -88,11 +88,6 @@ def _untimed(rows: Sequence[Row]) -> str:
     if not judged:
         return "Nothing was measured."
     return f"{right} of {text.count(judged, 'fit')} passed; none was timed."
-
-
-def _tie(names: Sequence[str]) -> str:
-    """What the first one shares with others."""
-    return f"shares the first place with {_some(names)}, not to be told apart: "
 
 
 def _some(names: Sequence[str]) -> str:

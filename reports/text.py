@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 
 from benchmarks.estimates import Estimate
-from benchmarks.runfile.header import EntryRecord
 from reports.analysis.rows import Row
 
 MISSING = "–"
@@ -119,18 +118,15 @@ def verdict(row: Row) -> str:
 
 def labels(rows: Iterable[Row]) -> dict[str, str]:
     """By the entry's id its name, with device and threads only where they tell entries apart."""
-    by_name: dict[str, list[EntryRecord]] = {}
-    for row in rows:
-        by_name.setdefault(row.entry.name, []).append(row.entry)
+    entries = [row.entry for row in rows]
     result = {}
-    for name, same in by_name.items():
-        for entry in same:
-            parts = []
-            if len({other.device for other in same}) > 1:
-                parts.append(entry.device)
-            if len({other.threads for other in same}) > 1:
-                parts.append(count(entry.threads, "thread"))
-            result[entry.id] = f"{name} ({', '.join(parts)})" if parts else name
+    for entry in entries:
+        same = [other for other in entries if other.name == entry.name]
+        device = entry.device if len({other.device for other in same}) > 1 else ""
+        several = len({other.threads for other in same}) > 1
+        parts = filter(None, [device, count(entry.threads, "thread") if several else ""])
+        where = ", ".join(parts)
+        result[entry.id] = f"{entry.name} ({where})" if where else entry.name
     return result
 
 

@@ -1,4 +1,4 @@
-"""The command line of environments: `linreg-bench env create`, `list` and `remove`."""
+"""`linreg-bench env create`, `list` and `remove`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from benchmarks.engine import environments
+    from benchmarks.engine.variants import Environment
 
 app = typer.Typer(no_args_is_help=True, help="Environments for `run --env`, in .envs.")
 
-Name = Annotated[str, typer.Argument(help="What `run --env` will know it by.")]
+Name = Annotated[str, typer.Argument(help="Its name, as in `run --env NAME`.")]
 
 
 @app.command()
@@ -22,32 +22,29 @@ def create(
     ],
 ) -> None:
     """Make an environment with venv and pip; NumPy is added."""
-    from benchmarks.engine import environments
+    from benchmarks.engine import variants
 
-    _show(environments.create(name, requirements))
+    print(_shown(variants.create(name, requirements)))
 
 
 @app.command("list")
 def list_() -> None:
     """Show the environments and what they have."""
-    from benchmarks.engine import environments
+    from benchmarks.engine import variants
 
-    for found in environments.made():
-        if isinstance(found, environments.Environment):
-            _show(found)
-        else:
-            print(found)
+    for found in variants.made():
+        print(_shown(found) if isinstance(found, variants.Environment) else found)
 
 
 @app.command()
 def remove(name: Name) -> None:
     """Delete an environment."""
-    from benchmarks.engine import environments
+    from benchmarks.engine import variants
 
-    environments.remove(name)
+    variants.remove(name)
 
 
-def _show(environment: environments.Environment) -> None:
-    facts = environment.to_json()
-    packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
-    print(f"{environment.name}: Python {environment.version}, {packages}")
+def _shown(environment: Environment) -> str:
+    record = environment.record()
+    packages = ", ".join(f"{name} {version}" for name, version in record.packages.items())
+    return f"{record.name}: Python {record.python}, {packages}"

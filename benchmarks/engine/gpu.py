@@ -1,11 +1,11 @@
-"""What the driver says of a GPU while it works: clock, temperature, power, limits, energy.
+"""What the driver says of a GPU while it works: clock, temperature, power, throttling, energy.
 
-Everything is read through NVML, from this process: no framework is asked. What a GPU cannot say is
-None.
+Everything is read through NVML from this process; no framework is asked. What a GPU does not say
+is None.
 
-GPU 0 is the first that this process may use: `CUDA_VISIBLE_DEVICES` is how a cluster says which of
-a machine's GPUs are whose. Without it they are numbered by their PCI bus, here and in workers (see
-`home.environment`).
+GPU 0 is the first that this process may use: clusters say with `CUDA_VISIBLE_DEVICES` which of a
+machine's GPUs are whose. Without it they are numbered by their PCI bus, here and in workers (see
+`process.environment`).
 """
 
 from __future__ import annotations
@@ -15,48 +15,52 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-#: Reasons for a lower clock that are no part of normal work, NVML's nvmlClocksThrottleReason...
-_LIMITS = {
+from benchmarks.runfile.records import GpuRecord
+
+#: Reasons for a lower clock that are not part of normal work: nvmlClocksThrottleReason...
+_THROTTLE_REASONS = {
     0x04: "its power limit",
     0x08: "a hardware slow-down",
     0x20: "its temperature",
     0x40: "its temperature (hardware)",
     0x80: "its power supply",
 }
-#: The counter of joules moves every 20 to 100 ms: what lasts little longer says nothing (PETSc's
-#: manual, PetscLogGpuEnergyMeter).
-LONG_ENOUGH = 1.0  # seconds
+#: Seconds. The counter of joules moves every 20 to 100 ms: fits that last hardly longer cannot be
+#: told by it (PETSc's manual, PetscLogGpuEnergyMeter).
+LONG_ENOUGH = 1.0
+#: Seconds of throttling that are worth a warning.
+_WORTH_A_WARNING = 0.05
 
 
 def token(number: int) -> str:
     """What `CUDA_VISIBLE_DEVICES` has to be for a worker that is to see GPU `number` alone."""
-    visible = _asked()
+    visible = _visible()
     return str(number) if visible is None else visible[number]
 
 
-def _asked() -> list[str] | None:
-    """The GPUs that the surroundings leave to this process: numbers or UUIDs; None: all."""
+def _visible() -> list[str] | None:
+    """The GPUs that are left to this process, by number or UUID; None: all."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return None if visible is None else [one.strip() for one in visible.split(",")]
 
 
 def handles() -> list[Any]:
-    """Of the GPUs that this process may use, in their order.
+    """NVML's handles of the GPUs that this process may use, in their order.
 
-    As CUDA does, it reads numbers, UUIDs and their beginnings, UUIDs of MIG instances, and nothing
-    that comes after one that does not exist.
+    `CUDA_VISIBLE_DEVICES` is read as CUDA reads it: numbers, UUIDs and their beginnings, UUIDs of
+    MIG instances, and nothing after one that does not exist.
 
     Raises:
-        NVMLError: there is no driver; or it was not initialised.
+        NVMLError: there is no driver, or it was not initialised.
     """
     import pynvml as nvml
 
     every = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
-    if (asked := _asked()) is None:
+    if (visible := _visible()) is None:
         return every
     found = []
     with suppress(nvml.NVMLError, IndexError):
-        for one in asked:
+        for one in visible:
             if one.isdigit():
                 found.append(every[int(one)])
                 continue
@@ -78,36 +82,37 @@ class Gpu:
             pynvml.nvmlInit()
             self._handle = dict(enumerate(handles())).get(number)
 
-    def state(self) -> dict[str, Any]:
-        """Now: clock_mhz, memory_clock_mhz, temperature (°C), watts, limited_by (see `limits`)."""
+    def record(self, workload: str) -> GpuRecord:
+        """Its state now, before or after the samples of a workload."""
         nvml = self._nvml
-        watts = self._read(nvml.nvmlDeviceGetPowerUsage)
-        return {
-            "gpu": self.number,
-            "clock_mhz": self._read(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM),
-            "memory_clock_mhz": self._read(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_MEM),
-            "temperature": self._read(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU),
-            "watts": None if watts is None else watts / 1000,
-            "limited_by": self.limits(),
-        }
+        milliwatts = self._read(nvml.nvmlDeviceGetPowerUsage)
+        return GpuRecord(
+            workload=workload,
+            gpu=self.number,
+            clock_mhz=self._read(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM),
+            memory_clock_mhz=self._read(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_MEM),
+            temperature=self._read(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU),
+            watts=None if milliwatts is None else milliwatts / 1000,
+            limited_by=self.throttle_reasons(),
+        )
 
-    def limits(self) -> list[str]:
-        """What keeps its clock down at this moment, in words; nothing, for a GPU that is idle."""
+    def throttle_reasons(self) -> list[str]:
+        """What lowers its clock at this moment, in words; empty while a GPU idles."""
         reasons = self._read(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons) or 0
-        return [word for bit, word in _LIMITS.items() if reasons & bit]
+        return [word for bit, word in _THROTTLE_REASONS.items() if reasons & bit]
 
-    def held_back(self) -> dict[str, float]:
-        """Seconds for which its power and its temperature have kept its clock down so far."""
+    def throttled_seconds(self) -> dict[str, float]:
+        """For how long its power and its temperature have lowered its clock so far."""
         nvml = self._nvml
-        found = {}
-        for word, policy in (
-            ("its power limit", nvml.NVML_PERF_POLICY_POWER),
-            ("its temperature", nvml.NVML_PERF_POLICY_THERMAL),
-        ):
-            status = self._read(nvml.nvmlDeviceGetViolationStatus, policy)
-            if status is not None:
-                found[word] = status.violationTime / 1e9
-        return found
+        policies = {
+            "its power limit": nvml.NVML_PERF_POLICY_POWER,
+            "its temperature": nvml.NVML_PERF_POLICY_THERMAL,
+        }
+        found = {
+            word: self._read(nvml.nvmlDeviceGetViolationStatus, policy)
+            for word, policy in policies.items()
+        }
+        return {word: status.violationTime / 1e9 for word, status in found.items() if status}
 
     def joules(self) -> float | None:
         """Energy since the driver was loaded."""
@@ -133,30 +138,28 @@ def of(devices: Iterable[str]) -> dict[str, Gpu]:
     }
 
 
-class Watch:
-    """Collects what limits GPUs while they work.
+class Throttling:
+    """Collects what lowers the clocks of GPUs while they work.
 
-    A GPU is idle most of the time, and what limits it is gone when it is: so it is looked at right
-    after its samples, and besides it counts for itself.
+    Throttle reasons vanish when a GPU idles, so `poll` after each sample. Besides, the driver
+    counts for how long some of them applied.
     """
-
-    #: Seconds of being held back that are worth a word.
-    WORTH = 0.05
 
     def __init__(self, gpus: Iterable[Gpu]) -> None:
         self._found: dict[Gpu, list[str]] = {gpu: [] for gpu in gpus}
-        self._before = {gpu: gpu.held_back() for gpu in self._found}
+        self._before = {gpu: gpu.throttled_seconds() for gpu in self._found}
 
-    def look(self) -> None:
-        """Note what limits the GPUs at this moment."""
+    def poll(self) -> None:
+        """Note what lowers the clocks at this moment."""
         for gpu, found in self._found.items():
-            found += [word for word in gpu.limits() if word not in found]
+            found += [word for word in gpu.throttle_reasons() if word not in found]
 
-    def troubles(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What slowed the GPUs down until now, a line each."""
         for gpu, found in self._found.items():
-            for word, seconds in gpu.held_back().items():
-                if seconds - self._before[gpu].get(word, 0.0) > self.WORTH and word not in found:
+            for word, seconds in gpu.throttled_seconds().items():
+                longer = seconds - self._before[gpu].get(word, 0.0)
+                if longer > _WORTH_A_WARNING and word not in found:
                     found.append(word)
         return [
             f"GPU {gpu.number} was slowed down by {' and '.join(found)}"

@@ -1,4 +1,4 @@
-"""The plan: which entries a run will have, and why others are absent."""
+"""The plan: which entries a run has, why others are absent, and how the entries are run."""
 
 from __future__ import annotations
 
@@ -6,77 +6,106 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
 
 from backends import registry
 from backends.base import Backend
-from benchmarks.engine.environments import Environment
-from benchmarks.engine.process import Home, Variant
+from benchmarks.engine.process import Launch, Process
+from benchmarks.engine.variants import Environment
 from benchmarks.errors import UserError, unknown
 from benchmarks.problems.workloads import Workload
+from benchmarks.runfile.header import Absence, EntryRecord
 
 #: An entry needs about this many times its data: in the page cache, in the framework, and twice
 #: while it solves.
 _COPIES = 4
-#: Unless the number of replicates is asked for: at most so many for an entry, and processes for
-#: all of them together, since starting a framework takes seconds.
+#: By default: at most so many replicates of an entry, and processes of all entries together, since
+#: starting a framework takes seconds.
 MOST_REPLICATES, MOST_PROCESSES = 4, 8
 
 
 @dataclass(frozen=True)
+class Options:
+    """How to run a plan."""
+
+    command: Sequence[str]
+    cores: Sequence[int]  # to measure on
+    seed: int = 0
+    budget: float | None = 45.0  # seconds of measurement for all workloads; None: do not time
+    precision: float | None = 0.01  # a ratio known this well needs no more rounds; None: never
+    patience: float = 60.0  # seconds that a worker may take to answer
+    plugins: tuple[Path, ...] = ()
+    memory_bytes: int | None = None  # at which a worker is killed; None: 80 % of what is free
+    calibration: str = ""  # which differences this machine can tell, in one line
+
+
+@dataclass(frozen=True, eq=False)
 class Entry:
     """One row of a report: a workload on a backend, a device and a number of threads."""
 
     workload: Workload
     backend: type[Backend]
-    home: Home
+    process: Process  # its first
 
     @property
     def id(self) -> str:
         """The name of the entry in run files: workload/backend/device/threads."""
-        home = self.home
-        return f"{self.workload.name}/{home.name}/{home.device}/{home.threads}"
-
-    @property
-    def original(self) -> str | None:
-        """The id of the entry that this is a variant of; None if it is not."""
-        plain = replace(self, home=replace(self.home, variant=None))
-        return plain.id if self.home.variant else None
+        process = self.process
+        return f"{self.workload.name}/{process.name}/{process.device}/{process.threads}"
 
     @property
     def known_failure(self) -> str:
         """Why it is known to fail the gate; empty if it is not."""
-        name, kind = self.workload.name, self.home.device.partition(":")[0]
-        own = self.backend.known_failures.items()
+        name, kind = self.workload.name, self.process.device.partition(":")[0]
         matching = (
             reason
-            for pattern, reason in own
+            for pattern, reason in self.backend.known_failures.items()
             if fnmatchcase(name, pattern) or fnmatchcase(f"{name} on {kind}", pattern)
         )
         return next(matching, self.workload.known_failures.get(self.backend.stability, ""))
 
-    def to_json(self) -> dict[str, object]:
-        """As it stands in the header of a run file."""
-        return {
-            "entry": self.id,
-            "workload": self.workload.name,
-            "backend": self.home.name,
-            "device": self.home.device,
-            "threads": self.home.threads,
-            "framework": self.backend.framework.partition(".")[0],
-            "algorithm": self.backend.algorithm,
-            "style": self.backend.style,
-            "known_failure": self.known_failure,
-            "variant_of": self.original,
+    def record(self) -> EntryRecord:
+        """What the header of a run file says of it."""
+        return EntryRecord(
+            id=self.id,
+            workload=self.workload.name,
+            backend=self.backend.name,
+            device=self.process.device,
+            threads=self.process.threads,
+            framework=self.backend.framework.partition(".")[0],
+            algorithm=self.backend.algorithm,
+            style=self.backend.style,
+            known_failure=self.known_failure,
+            variant=self.process.launch.variant,
+        )
+
+    def mismatch(self, description: Mapping[str, Any], received: str, sent: str) -> str:
+        """The first difference between this entry and the work that was done; '' if none.
+
+        Args:
+            description: what the backend's `describe` returned after a fit.
+            received: SHA-256 that the worker computed of its data.
+            sent: SHA-256 of the data as they were made.
+        """
+        if received != sent:
+            return "worked on other data than it was given (SHA-256 differs)"
+        process = self.process
+        wanted = {
+            # A worker sees its own GPU alone, as its first.
+            "device": "cpu" if process.device == "cpu" else "cuda:0",
+            "dtype": self.workload.recipe.dtype,
+            "threads": process.threads,
+            "tf32": process.tf32,
         }
-
-
-@dataclass(frozen=True)
-class Absence:
-    """A backend on a device that the run does not have, and why, in one line."""
-
-    backend: str
-    device: str
-    reason: str
+        for key, value in wanted.items():
+            found = description.get(key)
+            if found != value and found is not None:
+                return f"{key} is {found!r}, not {value!r} as asked for"
+        for key in ("version", "device", "dtype", "algorithm"):
+            if not description.get(key):
+                return f"does not say its {key}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -86,15 +115,14 @@ class Plan:
     workloads: list[Workload]
     entries: list[Entry]
     absent: list[Absence]
-
     replicates: int = 1  # processes for each entry, which take turns
     cold: bool = False  # whether each entry has processes of its own
     environments: Sequence[Environment] = ()  # other interpreters that take part
     tf32: bool = False  # whether it was asked for
 
-    def processes(self, entry: Entry) -> list[Home]:
+    def processes(self, entry: Entry) -> list[Process]:
         """The worker processes of one entry."""
-        return [replace(entry.home, replicate=number) for number in range(self.replicates)]
+        return [replace(entry.process, replicate=number) for number in range(self.replicates)]
 
 
 def choose_backends(
@@ -115,18 +143,18 @@ def choose_backends(
     return [b for name, b in known.items() if any(fnmatchcase(name, p) for p in patterns)]
 
 
-def choose_devices(asked: Sequence[str], n_gpus: int) -> list[str]:
+def choose_devices(names: Sequence[str], n_gpus: int) -> list[str]:
     """Device names for `cpu`, `cuda` (the first GPU), `cuda:N`, and `all` (CPU and every GPU).
 
-    If none is asked for, the CPU, and the first GPU if there is one: on a machine with eight,
-    workers for all of them would take longer to start than a run is meant to last.
+    By default the CPU, and the first GPU if there is one: on a machine with eight, starting workers
+    for all of them would take longer than a run is meant to last.
 
     Raises:
         UserError: a name is none of these, or asks for a GPU that is not there.
     """
     gpus = [f"cuda:{number}" for number in range(n_gpus)]
-    devices = [] if asked else ["cpu", *gpus[:1]]
-    for name in asked:
+    devices = [] if names else ["cpu", *gpus[:1]]
+    for name in names:
         if name in ("all", "cpu"):
             devices += ["cpu", *gpus] if name == "all" else ["cpu"]
         elif name in ("cuda", *gpus):
@@ -148,7 +176,7 @@ def make(
     threads: int | None,
     available_bytes: int,
     replicates: int | None = None,
-    variants: Sequence[Variant | None] = (None,),
+    launches: Sequence[Launch] = (Launch(),),
     cold: bool = False,
     environments: Sequence[Environment] = (),
     tf32: bool = False,
@@ -160,11 +188,11 @@ def make(
         backends: what to fit it with.
         devices: where; a backend that cannot use one is left out there.
         n_cores: usable cores.
-        n_gpus: GPUs that the driver sees.
+        n_gpus: GPUs that the driver shows.
         threads: for all entries, instead of each workload's own number.
         available_bytes: of memory.
         replicates: processes for each entry; by default as many as `MOST_PROCESSES` allows.
-        variants: of each backend; None is the backend as it is.
+        launches: of each backend, under this interpreter.
         cold: give every entry a process of its own, so that its first fit is the process's first.
         environments: other interpreters under which each backend is to run as well.
         tf32: whether products of float32 may be rounded to TF32 on CUDA.
@@ -173,7 +201,8 @@ def make(
         UserError: nothing is left to run, a workload does not fit into memory, more threads are
             asked for than there are cores, or two variants have the same name.
     """
-    names = [v.name for v in [*variants, *(e.variant for e in environments)] if v]
+    given = [*launches, *(environment.launch for environment in environments)]
+    names = [launch.variant.name for launch in given if launch.variant]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UserError(f"two variants are called {twice!r}: choose another name for --env")
     if threads is not None and not 1 <= threads <= n_cores:
@@ -184,49 +213,47 @@ def make(
                 f"workload {workload.name!r} needs about {needed / 2**30:,.1f} GiB of memory;"
                 f" {available_bytes / 2**30:,.1f} GiB are free"
             )
+    ways: dict[type[Backend], list[Launch]] = {backend: [] for backend in backends}
     absent: list[Absence] = []
-    present: list[tuple[type[Backend], str, Variant | None]] = []
     for backend in backends:
-        ways: list[Variant | None] = []
-        if reason := registry.missing(backend):
-            absent.append(Absence(backend.name, "any", reason))
-        else:
-            ways += variants
-        for environment in environments:
-            if reason := environment.lacks(backend):
-                absent.append(Absence(f"{backend.name}@{environment.name}", "any", reason))
+        under = [("", registry.missing(backend), launches)]
+        under += [(f"@{e.name}", e.lacks(backend), [e.launch]) for e in environments]
+        for suffix, reason, found in under:
+            if reason:
+                name = backend.name + suffix
+                absent.append(Absence(backend=name, device="any", reason=reason))
             else:
-                ways.append(environment.variant)
-        on = [d for d in devices if d.partition(":")[0] in backend.devices]
-        present += [(backend, device, way) for device in on for way in ways]
+                ways[backend] += found
     if n_gpus == 0:
         hidden = "CUDA_VISIBLE_DEVICES" in os.environ
         where = "that CUDA_VISIBLE_DEVICES leaves to this run" if hidden else "on this machine"
-        absent.append(Absence("every backend", "cuda", f"no NVIDIA GPU {where}"))
+        reason = f"no NVIDIA GPU {where}"
+        absent.append(Absence(backend="every backend", device="cuda", reason=reason))
 
-    def home(w: Workload, backend: type[Backend], device: str, variant: Variant | None) -> Home:
-        return Home(
+    def process(w: Workload, backend: type[Backend], device: str, launch: Launch) -> Process:
+        return Process(
             backend.name,
             device,
             threads or w.threads or n_cores,
-            variant,
+            launch,
             tf32=tf32 and device != "cpu",  # which has no such switch
             workload=w.name if cold else "",
         )
 
     entries = [
-        Entry(w, backend, home(w, backend, device, variant))
-        for w in workloads
-        for backend, device, variant in present
-        if w.method.kind in backend.methods
+        Entry(workload, backend, process(workload, backend, device, launch))
+        for workload in workloads
+        for backend in backends
+        if workload.method.kind in backend.methods
+        for device in devices
+        if device.partition(":")[0] in backend.devices
+        for launch in ways[backend]
     ]
     if not entries:
         reasons = "; ".join(a.reason for a in absent if a.device == "any")
-        raise UserError(
-            "nothing to run: "
-            + (reasons or "none of these backends solves these workloads on these devices")
-        )
-    used = [w for w in workloads if any(e.workload is w for e in entries)]
-    homes = len({replace(entry.home, workload="") for entry in entries})
-    replicates = replicates or min(MOST_REPLICATES, max(1, MOST_PROCESSES // homes))
+        none = "none of these backends solves these workloads on these devices"
+        raise UserError(f"nothing to run: {reasons or none}")
+    used = [w for w in workloads if any(entry.workload is w for entry in entries)]
+    processes = len({replace(entry.process, workload="") for entry in entries})
+    replicates = replicates or min(MOST_REPLICATES, max(1, MOST_PROCESSES // processes))
     return Plan(used, entries, absent, replicates, cold, environments, tf32)

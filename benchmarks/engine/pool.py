@@ -4,61 +4,36 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from threadpoolctl import threadpool_limits
+from typing import Any, TypeVar
 
 from backends.base import Fit
-from backends.worker.messages import ARRAYS, method_to_json, sha256
+from backends.worker.messages import method_to_json
 from benchmarks.engine import machine
-from benchmarks.engine.parity import mismatch
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.process import ROOT, Home
-from benchmarks.engine.worker import Talk, Worker, WorkerFailed, talk_all
+from benchmarks.engine.prepared import Prepared, prepare
+from benchmarks.engine.process import ROOT, Process
+from benchmarks.engine.worker import Worker, WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.gate import gate
-from benchmarks.gate import reference as standard
-from benchmarks.gate.gate import Verdict
-from benchmarks.gate.reference import Reference
-from benchmarks.problems.problem import Problem
+from benchmarks.gate.verdict import Verdict
 from benchmarks.problems.workloads import Workload
 
+Result = TypeVar("Result")
 #: Seconds in which a device finishes what it was given, if a wrong result was an unfinished one.
 _UNFINISHED = 0.5
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A workload whose data are made, on disk and understood."""
-
-    workload: Workload
-    problem: Problem
-    folder: Path
-    sha256: str
-    reference: Reference
-
-    @cached_property
-    def with_tf32(self) -> Reference:
-        """The reference for entries with TF32 on."""
-        return standard.with_tf32(self.reference)
-
-
-@dataclass(frozen=True)
 class FirstFit:
-    """What an entry's first fit showed."""
+    """What an entry's first fit in a process showed."""
 
-    sha256: str  # of the data that the worker received
-    cores: list[int]
-    transfer_seconds: float
-    seconds: float
-    peak_bytes: int | None  # of memory, over what was resident before
-    fit: dict[str, Any]  # the fields of `Fit`, as lists
-    description: dict[str, Any]
+    answer: Mapping[str, Any]  # of the worker, to "load" and "first"
+    cores: list[int]  # of its samples
     mismatch: str  # why it is not the work that was asked for; empty if it is
     verdict: Verdict
 
@@ -68,16 +43,8 @@ class FirstFit:
         return self.mismatch or self.verdict.reason
 
 
-@dataclass(frozen=True)
-class LastFit:
-    """What an entry's last fit showed."""
-
-    verdict: Verdict
-    device_seconds: float | None  # of one fit by the device's own clock, where it has one
-
-
 class Pool:
-    """Workers by home, each kept from workload to workload, and the current workload's data.
+    """Workers by process, each kept from workload to workload, and the current workload's data.
 
     Use as a context manager, or `close`. Whatever a worker does wrong comes as `WorkerFailed`.
     """
@@ -93,7 +60,7 @@ class Pool:
         """
         self.folder, self.cores, self.seed = folder, list(cores), seed
         self.kept = kept
-        self.workers: dict[Home, Worker] = {}
+        self.workers: dict[Process, Worker] = {}
         self._prepared: Prepared | None = None
         self._quietest: list[int] = []  # the cores, those that others use least first
         try:
@@ -112,36 +79,33 @@ class Pool:
         self.retire(list(self.workers))
         shutil.rmtree(self.folder / "data", ignore_errors=True)
 
-    def retire(self, homes: Sequence[Home]) -> None:
+    def retire(self, processes: Iterable[Process]) -> None:
         """Stop workers that are not needed any more: they hold memory."""
-        for home in homes:
-            self.workers[home].close()
+        for process in processes:
+            self.workers[process].close()
 
     def start(
-        self, homes: Sequence[Home], at_once: int | None = None
-    ) -> Iterator[tuple[Home, dict[str, Any] | WorkerFailed]]:
+        self, processes: Iterable[Process], at_once: int | None = None
+    ) -> Iterator[tuple[Process, dict[str, Any] | WorkerFailed]]:
         """Start workers, by default as many at once as there are cores.
 
         Yields:
-            Each home as its worker is ready or lost.
+            Each process as its worker is ready or lost.
         """
 
-        def start(worker: Worker) -> Talk[dict[str, Any]]:
-            # Not bound to cores yet: OpenBLAS, for one, takes the cores that it is allowed when
-            # it is loaded for the most threads that it may ever use.
-            return (yield "start", worker.how_to_start())
+        def started(worker: Worker) -> tuple[Process, dict[str, Any] | WorkerFailed]:
+            # Not bound to cores yet: OpenBLAS, for one, never uses more cores than it is allowed
+            # when it is loaded.
+            return worker.process, _or_failure(worker.start)
 
-        made = (self._spawn(home) for home in homes)
-        talks = ((worker, start(worker)) for worker in made)
-        for worker, answer in talk_all(talks, at_once or len(self.cores)):
-            yield worker.home, answer
+        jobs = (partial(started, self._spawn(process)) for process in processes)
+        yield from _in_parallel(jobs, at_once or len(self.cores))
 
-    def _spawn(self, home: Home) -> Worker:
-        name = re.sub(r"[^\w@-]+", "", f"{home.name}-{home.device}-{home.threads}")
+    def _spawn(self, process: Process) -> Worker:
+        name = re.sub(r"[^\w@-]+", "", f"{process.name}-{process.device}-{process.threads}")
         log = self.folder / "logs" / f"{len(self.workers):02d}-{name}.log"
-        worker = Worker(home, log, **self.kept)
-        self.workers[home] = worker
-        return worker
+        self.workers[process] = Worker(process, log, **self.kept)
+        return self.workers[process]
 
     def cores_for(self, threads: int) -> list[int]:
         """The cores that others use least just now; the same ones for a whole workload."""
@@ -152,51 +116,35 @@ class Pool:
         return sorted(self._quietest[:threads])
 
     def prepare(self, workload: Workload) -> Prepared:
-        """Make the data of a workload, for workers to map, and its reference solution.
+        """The data of a workload and its reference; one workload's data at a time.
 
         Raises:
             UserError: the data cannot be written.
         """
-        if self._prepared and self._prepared.workload is workload:
-            return self._prepared
-        problem = workload.make(self.seed)
-        data = self.folder / "data"
-        folder = data / re.sub(r"[^\w.=-]+", "_", workload.name)
-        try:
-            shutil.rmtree(data, ignore_errors=True)  # one workload's data at a time
-            folder.mkdir(parents=True)
-            for name in ARRAYS:
-                np.save(folder / f"{name}.npy", getattr(problem.data, name))
-        except OSError as error:
-            raise UserError(f"cannot write the data to {folder}: {error.strerror}") from error
-        # One thread: on matrices of this size LAPACK's QR gets slower with several, not faster.
-        with threadpool_limits(1):
-            reference = standard.prepare(workload, problem)
-        digest = sha256(problem.data)
-        self._prepared = Prepared(workload, problem, folder.resolve(), digest, reference)
-        self._quietest = []
+        if self._prepared is None or self._prepared.workload is not workload:
+            self._prepared = prepare(workload, self.seed, self.folder / "data")
+            self._quietest = []
         return self._prepared
 
-    def first_fit(self, entry: Entry, home: Home | None = None) -> FirstFit:
-        """Load the entry's data into a worker of its, fit once, and judge the fit.
+    def first_fit(self, entry: Entry, process: Process | None = None) -> FirstFit:
+        """Load the entry's data into one of its processes, by default the first; fit and judge.
 
-        Args:
-            entry: what to fit.
-            home: which of the entry's processes is to do it; by default its first.
+        Raises:
+            WorkerFailed: the worker did not start, or not fit.
         """
-        home = home or entry.home
-        if home not in self.workers:
-            for _, answer in self.start([home]):
+        process = process or entry.process
+        if process not in self.workers:
+            for _, answer in self.start([process]):
                 if isinstance(answer, WorkerFailed):
                     raise answer
-        [(_, _, first)] = self.first_fits([(entry, home)])
+        [(_, _, first)] = self.first_fits([(entry, process)])
         if isinstance(first, WorkerFailed):
             raise first
         return first
 
     def first_fits(
-        self, wanted: Iterable[tuple[Entry, Home]], at_once: int = 1
-    ) -> Iterator[tuple[Entry, Home, FirstFit | WorkerFailed]]:
+        self, wanted: Iterable[tuple[Entry, Process]], at_once: int = 1
+    ) -> Iterator[tuple[Entry, Process, FirstFit | WorkerFailed]]:
         """Load, fit once and judge, `at_once` at the same time and each on cores of its own.
 
         Args:
@@ -207,78 +155,109 @@ class Pool:
             Each as it ends.
         """
         free: list[list[int]] = []
-        whose: dict[Home, Entry] = {}
 
-        def talks() -> Iterator[tuple[Worker, Talk[FirstFit]]]:
-            for entry, home in wanted:
-                if not whose:
+        def fitted(
+            entry: Entry, process: Process, cores: list[int]
+        ) -> tuple[Entry, Process, list[int], dict[str, Any] | WorkerFailed]:
+            fit = partial(self._load_and_fit, entry, process, cores)
+            return entry, process, cores, _or_failure(fit)
+
+        def jobs() -> Iterator[Callable[[], Any]]:
+            for entry, process in wanted:
+                if not free:
                     self.prepare(entry.workload)
-                    free.extend(self._apart(home.threads, at_once))
-                whose[home] = entry
-                yield self.workers[home], self._first_fit(entry, home, free)
+                    free.extend(self._sets_of_cores(process.threads, at_once))
+                yield partial(fitted, entry, process, free.pop())
 
-        for worker, first in talk_all(talks(), at_once):
-            yield whose[worker.home], worker.home, first
-
-    def _first_fit(self, entry: Entry, home: Home, free: list[list[int]]) -> Talk[FirstFit]:
-        """On some of the `free` cores; then it is bound to those of the samples."""
-        prepared, cores = self.prepare(entry.workload), free.pop()
-        method = method_to_json(entry.workload.method)
-        try:
-            yield "pin", {"cores": cores}
-            loaded = yield "load", {"folder": str(prepared.folder), "method": method}
-            first = yield "first", {}
-            cores_of_samples = self.cores_for(home.threads)
-            yield "pin", {"cores": cores_of_samples}
-        finally:
+        for entry, process, cores, answer in _in_parallel(jobs(), at_once):
             free.append(cores)
-        description, received = first["description"], loaded["sha256"]
-        return FirstFit(
-            sha256=received,
-            cores=cores_of_samples,
-            transfer_seconds=loaded["transfer_seconds"],
-            seconds=first["seconds"],
-            peak_bytes=first.get("peak_bytes"),  # an older checkout does not say
-            fit=first["fit"],
-            description=description,
-            mismatch=mismatch(entry, description, received, prepared.sha256),
-            verdict=self._judge(entry, home, first["fit"]),
-        )
+            if isinstance(answer, WorkerFailed):
+                yield entry, process, answer
+            else:
+                yield entry, process, self._judged(entry, process, answer)
 
-    def _apart(self, threads: int, count: int) -> list[list[int]]:
+    def _load_and_fit(self, entry: Entry, process: Process, cores: list[int]) -> dict[str, Any]:
+        """The answers to "load" and "first"; then the worker is bound to the cores of samples."""
+        worker, prepared = self.workers[process], self.prepare(entry.workload)
+        worker.ask("pin", cores=cores)
+        method = method_to_json(entry.workload.method)
+        loaded = worker.ask("load", folder=str(prepared.folder), method=method)
+        first = worker.ask("first")
+        worker.ask("pin", cores=self.cores_for(process.threads))
+        return loaded | first
+
+    def _judged(
+        self, entry: Entry, process: Process, answer: Mapping[str, Any]
+    ) -> FirstFit | WorkerFailed:
+        try:
+            verdict = self._judge(entry, process, answer["fit"])
+        except WorkerFailed as failure:
+            return failure
+        sent = self.prepare(entry.workload).sha256
+        mismatch = entry.mismatch(answer["description"], answer["sha256"], sent)
+        return FirstFit(answer, self.cores_for(process.threads), mismatch, verdict)
+
+    def _sets_of_cores(self, threads: int, count: int) -> list[list[int]]:
         """So many sets of cores that have none in common; the last are those of the samples."""
         self.cores_for(threads)
         order = self._quietest or self.cores
         sets = [sorted(order[n * threads : (n + 1) * threads]) for n in range(count)]
         return sets[::-1]
 
-    def sample(self, home: Home, fits: int) -> float:
+    def sample(self, process: Process, fits: int) -> float:
         """Time that many fits in a row; the seconds per fit."""
-        return float(self.workers[home].ask("sample", fits=fits)["seconds"])
+        return float(self.workers[process].ask("sample", fits=fits)["seconds"])
 
-    def last_fit(self, entry: Entry, home: Home | None = None) -> LastFit:
-        """The last timed fit, judged: a backend must not be right only when first asked."""
-        home = home or entry.home
-        last = self.workers[home].ask("last")
-        return LastFit(self._judge(entry, home, last["fit"]), last.get("device_seconds"))
+    def last_fit(
+        self, entry: Entry, process: Process | None = None
+    ) -> tuple[Verdict, float | None]:
+        """The verdict of the last timed fit: a backend must not be right only when first asked.
 
-    def transfers(self, home: Home) -> list[float]:
+        And the seconds of one fit by the device's own clock, where it has one.
+        """
+        process = process or entry.process
+        last = self.workers[process].ask("last")
+        return self._judge(entry, process, last["fit"]), last.get("device_seconds")
+
+    def transfers(self, process: Process) -> list[float]:
         """The seconds of some further transfers of the data, after which nothing else is timed."""
-        if home.variant and home.variant.tree != ROOT:
+        if process.launch.tree != ROOT:
             return []  # another revision's worker may not know the question
-        return [float(seconds) for seconds in self.workers[home].ask("transfers")["seconds"]]
+        return [float(seconds) for seconds in self.workers[process].ask("transfers")["seconds"]]
 
-    def _judge(self, entry: Entry, home: Home, fit: dict[str, Any]) -> Verdict:
+    def _judge(self, entry: Entry, process: Process, fit: Mapping[str, Any]) -> Verdict:
         prepared = self.prepare(entry.workload)
-        reference = prepared.with_tf32 if home.tf32 else prepared.reference
-        verdict = gate.judge(Fit(**fit), reference, entry.backend.stability)
-        if not verdict.passed and self._was_unfinished(home):
+        held_to = prepared.with_tf32 if process.tf32 else prepared.reference
+        verdict = gate.judge(Fit(**fit), held_to, entry.backend.stability)
+        # Another revision's worker may not know the question.
+        if verdict.passed or process.launch.tree != ROOT:
+            return verdict
+        if self.workers[process].ask("changed", seconds=_UNFINISHED)["changed"]:
             early = "returned before its device had finished: the result changed afterwards"
             return replace(verdict, reason=f"{early}; at first, {verdict.reason}")
         return verdict
 
-    def _was_unfinished(self, home: Home) -> bool:
-        """Whether a wrong result has become another one since."""
-        if home.variant and home.variant.tree != ROOT:
-            return False  # another revision's worker may not know the question
-        return bool(self.workers[home].ask("changed", seconds=_UNFINISHED)["changed"])
+
+def _or_failure(ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | WorkerFailed:
+    try:
+        return ask()
+    except WorkerFailed as failure:
+        return failure
+
+
+def _in_parallel(jobs: Iterable[Callable[[], Result]], at_once: int) -> Iterator[Result]:
+    """Run jobs in threads, `at_once` at most; the results in the order in which they come.
+
+    A job is taken from `jobs` only when there is room for it.
+    """
+    threads, running = ThreadPoolExecutor(at_once), set[Future[Result]]()
+    try:
+        for job in jobs:
+            running.add(threads.submit(job))
+            if len(running) == at_once:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        yield from (future.result() for future in as_completed(running))
+    finally:
+        # Whoever is interrupted closes the workers, which ends the threads that wait for them.
+        threads.shutdown(wait=False, cancel_futures=True)

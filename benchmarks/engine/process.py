@@ -1,34 +1,36 @@
-"""What a worker is, and the surroundings that fix its threads and its device."""
+"""A worker process: what it is, how it is launched, and the environment that it starts in."""
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.engine import gpu
+from benchmarks.runfile.header import Variant
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
-class Variant:
-    """Another way to run a backend: under another interpreter, from another checkout, or slowed."""
+class Launch:
+    """How a worker is launched: as it is, or as a variant."""
 
-    name: str
-    tree: Path = ROOT  # the checkout whose `backends` package the worker runs
-    python: Path | None = None  # the interpreter; None: this one
+    variant: Variant | None = None  # None: as it is
+    tree: Path = ROOT  # the checkout whose `backends` package it runs
+    python: Path = Path(sys.executable)
     extra_work: float = 0.0  # 0.05: after each fit, work that takes 5 % of its time
 
 
 @dataclass(frozen=True)
-class Home:
-    """What a worker is: one process for one backend on one device, with that many threads."""
+class Process:
+    """One backend on one device, with that many threads."""
 
     backend: str
     device: str  # as entries name it: "cpu", "cuda:1"
     threads: int
-    variant: Variant | None = None
+    launch: Launch = Launch()
     replicate: int = 0
     workload: str = ""  # the only one that it serves; empty: one after another
     tf32: bool = False  # whether products of float32 may be rounded to TF32; on CUDA only
@@ -36,13 +38,14 @@ class Home:
     @property
     def name(self) -> str:
         """The backend as tables name it: `torch-eager`, or `torch-eager@main` for a variant."""
-        return f"{self.backend}@{self.variant.name}" if self.variant else self.backend
+        variant = self.launch.variant
+        return f"{self.backend}@{variant.name}" if variant else self.backend
 
 
-#: glibc gives the memory of a freed array back to the system, or keeps it for the next one, by
-#: what happens to lie above it: the same fit takes up to twice as long in one process as in the
-#: next, for as long as they live. Of what it adapts by itself up to 32 MiB this is the end: smaller
-#: arrays stay, larger ones are mapped anew each time, in every process.
+#: By default glibc decides from the layout of the heap whether the memory of a freed array goes
+#: back to the system: the same fit takes up to twice as long in one process as in the next, for as
+#: long as they live. We pin its adaptive threshold at its 32 MiB maximum, in every process: the
+#: memory of smaller arrays is kept, larger arrays are mapped anew each time.
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
@@ -50,17 +53,17 @@ KEEP_MEMORY = {
 
 
 def interpreter_environment() -> dict[str, str]:
-    """What another interpreter inherits: not the paths that are meant for this one."""
+    """What another interpreter inherits: all but the paths that are meant for this one."""
     own = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
     return {key: value for key, value in os.environ.items() if key not in own}
 
 
-def environment(home: Home) -> dict[str, str]:
-    """The environment that fixes a worker's threads and devices before anything is imported."""
-    kind, _, number = home.device.partition(":")
-    threads = str(home.threads)
-    inherited = interpreter_environment() if home.variant and home.variant.python else os.environ
-    return inherited | {
+def environment(process: Process) -> dict[str, str]:
+    """The environment that fixes a worker's threads and device before anything is imported."""
+    kind, _, number = process.device.partition(":")
+    threads, tf32 = str(process.threads), "1" if process.tf32 else "0"
+    other = process.launch.python != Path(sys.executable)
+    return (interpreter_environment() if other else dict(os.environ)) | {
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
@@ -69,22 +72,22 @@ def environment(home: Home) -> dict[str, str]:
         "TF_NUM_INTEROP_THREADS": "1",
         "PJRT_NPROC": threads,  # the thread pool of JAX
         "TF_CPP_MIN_LOG_LEVEL": "1",
-        # All of a GPU's memory would not be left to the other workers on it.
+        # A worker must leave memory of its GPU to the others.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        # float32 is float32: libraries can be told otherwise from outside, and in NVIDIA's
-        # containers torch is.
-        "NVIDIA_TF32_OVERRIDE": "1" if home.tf32 else "0",
-        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1" if home.tf32 else "0",
-        "CUPY_TF32": "1" if home.tf32 else "0",
+        # float32 stays float32: libraries can be told otherwise from outside, and torch is in
+        # NVIDIA's containers.
+        "NVIDIA_TF32_OVERRIDE": tf32,
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": tf32,
+        "CUPY_TF32": tf32,
         "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
-        # ... and cuBLAS can be told to put its products together from narrower ones.
+        # cuBLAS can be told to emulate its products by narrower ones.
         "CUBLAS_EMULATE_SINGLE_PRECISION": "0",
         "CUBLAS_EMULATE_DOUBLE_PRECISION": "0",
-        # Compiling in a pool of further processes would escape the pinning and the clean-up.
+        # A pool of compiler processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
-        # A debugging aid that makes kernels wait for each other, in some frameworks.
+        # A debugging aid that makes kernels wait for each other.
         "CUDA_LAUNCH_BLOCKING": "0",
         # A worker sees its own GPU alone, as its first; a CPU worker sees none.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",

@@ -1,80 +1,114 @@
-"""What happens in a run: written to its file at once, told to who watches, and remembered."""
+"""What happens in a run: written to its file at once, told to whoever watches, and remembered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Any
 
-from benchmarks.engine import machine, records
-from benchmarks.engine.gpu import Gpu
-from benchmarks.engine.options import Options
-from benchmarks.engine.plan import Entry, Plan
-from benchmarks.engine.pool import FirstFit, Pool, Prepared
-from benchmarks.engine.process import Home
+import numpy as np
+
+from backends.worker.messages import ARRAYS, method_to_json
+from benchmarks.engine import machine
+from benchmarks.engine.plan import Entry, Options, Plan
+from benchmarks.engine.pool import FirstFit, Pool
+from benchmarks.engine.prepared import Prepared
+from benchmarks.engine.process import ROOT, Process
+from benchmarks.engine.progress import Progress
 from benchmarks.engine.resume import Earlier
+from benchmarks.engine.schedule import Turn
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
-from benchmarks.estimates import Sample
-from benchmarks.evidence import calibrate
-from benchmarks.gate.gate import Verdict
+from benchmarks.gate.solution import relative_errors
+from benchmarks.gate.verdict import Verdict
 from benchmarks.problems.workloads import Workload
-from benchmarks.runfile import RunWriter
-from reports.terminal.progress import Progress
+from benchmarks.runfile.header import Header, Suite
+from benchmarks.runfile.records import (
+    FailureRecord,
+    FitRecord,
+    MethodRecord,
+    Points,
+    SampleRecord,
+    VerdictRecord,
+    WarningRecord,
+    WorkerRecord,
+    WorkloadRecord,
+)
+from benchmarks.runfile.writer import FORMAT, RunWriter, now
+
+#: A problem of one feature and at most this many samples goes into the run file, for pictures.
+_POINTS = 1_000
 
 
-class Ledger:
+class Recorder:
     """The entries of a run, which of them have dropped out, and all that is on record of them."""
 
     def __init__(
         self, plan: Plan, pool: Pool, writer: RunWriter, progress: Progress, earlier: Earlier
     ) -> None:
-        self.plan, self.pool, self.writer, self.progress = plan, pool, writer, progress
+        self.plan, self.pool, self.progress = plan, pool, progress
+        self.write = writer.write
         self.earlier = earlier
         self.dropped = set(earlier.failed)
         ahead = [e for e in plan.entries if e.workload.name not in earlier.done]
         self.entries = [e for e in ahead if e.id not in self.dropped]
-        homes = dict.fromkeys(h for e in self.entries for h in plan.processes(e))
-        self.numbers = {home: earlier.workers + n for n, home in enumerate(homes)}
+        processes = dict.fromkeys(p for e in self.entries for p in plan.processes(e))
+        self._numbers = {process: earlier.workers + n for n, process in enumerate(processes)}
 
-    def of(self, workload: Workload) -> list[Entry]:
+    def entries_of(self, workload: Workload) -> list[Entry]:
         """The entries of a workload that have not dropped out."""
         return [e for e in self.entries if e.workload is workload and e.id not in self.dropped]
 
-    def of_home(self, home: Home) -> list[Entry]:
-        """The entries that a process serves."""
-        return [entry for entry in self.entries if home in self.plan.processes(entry)]
-
-    def replicate(self, home: Home) -> int:
+    def replicate(self, process: Process) -> int:
         """The number under which the samples of a process are recorded."""
-        return self.earlier.replicates + home.replicate
+        return self.earlier.replicates + process.replicate
 
     def opened(self, options: Options) -> None:
         """What will be run, how, and on what machine."""
-        facts = machine.describe(list(options.cores))
-        calibration = calibrate.known(facts)
-        if calibration:
-            self.progress.say(str(calibration["line"]))
-        header = records.header(self.plan, options)
-        self.writer.write("header", **header, machine=facts, calibration=calibration)
+        plan, files = self.plan, [w.file for w in self.plan.workloads if w.file]
+        if options.calibration:
+            self.progress.say(options.calibration)
+        self.write(
+            Header(
+                format=FORMAT,
+                started=now(),
+                command=options.command,
+                seed=options.seed,
+                budget_seconds=options.budget,
+                precision=options.precision,
+                replicates=plan.replicates,
+                cold=plan.cold,
+                tf32=plan.tf32,
+                plugins=[str(path.resolve()) for path in options.plugins],
+                suite=_suite(),
+                calibration=options.calibration,
+                machine=machine.describe(options.cores),
+                environments=[environment.record() for environment in plan.environments],
+                entries=[entry.record() for entry in plan.entries],
+                absent=plan.absent,
+                files=files,
+            )
+        )
 
-    def started(self, home: Home, answer: dict[str, Any] | WorkerFailed) -> None:
-        """A process is ready, or all its entries are out."""
+    def started(self, process: Process, answer: dict[str, Any] | WorkerFailed) -> None:
+        """A process is ready, or all its entries drop out."""
         if isinstance(answer, WorkerFailed):
             phase = "absent" if answer.kind == "unavailable" else "start"
-            for entry in self.of_home(home):
-                self.drop(entry, phase, str(answer), home)
+            for entry in self._served_by(process):
+                self.drop(entry, phase, str(answer), process)
             return
-        self.writer.write(
-            "worker",
-            worker=self.numbers[home],
-            backend=home.name,
-            device=home.device,
-            threads=home.threads,
-            replicate=self.replicate(home),
-            import_seconds=answer["import_seconds"],
-            start_seconds=answer["start_seconds"],
-            log=self._log(home),
+        self.write(
+            WorkerRecord(
+                worker=self._numbers[process],
+                backend=process.name,
+                device=process.device,
+                threads=process.threads,
+                replicate=self.replicate(process),
+                import_seconds=answer["import_seconds"],
+                start_seconds=answer["start_seconds"],
+                log=self._log(process),
+            )
         )
 
     def prepared(self, prepared: Prepared, seed: int) -> None:
@@ -85,86 +119,134 @@ class Ledger:
         """
         name = prepared.workload.name
         if name not in self.earlier.data:
-            self.writer.write("workload", **records.workload(prepared, seed))
+            self.write(_workload(prepared, seed))
         elif self.earlier.data[name] != prepared.sha256:
-            raise UserError(f"cannot resume: the data of {name!r} come out otherwise now")
+            raise UserError(f"cannot resume: the data of {name!r} come out differently now")
 
-    def fitted(self, entry: Entry, home: Home, first: FirstFit) -> None:
+    def fitted(self, entry: Entry, process: Process, first: FirstFit) -> None:
         """A first fit is made, and judged."""
-        self.writer.write(
-            "fit",
-            entry=entry.id,
-            replicate=self.replicate(home),
-            worker=self.numbers[home],
-            fresh=self.of_home(home)[0] is entry,
-            **records.fit(first),
+        answer = first.answer
+        self.write(
+            FitRecord(
+                entry=entry.id,
+                replicate=self.replicate(process),
+                worker=self._numbers[process],
+                fresh=self._served_by(process)[0] is entry,
+                cores=first.cores,
+                sha256=answer["sha256"],
+                transfer_seconds=answer["transfer_seconds"],
+                compile_seconds=answer["seconds"],
+                peak_bytes=answer.get("peak_bytes"),  # another revision's worker may not say
+                description=answer["description"],
+                **answer["fit"],
+            )
         )
         if first.mismatch:
             self.drop(entry, "parity", first.mismatch)
         else:
-            self.judged(entry, home, first.verdict)
+            self.judged(entry, process, first.verdict)
 
-    def judged(self, entry: Entry, home: Home, verdict: Verdict) -> None:
-        """A fit has its verdict; an entry that is not right is out."""
-        self.writer.write(
-            "verdict", entry=entry.id, replicate=self.replicate(home), **asdict(verdict)
-        )
+    def judged(self, entry: Entry, process: Process, verdict: Verdict) -> None:
+        """A fit has its verdict; an entry that fails drops out."""
+        replicate = self.replicate(process)
+        self.write(VerdictRecord(entry=entry.id, replicate=replicate, **vars(verdict)))
         if not verdict.passed:
             self.dropped.add(entry.id)
             self.progress.say(f"{entry.id}: failed: {verdict.reason}")
 
-    def sampled(self, entry: str, round_: int, fits: int, sample: Sample) -> None:
-        """One sample of the entry with this id."""
-        self.writer.write(
-            "sample",
-            entry=entry,
-            replicate=sample.replicate,
-            round=round_,
-            fits=fits,
-            seconds=sample.seconds,
-        )
+    def sampled(self, turn: Turn) -> None:
+        """One sample, if the turn was one and its worker was not lost."""
+        if turn.round is not None and turn.seconds is not None:
+            self.write(
+                SampleRecord(
+                    entry=turn.entry,
+                    replicate=turn.replicate,
+                    round=turn.round,
+                    fits=turn.fits,
+                    seconds=turn.seconds,
+                )
+            )
 
-    def device(self, entry: Entry, home: Home, **figures: float) -> None:
-        """What a device says of its own time or energy."""
-        self.writer.write("device", entry=entry.id, replicate=self.replicate(home), **figures)
-
-    def transfers(self, entry: Entry, home: Home, seconds: Sequence[float]) -> None:
-        """Further transfers of the data of an entry."""
-        replicate = self.replicate(home)
-        self.writer.write("transfer", entry=entry.id, replicate=replicate, seconds=list(seconds))
-
-    def gpus(self, workload: Workload, gauges: Iterable[Gpu]) -> None:
-        """The state of the GPUs before or after the samples of a workload."""
-        for one in gauges:
-            self.writer.write("gpu", workload=workload.name, **one.state())
-
-    def troubled(self, workload: Workload, troubles: Iterable[str]) -> None:
+    def warned(self, workload: Workload, warnings: Iterable[str]) -> None:
         """What disturbed the measurement."""
-        for trouble in troubles:
-            self.progress.say(f"{workload.name}: {trouble}")
-            self.writer.write("warning", message=f"{workload.name}: {trouble}")
+        for warning in warnings:
+            message = f"{workload.name}: {warning}"
+            self.progress.say(message)
+            self.write(WarningRecord(message=message))
 
-    def done(self, workload: Workload) -> None:
-        """All that there was to do for a workload."""
-        self.writer.write("done", workload=workload.name)
-
-    def drop(self, entry: Entry, phase: str, reason: str, home: Home | None = None) -> None:
-        """Record, once, that an entry is out of the run, and in which process that showed."""
+    def drop(self, entry: Entry, phase: str, reason: str, process: Process | None = None) -> None:
+        """Record, once, that an entry drops out of the run, and in which process that showed."""
         if entry.id not in self.dropped:
             self.dropped.add(entry.id)
-            log = {"log": self._log(home)} if home else {}
-            self.writer.write("failure", entry=entry.id, phase=phase, reason=reason, **log)
+            log = self._log(process) if process else ""
+            self.write(FailureRecord(entry=entry.id, phase=phase, reason=reason, log=log))
             self.progress.say(f"{entry.id}: {phase}: {reason}")
 
-    def failed(self, entry: Entry, home: Home, phase: str, failure: WorkerFailed) -> None:
-        """Drop an entry; if its worker is gone, later workloads have to do without it, too."""
-        self.drop(entry, phase, str(failure), home)
-        if self.pool.workers[home].failed:
+    def failed(self, entry: Entry, process: Process, phase: str, failure: WorkerFailed) -> None:
+        """Drop an entry; if its worker is gone, its entries of later workloads as well."""
+        self.drop(entry, phase, str(failure), process)
+        if self.pool.workers[process].failed:
             reason = f"its worker was lost in workload {entry.workload.name!r}: {failure}"
-            entries = self.of_home(home)
+            entries = self._served_by(process)
             for later in entries[entries.index(entry) + 1 :]:
-                self.drop(later, "start", reason, home)
+                self.drop(later, "start", reason, process)
 
-    def _log(self, home: Home) -> str:
+    def _served_by(self, process: Process) -> list[Entry]:
+        return [entry for entry in self.entries if process in self.plan.processes(entry)]
+
+    def _log(self, process: Process) -> str:
         """Where the output of a worker is, seen from the run's folder."""
-        return f"logs/{self.pool.workers[home].log.name}"
+        return f"logs/{self.pool.workers[process].log.name}"
+
+
+def _workload(prepared: Prepared, seed: int) -> WorkloadRecord:
+    """The data, how hard they are, and the right answer."""
+    workload, problem, reference = prepared.workload, prepared.problem, prepared.reference
+    recipe, solution = workload.recipe, reference.solution
+    descent_errors: np.ndarray | None = None
+    points: Points | None = None
+    if reference.descent:
+        iterates = reference.descent.trajectory.iterates
+        descent_errors = relative_errors(iterates, solution.coefficients)
+    if recipe.n_features == 1 and recipe.n_samples <= _POINTS:
+        points = Points(**{name: getattr(problem.data, name).ravel().tolist() for name in ARRAYS})
+    return WorkloadRecord(
+        name=workload.name,
+        description=workload.description,
+        method=MethodRecord(**method_to_json(workload.method)),
+        dtype=recipe.dtype,
+        n_samples=recipe.n_samples,
+        n_features=recipe.n_features,
+        n_test=recipe.n_test,
+        sigma=problem.sigma,
+        seed=seed,
+        sha256=prepared.sha256,
+        condition=reference.conditioning.condition,
+        tangent=reference.conditioning.tangent,
+        rank=solution.rank,
+        note=reference.note,
+        weight=_listed(problem.weight),
+        bias=problem.bias,
+        certified=_listed(problem.certified),
+        solution=_listed(solution.coefficients),
+        descent_errors=_listed(descent_errors),
+        points=points,
+    )
+
+
+def _listed(values: np.ndarray | None) -> list[float] | None:
+    return None if values is None else values.tolist()
+
+
+def _suite() -> Suite:
+    """The suite's own commit, and whether the checkout differs from it."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        commit, dirty = git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+    except (OSError, subprocess.CalledProcessError):
+        return Suite(version=version("linreg-bench"))
+    return Suite(version=version("linreg-bench"), commit=commit, dirty=dirty)

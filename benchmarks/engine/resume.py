@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from backends.base import Backend
-from benchmarks.engine.plan import Absence, Entry, Plan
-from benchmarks.engine.process import Home
+from benchmarks.engine.plan import Entry, Plan
+from benchmarks.engine.process import Process
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.problems.workloads import Workload, select
-from benchmarks.runfile import Record, of_kind
+from benchmarks.runfile.header import DataFile, Header, Machine
+from benchmarks.runfile.records import (
+    DoneRecord,
+    FailureRecord,
+    SampleRecord,
+    VerdictRecord,
+    WorkerRecord,
+)
+from benchmarks.runfile.run import Run
 
 
 @dataclass(frozen=True)
@@ -29,90 +35,74 @@ class Earlier:
     replicates: int = 0  # replicate numbers that are taken: new processes are new replicates
 
 
-def earlier(records: Sequence[Record]) -> Earlier:
-    """What the records of an interrupted run say of it."""
-    rounds: dict[str, dict[int, Sample]] = {}
-    spent = 0.0
-    for record in of_kind(records, "sample"):
-        sample = Sample(record["replicate"], record["seconds"])
-        rounds.setdefault(record["entry"], {})[record["round"]] = sample
-        spent += record["fits"] * record["seconds"]
-    workers = of_kind(records, "worker")
-    refused = [v["entry"] for v in of_kind(records, "verdict") if not v["passed"]]
+def earlier(run: Run) -> Earlier:
+    """What the file of an interrupted run says of it."""
+    workers = run.of(WorkerRecord)
+    refused = [verdict.entry for verdict in run.of(VerdictRecord) if not verdict.passed]
     return Earlier(
-        done=frozenset(record["workload"] for record in of_kind(records, "done")),
-        data={record["name"]: record["sha256"] for record in of_kind(records, "workload")},
-        failed=frozenset(refused + [f["entry"] for f in of_kind(records, "failure")]),
-        rounds=rounds,
-        spent=spent,
-        workers=1 + max((w["worker"] for w in workers), default=-1),
-        replicates=1 + max((w["replicate"] for w in workers), default=-1),
+        done=frozenset(record.workload for record in run.of(DoneRecord)),
+        data={name: workload.sha256 for name, workload in run.workloads.items()},
+        failed=frozenset([*refused, *(failure.entry for failure in run.of(FailureRecord))]),
+        rounds={entry.id: run.rounds(entry.id) for entry in run.header.entries},
+        spent=sum(sample.fits * sample.seconds for sample in run.of(SampleRecord)),
+        workers=1 + max((worker.worker for worker in workers), default=-1),
+        replicates=1 + max((worker.replicate for worker in workers), default=-1),
     )
 
 
-def plan(header: Record, known: Mapping[str, type[Backend]]) -> Plan:
+def plan(header: Header, known: Mapping[str, type[Backend]]) -> Plan:
     """The plan that a header was written for.
 
     Raises:
-        UserError: it holds a backend that is not there any more, or a variant.
+        UserError: it holds a variant, or a backend that is not there any more.
     """
-    if any(entry["variant_of"] for entry in header["entries"]):
+    if any(entry.variant for entry in header.entries):
         raise UserError("cannot resume a run with --against or --env: start it again")
-    tf32 = header.get("tf32", False)
-    names = list(dict.fromkeys(entry["workload"] for entry in header["entries"]))
-    files = {file["name"]: file for file in header.get("files", [])}
+    files = {file.name: file for file in header.files}
+    names = dict.fromkeys(entry.workload for entry in header.entries)
     workloads = {name: _workload(name, files.get(name)) for name in names}
-
-    def entry(fields: Mapping[str, Any]) -> Entry:
-        backend = known.get(fields["backend"])
-        if backend is None:
-            raise UserError(f"cannot resume: there is no backend {fields['backend']!r} here now")
-        home = Home(
+    entries = []
+    for record in header.entries:
+        if (backend := known.get(record.backend)) is None:
+            raise UserError(f"cannot resume: there is no backend {record.backend!r} here now")
+        process = Process(
             backend.name,
-            fields["device"],
-            fields["threads"],
-            tf32=tf32 and fields["device"] != "cpu",
-            workload=fields["workload"] if header["cold"] else "",
+            record.device,
+            record.threads,
+            tf32=header.tf32 and record.device != "cpu",
+            workload=record.workload if header.cold else "",
         )
-        return Entry(workloads[fields["workload"]], backend, home)
-
-    entries = [entry(fields) for fields in header["entries"]]
-    absent = [Absence(**absence) for absence in header["absent"]]
+        entries.append(Entry(workloads[record.workload], backend, process))
     return Plan(
         list(workloads.values()),
         entries,
-        absent,
-        header["replicates"],
-        cold=header["cold"],
-        tf32=tf32,
+        list(header.absent),
+        header.replicates,
+        cold=header.cold,
+        tf32=header.tf32,
     )
 
 
-def _workload(name: str, file: Mapping[str, Any] | None) -> Workload:
+def _workload(name: str, file: DataFile | None) -> Workload:
     if file is None:
         return select([name])[0]
-    from benchmarks.problems import table as data  # pyarrow is imported for nothing else
+    from benchmarks.problems import table  # pyarrow is imported for nothing else
 
-    return data.again(file)
+    return table.again(file)
 
 
-def check_machine(header: Record, now: Mapping[str, Any]) -> None:
+def check_machine(header: Header, now: Machine) -> None:
     """Refuse to mix the samples of two machines in one run.
 
     Raises:
         UserError: the CPU, the cores or the GPUs differ.
     """
-    was_there, is_there = (
-        [gpu["name"] for gpu in facts.get("gpus", [])] for facts in (header["machine"], now)
-    )
-    if was_there != is_there:
-        raise UserError(f"cannot resume: gpus was {was_there!r} and is {is_there!r} here")
-    for key in ("cpu", "cores_used"):
-        if header["machine"][key] != now[key]:
-            was, here = header["machine"][key], now[key]
-            raise UserError(f"cannot resume: {key} was {was!r} and is {here!r} here")
-
-
-def plugins(header: Record) -> tuple[Path, ...]:
-    """The plug-in files of the run."""
-    return tuple(Path(path) for path in header["plugins"])
+    was = header.machine
+    facts = {
+        "gpus": tuple([gpu.name for gpu in machine.gpus] for machine in (was, now)),
+        "cpu": (was.cpu, now.cpu),
+        "cores_used": (list(was.cores_used), list(now.cores_used)),
+    }
+    for name, (before, here) in facts.items():
+        if before != here:
+            raise UserError(f"cannot resume: {name} was {before!r} and is {here!r} here")

@@ -8,29 +8,26 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from benchmarks import estimates, runfile
-from benchmarks.engine import gpu, machine, records, schedule
-from benchmarks.engine.options import Options
-from benchmarks.engine.plan import Entry, Plan
+from benchmarks import estimates
+from benchmarks.engine import gpu, machine
+from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.process import Home
-from benchmarks.engine.recorder import Ledger
+from benchmarks.engine.process import Process
+from benchmarks.engine.progress import Progress
+from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.resume import Earlier
-from benchmarks.engine.roofline import Limits
-from benchmarks.engine.schedule import Runner
+from benchmarks.engine.roofline import Roofline
+from benchmarks.engine.schedule import Contender, Schedule, Turn
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
-from benchmarks.estimates import Sample
 from benchmarks.gate.solution import Unsolvable
 from benchmarks.problems.workloads import Workload
-from benchmarks.runfile import RunWriter
-from reports.analysis.rows import BASELINES
-from reports.terminal import standings
-from reports.terminal.progress import Progress
+from benchmarks.runfile.records import DeviceRecord, DoneRecord, Footer, TransferRecord
+from benchmarks.runfile.writer import NAME, RunWriter, now
 
 #: Data that a core has in its own cache.
 _FEW_BYTES = 1 << 20
@@ -40,7 +37,7 @@ def run(
     plan: Plan,
     options: Options,
     folder: Path,
-    progress: Progress,
+    progress: Progress | None = None,
     earlier: Earlier | None = None,
 ) -> None:
     """Carry out `plan` and leave the run file and `logs/` in `folder`.
@@ -57,7 +54,7 @@ def run(
         KeyboardInterrupt: after the footer has been written.
     """
     with ExitStack() as stack:
-        writer = RunWriter(folder / runfile.NAME)
+        writer = RunWriter(folder / NAME)
         stack.callback(writer.close)
         pool = Pool(
             folder,
@@ -68,233 +65,216 @@ def run(
             memory_bytes=options.memory_bytes,
         )
         stack.enter_context(pool)
-        execution = _Execution(plan, options, pool, writer, progress, earlier or Earlier())
+        recorder = Recorder(plan, pool, writer, progress or Progress(), earlier or Earlier())
         if earlier is None:
-            execution.ledger.opened(options)
+            recorder.opened(options)
         outcome = "interrupted"
         try:
-            execution.go()
+            _Execution(recorder, options).go()
             outcome = "complete"
         finally:
             # With the disk full this fails as well; the error on its way matters more.
             with suppress(UserError):
-                writer.write(
-                    "footer", ended=records.now(), outcome=outcome, machine=machine.state()
-                )
+                writer.write(Footer(ended=now(), outcome=outcome, machine=machine.state()))
 
 
 class _Execution:
     """A run while it goes on."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        options: Options,
-        pool: Pool,
-        writer: RunWriter,
-        progress: Progress,
-        earlier: Earlier,
-    ) -> None:
-        self.plan, self.options, self.pool = plan, options, pool
-        self.progress, self.earlier = progress, earlier
-        self.ledger = Ledger(plan, pool, writer, progress, earlier)
-        self.rng = random.Random(options.seed + earlier.workers)
-        self.gpus = gpu.of({entry.home.device for entry in plan.entries})
-        self.typical: dict[str, float] = {}  # seconds of one fit, by entry
-        self.limits = Limits(
-            pool,
-            random.Random(options.seed),
-            lambda **fields: writer.write("limit", **fields),
-            lambda entry, home, failure: self.ledger.failed(entry, home, "limits", failure),
-        )
+    def __init__(self, recorder: Recorder, options: Options) -> None:
+        self.recorder, self.options = recorder, options
+        self.plan, self.pool, self.progress = recorder.plan, recorder.pool, recorder.progress
+        self.rng = random.Random(options.seed + recorder.earlier.workers)
+        self.gpus = gpu.of({entry.process.device for entry in self.plan.entries})
+        self.roofline = Roofline(self.pool, recorder, options.seed)
 
     def go(self) -> None:
         """All workloads that are not done yet."""
-        left = trials = max(0.0, (self.options.budget or 0.0) - self.earlier.spent)
-        workloads = [w for w in self.plan.workloads if w.name not in self.earlier.done]
+        earlier = self.recorder.earlier
+        left = trials = max(0.0, (self.options.budget or 0.0) - earlier.spent)
+        workloads = [w for w in self.plan.workloads if w.name not in earlier.done]
         for position, workload in enumerate(workloads):
             title = f"{workload.name} ({position + 1} of {len(workloads)})"
             self._start_workers(workload)
-            admitted = self._admit(workload, title)
+            fastest = self._first_fits(workload, title)
             if self.options.budget is not None:
-                self._measure_limits(workload, admitted)
-                self.ledger.gpus(workload, self.gpus.values())
-                gpus = gpu.Watch(self.gpus.values())
-                watch, began = machine.Watch(), time.perf_counter()
-                share = left / (len(workloads) - position)
-                on_top = self._measure(admitted, share, began + left, trials, title, gpus)
-                left -= time.perf_counter() - began - on_top
-                trials -= on_top
-                self.ledger.gpus(workload, self.gpus.values())
-                self._measure_energy(admitted)
-                self._measure_limits(workload, admitted)
-                self.ledger.troubled(workload, watch.troubles() + gpus.troubles())
-                self._judge_last([entry for entry, _ in admitted])
-            self.ledger.done(workload)
-            later = [entry for w in workloads[position + 1 :] for entry in self.ledger.of(w)]
-            needed = {home for entry in later for home in self.plan.processes(entry)}
-            self.pool.retire([home for home in self.pool.workers if home not in needed])
+                self.roofline.measure(workload, self._still(fastest))
+                before, began = machine.reading(), time.perf_counter()
+                schedule = Schedule(
+                    [self._contender(entry, seconds) for entry, seconds in fastest.items()],
+                    left / (len(workloads) - position),
+                    began + left,
+                    self.rng,
+                    precision=self.options.precision,
+                    trials=trials,
+                )
+                throttling = self._measure(workload, list(fastest), schedule, title)
+                left -= time.perf_counter() - began - schedule.on_top
+                trials -= schedule.on_top
+                self._record_gpus(workload)
+                self._measure_energy(self._still(fastest), schedule)
+                self.roofline.measure(workload, self._still(fastest))
+                disturbances = machine.disturbances(before, machine.reading())
+                self.recorder.warned(workload, disturbances + throttling.warnings())
+                self._judge_last(self._still(fastest))
+            self.recorder.write(DoneRecord(workload=workload.name))
+            later = [e for w in workloads[position + 1 :] for e in self.recorder.entries_of(w)]
+            needed = {process for entry in later for process in self.plan.processes(entry)}
+            self.pool.retire(process for process in self.pool.workers if process not in needed)
+
+    def _still(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those that have not dropped out."""
+        return [entry for entry in entries if entry.id not in self.recorder.dropped]
 
     def _start_workers(self, workload: Workload) -> None:
         """Those that this workload needs and no earlier one did."""
-        entries = self.ledger.of(workload)
-        needed = dict.fromkeys(home for entry in entries for home in self.plan.processes(entry))
-        missing = [home for home in needed if home not in self.pool.workers]
+        entries = self.recorder.entries_of(workload)
+        needed = dict.fromkeys(p for entry in entries for p in self.plan.processes(entry))
+        missing = [process for process in needed if process not in self.pool.workers]
         count = len(missing)
         if count:
             self.progress.say(f"starting {count} workers for {workload.name}")
-        # Cold ones one by one: the time that they take is wanted.
+        # Cold ones one by one: the time that each takes is wanted.
         at_once = 1 if self.plan.cold else len(self.options.cores)
-        for ready, (home, answer) in enumerate(self.pool.start(missing, at_once), start=1):
-            self.progress.status(f"started {ready} of {count} workers: {home.name}")
-            self.ledger.started(home, answer)
+        for ready, (process, answer) in enumerate(self.pool.start(missing, at_once), start=1):
+            self.progress.status(f"started {ready} of {count} workers: {process.name}")
+            self.recorder.started(process, answer)
 
-    def _admit(self, workload: Workload, title: str) -> list[tuple[Entry, float]]:
-        """The entries whose first fits the gate lets through, with the shortest one's seconds."""
+    def _first_fits(self, workload: Workload, title: str) -> dict[Entry, float]:
+        """The entries whose first fits pass the gate, with the seconds of the shortest one."""
         self.progress.status(f"{title}: making the data and the reference solution")
+        entries = self.recorder.entries_of(workload)
         try:
             prepared = self.pool.prepare(workload)
         except Unsolvable as error:
-            for entry in self.ledger.of(workload):
-                self.ledger.drop(entry, "reference", str(error))
-            return []
-        self.ledger.prepared(prepared, self.options.seed)
-        entries = self.ledger.of(workload)
-        seconds: dict[str, list[float]] = {entry.id: [] for entry in entries}
-
-        def wanted() -> Iterator[tuple[Entry, Home]]:
             for entry in entries:
-                for home in self.plan.processes(entry):
-                    if entry.id not in self.ledger.dropped:
-                        self.progress.status(f"{title}: first fit of {entry.home.name}")
-                        yield entry, home
+                self.recorder.drop(entry, "reference", str(error))
+            return {}
+        self.recorder.prepared(prepared, self.options.seed)
+        seconds: dict[Entry, float] = dict.fromkeys(entries, math.inf)
 
-        for entry, home, first in self.pool.first_fits(wanted(), self._at_once(entries)):
+        def wanted() -> Iterator[tuple[Entry, Process]]:
+            for entry in entries:
+                for process in self.plan.processes(entry):
+                    if entry.id not in self.recorder.dropped:
+                        self.progress.status(f"{title}: first fit of {process.name}")
+                        yield entry, process
+
+        for entry, process, first in self.pool.first_fits(wanted(), self._at_once(entries)):
             if isinstance(first, WorkerFailed):
-                self.ledger.failed(entry, home, "fit", first)
+                self.recorder.failed(entry, process, "fit", first)
             else:
-                self.ledger.fitted(entry, home, first)
-                seconds[entry.id].append(first.seconds)
-        return [(e, min(seconds[e.id])) for e in entries if e.id not in self.ledger.dropped]
+                self.recorder.fitted(entry, process, first)
+                seconds[entry] = min(seconds[entry], first.answer["seconds"])
+        return {entry: seconds[entry] for entry in self._still(entries)}
 
     def _at_once(self, entries: Sequence[Entry]) -> int:
         """How many first fits go on at the same time, each on cores of its own.
 
-        On few data they compile more than they fit; on many they would fight over the memory.
+        On few data they compile more than they fit; on many they would compete for the memory.
         """
-        few = all(e.workload.bytes <= _FEW_BYTES and e.home.device == "cpu" for e in entries)
+        few = all(e.workload.bytes <= _FEW_BYTES and e.process.device == "cpu" for e in entries)
         if self.plan.cold or not few or not entries:
             return 1
-        return max(1, len(self.options.cores) // max(e.home.threads for e in entries))
+        return max(1, len(self.options.cores) // max(e.process.threads for e in entries))
+
+    def _contender(self, entry: Entry, first_seconds: float) -> Contender:
+        replicates = [self.recorder.replicate(p) for p in self.plan.processes(entry)]
+        rival = entry.record().original if entry.process.launch.variant else None
+        rounds = dict(self.recorder.earlier.rounds.get(entry.id, {}))
+        return Contender(entry.id, first_seconds, replicates, rival, rounds)
+
+    def _measure(
+        self, workload: Workload, entries: Sequence[Entry], schedule: Schedule, title: str
+    ) -> gpu.Throttling:
+        """Time the entries as the schedule says."""
+        by_id = {entry.id: entry for entry in entries}
+        processes = {
+            (entry.id, self.recorder.replicate(process)): process
+            for entry in entries
+            for process in self.plan.processes(entry)
+        }
+        self._record_gpus(workload)
+        throttling = gpu.Throttling(self.gpus.values())
+        for turn in schedule.turns():
+            if turn.seconds is None:
+                process = processes[turn.entry, turn.replicate]
+                self._sample(by_id[turn.entry], process, turn)
+            throttling.poll()
+            self.recorder.sampled(turn)
+            if turn.round is not None and self.progress.due():
+                timed = [(by_id[c.entry].record(), c.rounds) for c in schedule.contenders]
+                status = f"{title}: round {turn.round}, {schedule.left:.0f} s left"
+                self.progress.standings(status, [one for one in timed if one[1]])
+        for contender in schedule.contenders:
+            if not contender.rounds and not contender.lost:
+                took = f"a fit took {contender.fit_seconds:.2g} s"
+                message = f"{contender.entry}: not timed: {took}, the budget is too small"
+                self.progress.say(message)
+        return throttling
+
+    def _sample(self, entry: Entry, process: Process, turn: Turn) -> None:
+        """Take a turn; and the energy of a fit, if the turn lasts long enough to tell."""
+        gauges, began = self.gpus.get(process.device), time.perf_counter()
+        before = gauges.joules() if gauges else None
+        try:
+            turn.seconds = self.pool.sample(process, turn.fits)
+        except WorkerFailed as failure:
+            self.recorder.failed(entry, process, "sample", failure)
+            return
+        turn.spent = time.perf_counter() - began
+        after = gauges.joules() if gauges else None
+        long = turn.fits * turn.seconds >= gpu.LONG_ENOUGH
+        if before is not None and after is not None and long:
+            self._record_device(entry, process, joules=(after - before) / turn.fits)
+
+    def _record_device(self, entry: Entry, process: Process, **figures: float) -> None:
+        replicate = self.recorder.replicate(process)
+        self.recorder.write(DeviceRecord(entry=entry.id, replicate=replicate, **figures))
+
+    def _record_gpus(self, workload: Workload) -> None:
+        for gauges in self.gpus.values():
+            self.recorder.write(gauges.record(workload.name))
+
+    def _measure_energy(self, entries: Sequence[Entry], schedule: Schedule) -> None:
+        """Of the fastest entry on each GPU, by fits in a row that last long enough to tell.
+
+        It comes on top of the budget; for all entries it would take as long as the samples do.
+        """
+        typical = {c.entry: estimates.middle(c.rounds) for c in schedule.contenders if c.rounds}
+        for device, gauges in self.gpus.items():
+            there = [e for e in entries if e.process.device == device and e.id in typical]
+            if gauges.joules() is None or not there:
+                continue
+            fastest = min(there, key=lambda entry: typical[entry.id])
+            seconds = typical[fastest.id]
+            if seconds < gpu.LONG_ENOUGH:  # others are measured by their samples
+                fits = math.ceil(1.2 * gpu.LONG_ENOUGH / seconds)
+                self._sample(fastest, fastest.process, Turn(fastest.id, 0, fits, None))
 
     def _judge_last(self, entries: Sequence[Entry]) -> None:
         """Judge the last timed fits as well."""
         for entry in entries:
-            for home in self.plan.processes(entry):
-                if entry.id in self.ledger.dropped:
+            for process in self.plan.processes(entry):
+                if entry.id in self.recorder.dropped:
                     break
                 try:
-                    last = self.pool.last_fit(entry, home)
-                    self.ledger.judged(entry, home, last.verdict)
-                    if last.device_seconds is not None:
-                        self.ledger.device(entry, home, device_seconds=last.device_seconds)
+                    verdict, seconds = self.pool.last_fit(entry, process)
+                    self.recorder.judged(entry, process, verdict)
+                    if seconds is not None:
+                        self._record_device(entry, process, device_seconds=seconds)
                     if self.gpus:  # on the CPU as well: there are two devices to compare
-                        self._time_transfers(entry, home)
+                        self._time_transfers(entry, process)
                 except WorkerFailed as failure:
-                    self.ledger.failed(entry, home, "fit", failure)
+                    self.recorder.failed(entry, process, "fit", failure)
 
-    def _time_transfers(self, entry: Entry, home: Home) -> None:
-        """What data on the host cost; where they do not fit twice, that is no fault of the fit."""
+    def _time_transfers(self, entry: Entry, process: Process) -> None:
+        """How long the data of the host take to the device, where they fit there twice."""
         try:
-            seconds = self.pool.transfers(home)
+            seconds = self.pool.transfers(process)
         except WorkerFailed:
-            if self.pool.workers[home].failed:
+            if self.pool.workers[process].failed:
                 raise
             return
-        self.ledger.transfers(entry, home, seconds)
-
-    def _measure(
-        self,
-        admitted: Sequence[tuple[Entry, float]],
-        seconds: float,
-        deadline: float,
-        trials: float,
-        title: str,
-        gpus: gpu.Watch,
-    ) -> float:
-        """Time what was admitted; the arguments and what is returned are `schedule.measure`'s."""
-        runners = [self._runner(entry, first) for entry, first in admitted]
-
-        def record(runner: Runner, round_: int, fits: int, sample: Sample) -> None:
-            gpus.look()
-            self.ledger.sampled(runner.entry, round_, fits, sample)
-
-        usual = [e for e, _ in admitted if e.home.name == BASELINES[e.workload.method.kind]]
-        usual.sort(key=lambda entry: entry.home.device != "cpu")
-        baselines = [entry.id for entry in usual]
-
-        def between_rounds(done: int, left: float) -> None:
-            if self.progress.due():
-                now = standings.standings(runners, baselines)
-                self.progress.standings(f"{title}: round {done}, {max(0.0, left):.0f} s left", now)
-
-        on_top = schedule.measure(
-            runners,
-            seconds,
-            deadline,
-            self.rng,
-            record,
-            precision=self.options.precision,
-            trials=trials,
-            between_rounds=between_rounds,
-        )
-        self.typical |= {r.entry: estimates.middle(r.rounds) for r in runners if r.rounds}
-        for runner in runners:
-            if not runner.rounds and not runner.lost:
-                took = f"a fit took {runner.fit_seconds:.2g} s"
-                self.progress.say(f"{runner.entry}: not timed: {took}, the budget is too small")
-        return on_top
-
-    def _measure_energy(self, admitted: Sequence[tuple[Entry, float]]) -> None:
-        """Of the fastest entry on each GPU, by fits in a row that are long enough to tell.
-
-        It comes on top of the budget; for all entries it would take as long as the samples do.
-        """
-        for device, gauges in self.gpus.items():
-            there = [entry for entry, _ in admitted if entry.home.device == device]
-            there = [e for e in there if e.id in self.typical and e.id not in self.ledger.dropped]
-            if gauges.joules() is None or not there:
-                continue
-            fastest = min(there, key=lambda entry: self.typical[entry.id])
-            seconds = self.typical[fastest.id]
-            if seconds < gpu.LONG_ENOUGH:  # others are measured by their samples
-                fits = math.ceil(1.2 * gpu.LONG_ENOUGH / seconds)
-                self._sample(fastest, fastest.home, fits)
-
-    def _sample(self, entry: Entry, home: Home, fits: int) -> float:
-        """Seconds of one fit, NaN if the worker was lost; and its energy, if it lasts long."""
-        gauges = self.gpus.get(home.device)
-        before = gauges.joules() if gauges else None
-        try:
-            seconds = self.pool.sample(home, fits)
-        except WorkerFailed as failure:
-            self.ledger.failed(entry, home, "sample", failure)
-            return float("nan")
-        after = gauges.joules() if gauges else None
-        if before is not None and after is not None and fits * seconds >= gpu.LONG_ENOUGH:
-            self.ledger.device(entry, home, joules=(after - before) / fits)
-        return seconds
-
-    def _measure_limits(self, workload: Workload, admitted: Sequence[tuple[Entry, float]]) -> None:
-        """What the machine can do at best; on top of the budget, but bounded."""
-        entries = [entry for entry, _ in admitted if entry.id not in self.ledger.dropped]
-        self.limits.measure(workload, entries)
-
-    def _runner(self, entry: Entry, first_seconds: float) -> Runner:
-        processes = {self.ledger.replicate(home): home for home in self.plan.processes(entry)}
-
-        def sample(replicate: int, fits: int) -> float:
-            return self._sample(entry, processes[replicate], fits)
-
-        rounds = dict(self.earlier.rounds.get(entry.id, {}))
-        return Runner(entry.id, sample, first_seconds, list(processes), entry.original, rounds)
+        replicate = self.recorder.replicate(process)
+        self.recorder.write(TransferRecord(entry=entry.id, replicate=replicate, seconds=seconds))

@@ -1,18 +1,16 @@
 """The schedule: interleaved rounds in random order, until the answer is known or time is up.
 
 In each round every entry that is still being measured gives one sample, in fresh random order,
-so that whatever the machine does meanwhile it does to all of them.
+so that whatever the machine does meanwhile, it does to all of them.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from benchmarks import estimates
 from benchmarks.estimates import Sample
@@ -20,234 +18,228 @@ from benchmarks.estimates import Sample
 #: A sample lasts at least about this long; a shorter fit is repeated within it. Shorter samples
 #: are blurred by the clock and the wake-up, longer ones by the machine's changing its speed.
 SAMPLE_SECONDS = 5e-3
-#: A warm-up fit that took longer than this is too dear to throw away: it counts as the sample
-#: of the first round.
-DEAR_SECONDS = 0.5
-#: Whether to go on is decided after so many rounds, then after half as many again, and so on.
+#: A warm-up fit that took longer than this is too expensive to discard: it is the sample of the
+#: first round.
+EXPENSIVE_SECONDS = 0.5
+#: Rounds after which the schedule first decides who goes on, then after half as many again.
 FIRST_LOOK = 30
-#: Entries leave the rounds only when they are settled at this confidence: stricter than what is
-#: reported, since stopping when an interval happens to be narrow makes intervals too narrow.
+#: Entries leave the rounds only when they are settled at this confidence. It is stricter than what
+#: is reported, since stopping when an interval happens to be narrow makes intervals too narrow.
 STOP_CONFIDENCE = 0.999
 
 
-class Record(Protocol):
-    """What is called with every sample."""
+@dataclass(eq=False)
+class Turn:
+    """Whose turn it is. Whoever is given it fills in `seconds` and `spent`."""
 
-    def __call__(self, runner: Runner, round_: int, fits: int, sample: Sample) -> None: ...
+    entry: str  # id
+    replicate: int  # which of its processes
+    fits: int  # in a row
+    round: int | None  # None: a warm-up, which is not recorded
+    #: Per fit. None: the worker was lost. A turn that comes with it filled in was a warm-up too
+    #: expensive to discard, and has only to be recorded.
+    seconds: float | None = None
+    spent: float = 0.0  # seconds that the turn took, messages included
 
 
 @dataclass(eq=False)
-class Runner:
-    """One entry while it is being measured.
+class Contender:
+    """One entry while it is being measured."""
 
-    Attributes:
-        entry: its id.
-        sample: (replicate, fits) -> seconds per fit; NaN if the worker was lost.
-        fit_seconds: expected time of one fit; at first, that of the first fit.
-        replicates: the processes that take turns.
-        rival: an entry that it is to be told from, besides its neighbours in the ranking.
-        rounds: the samples so far.
-    """
-
-    entry: str
-    sample: Callable[[int, int], float]
-    fit_seconds: float
-    replicates: Sequence[int] = (0,)
-    rival: str | None = None
-    rounds: dict[int, Sample] = field(default_factory=dict)
+    entry: str  # id
+    fit_seconds: float  # expected time of one fit; at first, that of the first fit
+    replicates: Sequence[int] = (0,)  # the processes that take turns
+    rival: str | None = None  # an entry to be told from, besides the neighbours in the ranking
+    rounds: dict[int, Sample] = field(default_factory=dict)  # the samples so far
     spent: float = 0.0  # seconds of measurement so far
     allowance: float = 0.0  # seconds that it may have spent by the next look
     lost: bool = False
-    _dear: Sample | None = None  # a warm-up that still has to be recorded
-    _turns: list[int] = field(default_factory=list)
+    warm_up: Sample | None = None  # one that still has to be recorded as a sample
+    _waiting: list[int] = field(default_factory=list)  # replicates that are next
 
     @property
     def fits(self) -> int:
         """How many fits make one sample."""
         return max(1, round(SAMPLE_SECONDS / max(self.fit_seconds, 1e-9)))
 
-    @property
-    def expected(self) -> float:
-        """How long the next sample will take, in seconds."""
-        return self.fits * self.fit_seconds
+    def next_replicate(self, rng: random.Random) -> int:
+        """The processes take turns, in random order."""
+        if not self._waiting:
+            self._waiting = rng.sample(self.replicates, len(self.replicates))
+        return self._waiting.pop()
 
-    def warm_up(self, processes: int | None = None) -> None:
-        """One fit in each process, which says how long it takes once everything is compiled.
+
+class Schedule:
+    """Shares out the time of one workload.
+
+    The time goes in equal parts to the entries that are not settled, so that one slow entry does
+    not cost the others their rounds; but each gets a first sample, if half of what is left until
+    the deadline is enough for it.
+
+    Where half is less than the first fit took, the first fit may have been long because it
+    compiled. The second fit, which tells, is made on top of the time, and is the only sample if it
+    was as long.
+    """
+
+    def __init__(
+        self,
+        contenders: Sequence[Contender],
+        seconds: float,
+        deadline: float,
+        rng: random.Random,
+        *,
+        precision: float | None = 0.01,
+        trials: float = 0.0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Nothing is measured yet.
 
         Args:
-            processes: in the first so many only; by default in all.
+            contenders: what to measure; one that is `lost` is left out from then on.
+            seconds: measurement time for all of them together.
+            deadline: time of the clock after which no sample should end.
+            rng: for the order of each round.
+            precision: a ratio that is known this well is settled; None: nothing ever is.
+            trials: seconds that second fits on top may take, as long as the first ones took.
+            clock: seconds, from an arbitrary start.
         """
-        for replicate in self.replicates[:processes]:
-            seconds = self._timed(replicate, 1)
-            if self.lost:
-                return
-            self.fit_seconds = seconds
-            if seconds > DEAR_SECONDS:
-                self._dear = Sample(replicate, seconds)
-                return
-
-    def record_warm_up(self) -> None:
-        """Let a warm-up in the first process count as a sample, dear or not: there is no time."""
-        if not self.lost:
-            self._dear = Sample(self.replicates[0], self.fit_seconds)
-
-    def affordable(self, left: float) -> bool:
-        """Whether its warm-up takes no more than half of the `left` seconds."""
-        # A warm-up ends at the first fit that is dear.
-        more = (len(self.replicates) - 1) * min(self.fit_seconds, DEAR_SECONDS)
-        return self.fit_seconds + more <= left / 2
+        self.contenders, self.seconds, self.deadline = contenders, seconds, deadline
+        self.rng, self.precision, self.trials, self.clock = rng, precision, trials, clock
+        self.on_top = 0.0  # seconds that second fits took on top of the time
 
     @property
-    def warm_up_was_dear(self) -> bool:
-        """Whether the warm-up counts as a sample that is still to be recorded."""
-        return self._dear is not None
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return max(0.0, self.deadline - self.clock())
 
-    def take(self, rng: random.Random) -> tuple[int, Sample]:
-        """The next sample, and how many fits it holds; the processes take turns."""
-        if self._dear is not None:
-            dear, self._dear = self._dear, None
-            return 1, dear
-        if not self._turns:
-            self._turns = rng.sample(self.replicates, len(self.replicates))
-        replicate, fits = self._turns.pop(), self.fits
-        seconds = self._timed(replicate, fits)
-        # Follow the machine's speed, but let one outlier change little.
-        self.fit_seconds = 0.8 * self.fit_seconds + 0.2 * seconds
-        return fits, Sample(replicate, seconds)
+    def turns(self) -> Iterator[Turn]:
+        """Turn after turn, until all is settled or the time is used up."""
+        began = self.clock()
+        warm: list[Contender] = []
+        # The quick ones first: what they leave is known when it is the turn of a slow one.
+        for contender in sorted(self.contenders, key=lambda contender: contender.fit_seconds):
+            if (yield from self._warm_up(contender)):
+                warm.append(contender)
+        began += self.on_top
+        # Expensive warm-ups may have taken the others' part of the time: they get it nevertheless.
+        others = sum(not contender.warm_up for contender in warm) / max(len(warm), 1)
+        until = max(began + self.seconds, self.clock() + self.seconds * others)
+        until = min(until, self.deadline)
+        first = 1 + max((max(c.rounds, default=-1) for c in warm), default=-1)
+        look = first + FIRST_LOOK
+        active = self._share_out(warm, until)
+        for number in itertools.count(first):
+            ready = [contender for contender in active if self._may_go_on(contender)]
+            if number >= look or not ready:
+                look = number + max(FIRST_LOOK, (number - first) // 2)
+                active = self._share_out(self._unsettled(warm), until)
+                ready = [contender for contender in active if self._may_go_on(contender)]
+                if not ready:
+                    return
+            for contender in self.rng.sample(ready, len(ready)):
+                if self._may_go_on(contender):
+                    yield from self._sample(contender, number)
 
-    def may_go_on(self, deadline: float) -> bool:
-        """Whether another sample fits into its allowance, and before `deadline`."""
-        if self.lost:
-            return False
-        if self._dear is not None:
-            return True
-        fair = not self.rounds or self.spent + self.expected <= self.allowance
-        return fair and time.perf_counter() + self.expected <= deadline
+    def _warm_up(self, contender: Contender) -> Generator[Turn, None, bool]:
+        """One fit in each process, which says how long it takes once everything is compiled.
 
-    def _timed(self, replicate: int, fits: int) -> float:
-        began = time.perf_counter()
-        seconds = self.sample(replicate, fits)
-        self.spent += time.perf_counter() - began
-        self.lost = math.isnan(seconds)
-        return seconds
-
-
-def measure(
-    runners: Sequence[Runner],
-    seconds: float,
-    deadline: float,
-    rng: random.Random,
-    record: Record,
-    *,
-    precision: float | None = 0.01,
-    trials: float = 0.0,
-    between_rounds: Callable[[int, float], None] = lambda done, left: None,
-) -> float:
-    """Sample in rounds until all is settled or the time is used up.
-
-    The time is shared out equally among the entries that are not settled, so that one slow entry
-    does not cost the others their rounds; but each gets a first sample, if half of what is left
-    until `deadline` is enough for it.
-
-    Where half is less than the first fit took, that may have been long because it compiled: the
-    second fit, which tells, is made on top of the time, and is the only sample if it was as long.
-
-    Args:
-        runners: what to measure; one that is `lost` is left out from then on.
-        seconds: measurement time for all of them together.
-        deadline: `time.perf_counter()` after which no sample should end.
-        rng: for the order of each round.
-        record: called with every sample.
-        precision: a ratio that is known this well counts as settled; None: nothing ever does.
-        trials: seconds that such second fits may take, as long as the first ones took.
-        between_rounds: called with the number of rounds that are done, and the seconds left.
-
-    Returns the seconds that second fits took on top.
-    """
-    began = time.perf_counter()
-    warm, on_top = _warm_up(runners, deadline, trials)
-    began, deadline = began + on_top, deadline + on_top
-    # A dear warm-up may have taken the others' part of the time, too: they get it nevertheless.
-    others = sum(not runner.warm_up_was_dear for runner in warm) / max(len(warm), 1)
-    until = min(max(began + seconds, time.perf_counter() + seconds * others), deadline)
-    first = 1 + max((max(r.rounds, default=-1) for r in warm), default=-1)
-    look = first + FIRST_LOOK
-    active = _share_out(warm, until)
-    for number in itertools.count(first):
-        turn = [runner for runner in active if runner.may_go_on(deadline)]
-        if number >= look or not turn:
-            look = number + max(FIRST_LOOK, (number - first) // 2)
-            active = _share_out(warm if precision is None else unsettled(warm, precision), until)
-            turn = [runner for runner in active if runner.may_go_on(deadline)]
-            if not turn:
-                break
-        for runner in rng.sample(turn, len(turn)):
-            if not runner.may_go_on(deadline):
-                continue
-            fits, sample = runner.take(rng)
-            if not runner.lost:
-                runner.rounds[number] = sample
-                record(runner, number, fits, sample)
-        between_rounds(number - first + 1, deadline - time.perf_counter())
-    return on_top
-
-
-def _warm_up(
-    runners: Sequence[Runner], deadline: float, trials: float
-) -> tuple[list[Runner], float]:
-    """Those that can be measured, warmed up, and the seconds that this took on top of the time."""
-    warm, on_top = [], 0.0
-    # The quick ones first: what they leave is known when a slow one's turn comes.
-    for runner in sorted(runners, key=lambda runner: runner.fit_seconds):
-        affordable = runner.affordable(deadline - time.perf_counter())
+        Returns whether there is time to measure it.
+        """
+        affordable = self._is_affordable(contender)
         # One with rounds already comes from a run that is being resumed.
-        if not (affordable or runner.rounds) and runner.fit_seconds <= trials - on_top:
-            runner.warm_up(processes=1)
-            on_top, deadline = on_top + runner.spent, deadline + runner.spent
-            affordable = runner.affordable(deadline - time.perf_counter())
-            if not affordable:
-                runner.record_warm_up()
-        if affordable and not runner.warm_up_was_dear:
-            runner.warm_up()
-        if affordable or runner.warm_up_was_dear or runner.rounds:
-            warm.append(runner)
-    return warm, on_top
+        if not affordable and not contender.rounds:
+            if contender.fit_seconds > self.trials - self.on_top:
+                return False
+            yield from self._warm_up_in(contender, contender.replicates[:1])
+            self.on_top += contender.spent
+            self.deadline += contender.spent
+            affordable = self._is_affordable(contender)
+            if not affordable and not contender.lost:
+                contender.warm_up = Sample(contender.replicates[0], contender.fit_seconds)
+        if affordable and not contender.warm_up:
+            yield from self._warm_up_in(contender, contender.replicates)
+        return bool(affordable or contender.warm_up or contender.rounds)
+
+    def _warm_up_in(self, contender: Contender, replicates: Sequence[int]) -> Iterator[Turn]:
+        for replicate in replicates:
+            turn = Turn(contender.entry, replicate, 1, None)
+            yield from self._take(contender, turn)
+            if turn.seconds is None:
+                return
+            contender.fit_seconds = turn.seconds
+            if turn.seconds > EXPENSIVE_SECONDS:
+                contender.warm_up = Sample(replicate, turn.seconds)
+                return
+
+    def _is_affordable(self, contender: Contender) -> bool:
+        """Whether its warm-up takes no more than half of the time that is left."""
+        # Warming up ends at the first fit that is expensive.
+        more = (len(contender.replicates) - 1) * min(contender.fit_seconds, EXPENSIVE_SECONDS)
+        return contender.fit_seconds + more <= (self.deadline - self.clock()) / 2
+
+    def _may_go_on(self, contender: Contender) -> bool:
+        """Whether another sample fits into its allowance, and before the deadline."""
+        if contender.lost:
+            return False
+        if contender.warm_up:
+            return True
+        expected = contender.fits * contender.fit_seconds
+        fair = not contender.rounds or contender.spent + expected <= contender.allowance
+        return fair and self.clock() + expected <= self.deadline
+
+    def _sample(self, contender: Contender, number: int) -> Iterator[Turn]:
+        if contender.warm_up:
+            replicate, seconds = contender.warm_up
+            contender.warm_up = None
+            yield Turn(contender.entry, replicate, 1, number, seconds)
+            contender.rounds[number] = Sample(replicate, seconds)
+            return
+        replicate = contender.next_replicate(self.rng)
+        turn = Turn(contender.entry, replicate, contender.fits, number)
+        yield from self._take(contender, turn)
+        if turn.seconds is not None:
+            # Follow the machine's speed, but let one outlier change little.
+            contender.fit_seconds = 0.8 * contender.fit_seconds + 0.2 * turn.seconds
+            contender.rounds[number] = Sample(replicate, turn.seconds)
+
+    def _take(self, contender: Contender, turn: Turn) -> Iterator[Turn]:
+        yield turn
+        contender.spent += turn.spent
+        contender.lost = turn.seconds is None
+
+    def _share_out(self, contenders: Sequence[Contender], until: float) -> list[Contender]:
+        """Let all spend up to one level, as high as the time that is left allows."""
+        active = [contender for contender in contenders if not contender.lost]
+        left = max(0.0, until - self.clock())
+        # Those that have spent more than the level already get nothing.
+        totals = itertools.accumulate(sorted(contender.spent for contender in active))
+        level = min(((left + total) / n for n, total in enumerate(totals, start=1)), default=0.0)
+        for contender in active:
+            contender.allowance = level
+        return active
+
+    def _unsettled(self, contenders: Sequence[Contender]) -> Sequence[Contender]:
+        return contenders if self.precision is None else unsettled(contenders, self.precision)
 
 
-def _share_out(runners: Sequence[Runner], until: float) -> list[Runner]:
-    """Let all spend up to one level, as high as the time that is left allows."""
-    active = [runner for runner in runners if not runner.lost]
-    left = max(0.0, until - time.perf_counter())
-    # Filled like vessels: those that have spent more than the level already get nothing.
-    totals = itertools.accumulate(sorted(runner.spent for runner in active))
-    level = min(((left + total) / n for n, total in enumerate(totals, start=1)), default=0.0)
-    for runner in active:
-        runner.allowance = level
-    return active
-
-
-def unsettled(runners: Sequence[Runner], precision: float) -> list[Runner]:
+def unsettled(contenders: Sequence[Contender], precision: float) -> list[Contender]:
     """Those with a neighbour in the ranking that they have not been told from yet.
 
     A pair is settled when the sign of its difference is certain, or its ratio is known to
     `precision`, both at `STOP_CONFIDENCE` for all these pairs together.
     """
-    timed = [runner for runner in runners if runner.rounds and not runner.lost]
-    if len(timed) < 2:
-        return [r for r in timed if not _known(r, precision)] + [r for r in runners if not r.rounds]
-    timed.sort(key=lambda runner: estimates.middle(runner.rounds))
-    by_entry = {runner.entry: runner for runner in timed}
+    timed = [contender for contender in contenders if contender.rounds and not contender.lost]
+    found = {contender for contender in contenders if not contender.rounds}
+    if len(timed) == 1:
+        typical = estimates.typical(timed[0].rounds, STOP_CONFIDENCE)
+        found |= {timed[0]} if typical.precision > precision else set()
+    timed.sort(key=lambda contender: estimates.middle(contender.rounds))
+    by_entry = {contender.entry: contender for contender in timed}
     pairs = list(itertools.pairwise(timed))
-    pairs += [(r, by_entry[r.rival]) for r in timed if r.rival in by_entry]
-    confidence = 1 - (1 - STOP_CONFIDENCE) / len(pairs)
-    found = {runner for runner in runners if not runner.rounds}
+    pairs += [(c, by_entry[c.rival]) for c in timed if c.rival in by_entry]
+    confidence = 1 - (1 - STOP_CONFIDENCE) / max(len(pairs), 1)
     for one, other in pairs:
         ratio = estimates.ratio(one.rounds, other.rounds, confidence)
-        settled = ratio and (ratio.against_one() != "cannot tell" or ratio.precision <= precision)
-        if not settled:
+        if ratio is None or (ratio.against_one() == "cannot tell" and ratio.precision > precision):
             found |= {one, other}
-    return [runner for runner in runners if runner in found]
-
-
-def _known(runner: Runner, precision: float) -> bool:
-    return estimates.typical(runner.rounds, STOP_CONFIDENCE).precision <= precision
+    return [contender for contender in contenders if contender in found]

@@ -1,6 +1,6 @@
 """The parent's side of a worker: start it, ask it, and survive whatever it does.
 
-The child's side, with the table of requests, is `backends/worker.py`.
+The child's side, with the table of requests, is `backends/worker/handler.py`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import Any, BinaryIO, Literal
 
 import psutil
 
-from benchmarks.engine.process import KEEP_MEMORY, ROOT, Home, environment
+from benchmarks.engine.process import KEEP_MEMORY, Process, environment
+from benchmarks.printable import clean
 
 #: How often a silent worker's memory is looked at, seconds.
 _LOOK = 0.1
 
-Result = TypeVar("Result")
 Kind = Literal["unavailable", "memory", "error", "hang", "died", "nonsense"]
 
 
@@ -44,7 +43,7 @@ class Worker:
 
     def __init__(
         self,
-        home: Home,
+        process: Process,
         log: Path,
         *,
         plugins: Sequence[Path] = (),
@@ -56,27 +55,28 @@ class Worker:
         """Start the process; it imports nothing before it is asked to.
 
         Args:
+            process: what it is to be.
             log: file that collects what the worker prints.
             plugins: files that define further backends.
             patience: seconds after which a worker that does not answer is killed.
             memory_bytes: resident size at which it is killed; by default 80 % of what is free.
             stop_idle: whether it is stopped while it is not asked anything.
-            keep_memory: whether its allocator is told to keep what it has (`KEEP_MEMORY`).
+            keep_memory: whether its allocator is told to keep freed memory (`KEEP_MEMORY`).
         """
-        self.stop_idle = stop_idle
-        self.home, self.log, self.patience = home, log, patience
+        self.process, self.log, self.patience = process, log, patience
         self.plugins = [str(path.resolve()) for path in plugins]
         self.memory_bytes = memory_bytes or int(0.8 * psutil.virtual_memory().available)
+        self.stop_idle = stop_idle
         self.failed: WorkerFailed | None = None
         self._buffer = b""
         child_in, requests = os.pipe()
         answers, child_out = os.pipe()
-        python = str((home.variant and home.variant.python) or sys.executable)
+        command = [str(process.launch.python), "-m", "backends.worker"]
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [python, "-m", "backends.worker", str(child_in), str(child_out)],
-                cwd=home.variant.tree if home.variant else ROOT,
-                env=environment(home) | (KEEP_MEMORY if keep_memory else {}),
+            self._child = subprocess.Popen(
+                [*command, str(child_in), str(child_out)],
+                cwd=process.launch.tree,
+                env=environment(process) | (KEEP_MEMORY if keep_memory else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -86,7 +86,7 @@ class Worker:
         os.close(child_in)
         os.close(child_out)
         self._requests: BinaryIO = os.fdopen(requests, "wb", buffering=0)
-        self.answers = answers
+        self._answers: BinaryIO = os.fdopen(answers, "rb", buffering=0)
 
     def __enter__(self) -> Worker:
         return self
@@ -94,21 +94,36 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def ask(self, do: str, *, patience: float | None = None, **fields: Any) -> dict[str, Any]:
-        """Send a request and wait for its answer.
+    @property
+    def pid(self) -> int:
+        """Of the child, which leads a session of its own."""
+        return self._child.pid
+
+    def start(self) -> dict[str, Any]:
+        """Let it import the framework and make the device ready; raises as `ask` does."""
+        process = self.process
+        # Left out where they say nothing: a worker of another revision may not know them.
+        extra: dict[str, Any] = {"tf32": True} if process.tf32 else {}
+        if process.launch.extra_work:
+            extra["extra_work"] = process.launch.extra_work
+        return self.ask(
+            "start",
+            backend=process.backend,
+            plugins=self.plugins,
+            device="cpu" if process.device == "cpu" else "cuda:0",
+            threads=process.threads,
+            **extra,
+        )
+
+    def ask(self, do: str, **fields: Any) -> dict[str, Any]:
+        """Send a request and wait for its answer, whose texts are made printable.
+
+        Before and after, the worker is stopped: a thread pool that spins for more work would slow
+        down whoever is measured meanwhile, by several times.
 
         Raises:
-            WorkerFailed: the backend refused, raised, hung, died, ate all memory, or wrote
-                something that is no answer. After any but the first two, the worker is gone.
-        """
-        self.send(do, **fields)
-        return self.receive(patience)
-
-    def send(self, do: str, **fields: Any) -> None:
-        """Send a request; `receive` has its answer.
-
-        Raises:
-            WorkerFailed: the worker is gone.
+            WorkerFailed: the backend refused, raised, hung, died, used too much memory, or wrote
+                something that is not an answer. After any but the first two, the worker is gone.
         """
         if self.failed:
             raise self.failed
@@ -117,33 +132,11 @@ class Worker:
             self._requests.write(json.dumps({"do": do, **fields}).encode() + b"\n")
         except BrokenPipeError:
             raise self._fail("died", self._cause_of_death()) from None
-
-    def how_to_start(self) -> dict[str, Any]:
-        """The fields of the request "start": import the framework, make the device ready."""
-        home = self.home
-        # Left out where they say nothing: a worker of another revision may not know them.
-        extra: dict[str, Any] = {"tf32": True} if home.tf32 else {}
-        if home.variant and home.variant.extra_work:
-            extra["extra_work"] = home.variant.extra_work
-        return {
-            "backend": home.backend,
-            "plugins": self.plugins,
-            "device": "cpu" if home.device == "cpu" else "cuda:0",
-            "threads": home.threads,
-            **extra,
-        }
-
-    def receive(self, patience: float | None = None) -> dict[str, Any]:
-        """Wait for the answer to the last request; raises as `ask` does.
-
-        From then until the next request the worker is stopped: a thread pool that spins for more
-        work would slow down whoever is measured meanwhile, by several times.
-        """
-        line = self._line(patience or self.patience)
+        line = self._line()
         if self.stop_idle:
             self._signal(signal.SIGSTOP)
         try:
-            answer = json.loads(line)
+            answer = clean(json.loads(line))
             ok = answer["ok"]
         except (ValueError, TypeError, KeyError):
             shown = line[:60].decode(errors="replace")
@@ -160,42 +153,30 @@ class Worker:
                 self._requests.write(b'{"do": "stop"}\n')
                 self._requests.close()
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=0 if self.failed else 1)
+            self._child.wait(timeout=0 if self.failed else 1)
         self._kill()
-        if self.answers >= 0:
-            os.close(self.answers)
-            self.answers = -1
+        self._answers.close()
 
-    def _line(self, patience: float) -> bytes:
-        deadline = time.monotonic() + patience
+    def _line(self) -> bytes:
+        deadline = time.monotonic() + self.patience
         poll = select.poll()
-        poll.register(self.answers, select.POLLIN)
+        poll.register(self._answers, select.POLLIN)
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise self.hung(patience)
+                raise self._fail("hang", f"did not answer within {self.patience:g} s")
             if not poll.poll(1000 * min(left, _LOOK)):
-                self.look_at_memory()
+                self._check_memory()
                 continue
-            chunk = os.read(self.answers, 1 << 16)
-            if not chunk:
+            if not (chunk := self._answers.read(1 << 16)):
                 raise self._fail("died", self._cause_of_death())
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
-    def hung(self, patience: float) -> WorkerFailed:
-        """Kill it, for it has not answered for that long; what is to be raised."""
-        return self._fail("hang", f"did not answer within {patience:g} s")
-
-    def look_at_memory(self) -> None:
-        """While an answer is awaited.
-
-        Raises:
-            WorkerFailed: it used too much, and was killed.
-        """
+    def _check_memory(self) -> None:
         try:
-            resident = psutil.Process(self.process.pid).memory_info().rss
+            resident = psutil.Process(self.pid).memory_info().rss
         except psutil.Error:
             return  # it is gone: the next read says so
         if resident > self.memory_bytes:
@@ -204,7 +185,7 @@ class Worker:
 
     def _cause_of_death(self) -> str:
         try:
-            code = self.process.wait(timeout=5)
+            code = self._child.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return "closed its connection"
         if code < 0:
@@ -220,65 +201,10 @@ class Worker:
 
     def _kill(self) -> None:
         self._signal(signal.SIGKILL)
-        self.process.wait()
+        self._child.wait()
 
     def _signal(self, number: signal.Signals) -> None:
         # To its whole session: frameworks start helpers of their own.
-        if self.process.returncode is None:
+        if self._child.returncode is None:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, number)
-
-
-#: What is said to one worker: yields what it is to do and with which fields, gets each answer,
-#: and returns what came of it.
-Talk = Generator[tuple[str, dict[str, Any]], dict[str, Any], Result]
-
-
-def talk_all(
-    talks: Iterable[tuple[Worker, Talk[Result]]], at_once: int
-) -> Iterator[tuple[Worker, Result | WorkerFailed]]:
-    """Talk to several workers at the same time, `at_once` at most.
-
-    Args:
-        talks: each with its worker; the next one is taken when there is room for it.
-        at_once: how many.
-
-    Yields:
-        Each worker with what came of its talk, in the order in which they end.
-    """
-    waiting, going = iter(talks), dict[int, tuple[Worker, Talk[Result], float]]()
-
-    def go_on(
-        worker: Worker, talk: Talk[Result], answer: dict[str, Any] | WorkerFailed | None
-    ) -> Iterator[tuple[Worker, Result | WorkerFailed]]:
-        """Send what comes after `answer`; at the end of the talk, its result."""
-        try:
-            said = talk.throw(answer) if isinstance(answer, WorkerFailed) else talk.send(answer)  # type: ignore[arg-type]
-            worker.send(said[0], **said[1])
-            going[worker.answers] = worker, talk, time.monotonic() + worker.patience
-        except StopIteration as end:
-            yield worker, end.value
-        except WorkerFailed as failure:
-            talk.close()
-            yield worker, failure
-
-    while True:
-        while len(going) < at_once and (following := next(waiting, None)):
-            yield from go_on(*following, None)
-        if not going:
-            return
-        ready, _, _ = select.select(list(going), [], [], _LOOK)
-        for fd, (worker, talk, deadline) in list(going.items()):
-            answer: dict[str, Any] | WorkerFailed
-            try:
-                if fd in ready:
-                    answer = worker.receive()
-                elif time.monotonic() > deadline:
-                    raise worker.hung(worker.patience)
-                else:
-                    worker.look_at_memory()
-                    continue
-            except WorkerFailed as failure:
-                answer = failure
-            del going[fd]
-            yield from go_on(worker, talk, answer)
+                os.killpg(self.pid, number)

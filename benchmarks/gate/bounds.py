@@ -1,6 +1,7 @@
 """How far rounding can take a correct fit from the exact answer: bounds from theory.
 
-u is the unit round-off of the workload's dtype, and eps a solver's backward error: see `roundoff`.
+u is the unit round-off of the workload's dtype, and eps the backward error of a solver: see
+`rounding`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backends.base import Data, GradientDescent, Stability
-from benchmarks.gate.roundoff import rounding, unit
+from benchmarks.gate.rounding import UNIT_FLOAT64, sum_error, unit_roundoff
 from benchmarks.gate.solution import Conditioning, Solution, Trajectory, design, loss
 
 #: Unit round-off of TF32, the inputs of CUDA's fast float32 products: 11 significant bits.
@@ -21,11 +22,11 @@ TF32 = 2.0**-11
 def tf32_error(n_features: int) -> float:
     """Relative change of the data that accounts for products of inputs rounded to TF32.
 
-    Both factors of each product are rounded once, whatever the length of the sum, which is kept
-    in float32 (Blanchard et al., SIAM J. Sci. Comput. 42, 2020); a factorisation does so again
-    in the update by each column.
+    Both factors of each product are rounded once. The length of the sum does not matter, since
+    the sum is kept in float32 (Blanchard et al., SIAM J. Sci. Comput. 42, 2020). A factorisation
+    rounds them again in the update by each column.
     """
-    return rounding(n_features + 1, TF32)
+    return sum_error(n_features + 1, TF32)
 
 
 @dataclass(frozen=True)
@@ -35,70 +36,67 @@ class SolverBounds:
     coefficients: float  # ||b_hat - b|| / ||b||; if `vanishing`, / (||y|| / ||A||)
     fitted: float  # ||A (b_hat - b)|| / ||A b||; if `vanishing`, / ||y||
     source: str
-    #: Whether the fitted values are 0 but for rounding, so that nothing can be relative to them.
+    #: Whether the fitted values are 0 except for rounding, so that no error is relative to them.
     vanishing: bool = False
 
 
-def least_squares(c: Conditioning, stability: Stability, eps: float) -> SolverBounds:
-    """Bounds for a solver that is stable in this sense, with backward error `eps`.
+def solver_bounds(c: Conditioning, stability: Stability, eps: float) -> SolverBounds:
+    """Bounds for a least-squares solver of this stability, with backward error `eps`.
 
-    *Orthogonal* (QR, SVD): the fit is exact for data changed by eps ||A|| and eps ||y||; then
+    *Orthogonal* (QR, SVD): the fit is exact for data changed by eps ||A|| and eps ||y||. Then
     b moves by eps (2 kappa/cos + kappa**2 tan) relatively (Wedin; LAPACK Users' Guide, 4.5;
-    Higham, *Accuracy and Stability of Numerical Algorithms*, ch. 20). Multiplying the same
-    perturbation, P (dy - dA b) + A (A'A)^-1 dA' r, by A once more bounds the fitted values.
-
-    Where the features are dependent, kappa is that of their row space, and the rounding errors tilt
-    that space as well: eps kappa more (Wedin, BIT 13, 1973; Björck, *Numerical Methods
-    for Least Squares Problems*, 1.4), and for normal equations eps kappa**2.
+    Higham, *Accuracy and Stability of Numerical Algorithms*, ch. 20). The same perturbation,
+    P (dy - dA b) + A (A'A)^-1 dA' r, multiplied by A once more, bounds the fitted values.
 
     *Normal equations*: A'A is formed with error eps ||A||**2 and A'y with eps ||A|| ||y||, so that
     db = (A'A)^-1 (dc - dG b) is at most eps kappa**2 (1 + 1/cos) relatively (Higham, 20.4).
+
+    Where the features are dependent, kappa is that of their row space. Rounding errors tilt that
+    space as well, by another eps kappa (Wedin, BIT 13, 1973; Björck, *Numerical Methods for Least
+    Squares Problems*, 1.4), or eps kappa**2 for normal equations.
     """
     kappa, tan, cos = c.condition, c.tangent, c.cosine
-    if stability == "orthogonal":
-        used = eps * kappa  # of the distance to a singular matrix
-        tilt = kappa if c.deficient else 0.0
-        zero, zero_fitted = kappa + kappa**2, 1 + kappa
-        growth = 2 * kappa / cos + kappa**2 * tan + tilt if cos else math.inf
-        growth_fitted = c.stretch + 1 / cos + kappa * tan if cos else math.inf
-        formula = "2 kappa/cos + kappa^2 tan, QR and SVD: LAPACK Users' Guide 4.5"
-    else:
-        used = eps * kappa**2
-        tilt = kappa**2 if c.deficient else 0.0
-        zero, zero_fitted = kappa**2, kappa
-        growth = kappa**2 * (1 + 1 / cos) + tilt if cos else math.inf
-        growth_fitted = kappa * (c.stretch + 1 / cos) if cos else math.inf
-        formula = "kappa^2 (1 + 1/cos), normal equations: Higham, Accuracy and Stability, 20.4"
-    if used >= 1:
+    orthogonal = stability == "orthogonal"
+    power = kappa if orthogonal else kappa**2
+    used, tilt = eps * power, power if c.deficient else 0.0
+    if used >= 1:  # the perturbation reaches a singular matrix
         source = f"kappa = {kappa:.1e}: this dtype leaves no digit to such a solver"
         return SolverBounds(1.0, 1.0, source)
+    if cos <= eps:  # the same perturbations with b = 0 and r = y
+        formula = "y orthogonal to the features"
+        growth, growth_fitted = (kappa + kappa**2, 1 + kappa) if orthogonal else (kappa**2, kappa)
+    elif orthogonal:
+        formula = "2 kappa/cos + kappa^2 tan, QR and SVD: LAPACK Users' Guide 4.5"
+        growth = 2 * kappa / cos + kappa**2 * tan + tilt
+        growth_fitted = c.stretch + 1 / cos + kappa * tan
+    else:
+        formula = "kappa^2 (1 + 1/cos), normal equations: Higham, Accuracy and Stability, 20.4"
+        growth = kappa**2 * (1 + 1 / cos) + tilt
+        growth_fitted = kappa * (c.stretch + 1 / cos)
     scale = eps / (1 - used)
-    if cos <= eps:
-        # The same perturbations with b = 0 and r = y.
-        source = (
-            f"y orthogonal to the features, at kappa = {kappa:.1e} and backward error {eps:.1e}"
-        )
-        return SolverBounds(min(1.0, scale * zero), min(1.0, scale * zero_fitted), source, True)
     return SolverBounds(
         coefficients=min(1.0, scale * growth),
         fitted=min(1.0, scale * growth_fitted),
         source=f"{formula}, at kappa = {kappa:.1e} and backward error {eps:.1e}",
+        vanishing=cos <= eps,
     )
 
 
-def each_coefficient(
+def coefficient_bounds(
     solution: Solution, c: Conditioning, stability: Stability, eps: float
 ) -> np.ndarray:
-    """Bounds of the absolute error of every coefficient, bias last, for independent features.
+    """Bounds of the absolute error of each coefficient, bias last, for independent features.
 
-    The perturbations of `least_squares`, row by row: with a the row of A+ = (A'A)^-1 A' that
-    belongs to a coefficient, and g that of (A'A)^-1, an orthogonal solver is off by at most
-    eps (||a|| (||A|| ||b|| + ||y||) + ||g|| ||A|| ||r||), and normal equations by at most
+    The perturbations of `solver_bounds`, row by row. Let a be the coefficient's row of
+    A+ = (A'A)^-1 A', and g its row of (A'A)^-1. Then the error of an orthogonal solver is at most
+    eps (||a|| (||A|| ||b|| + ||y||) + ||g|| ||A|| ||r||), and that of normal equations at most
     eps ||g|| ||A|| (||A|| ||b|| + ||y||). ||a|| times the residual standard deviation is the
-    coefficient's standard error: what the data determine badly, rounding disturbs most.
+    coefficient's standard error: rounding disturbs most what the data determine worst.
+
+    Returns:
+        (n_features + 1,), infinite where rounding leaves no digit.
     """
-    power = 1 if stability == "orthogonal" else 2
-    used = eps * c.condition**power
+    used = eps * (c.condition if stability == "orthogonal" else c.condition**2)
     if used >= 1:
         return np.full(len(solution.coefficients), math.inf)
     inverse = np.linalg.inv(solution.triangle)
@@ -119,33 +117,34 @@ class DescentBounds:
     coefficients: float  # ||b_hat - b||_2 after the last step
     train_losses: np.ndarray  # (epochs,)
     test_losses: np.ndarray  # (epochs,) or (0,)
-    #: The epoch from which one step is the bound, where that is so.
+    #: From this epoch on, one step is the bound; None where it never is.
     circling: int | None
 
 
-def descent(
-    data: Data, method: GradientDescent, trajectory: Trajectory, u: float, products: float = 0.0
+def descent_bounds(
+    data: Data, method: GradientDescent, trajectory: Trajectory, products: float = 0.0
 ) -> DescentBounds:
     """Follow the distance e between a rounded trajectory and the float64 one, step by step.
 
     *Squared loss*, H = (2/n) A'A: the error goes through the same step as the coefficients, hence
     e <- ||I - lr H|| e + rounding of one step.
 
-    *L1 loss*: equal signs of the residuals make equal steps. Signs can differ only where |r| is
-    within ||a|| e + rounding of 0; dg, the difference of the two gradients, is made of those
-    samples alone. The loss is convex, hence dg'd >= 0 for the difference d of the coefficients,
-    and ||d - lr dg||**2 <= e**2 + lr**2 ||dg||**2, plus 2 lr times what rounded residuals may
-    take from dg'd. A constant step ends up circling the optimum, and rounding decides where on
-    that circle: from where e would exceed the largest possible step, lr ||mean |A| ||, that step
-    is the bound.
+    *L1 loss*: equal signs of the residuals make equal steps. Signs can differ only where |r| is at
+    most ||a|| e + rounding, and only those samples contribute to dg, the difference of the two
+    gradients. The loss is convex, hence dg'd >= 0 for the difference d of the coefficients, and
+    ||d - lr dg||**2 <= e**2 + lr**2 ||dg||**2, plus 2 lr times what rounded residuals may take
+    from dg'd. A constant step ends up circling the optimum, and rounding decides where on the
+    circle. Once e would exceed the largest possible step, lr ||mean |A| ||, that step is the bound.
 
-    `products` is the relative error of each product in A'r and A b, besides u.
+    Args:
+        data: what is fitted.
+        method: how.
+        trajectory: of `method` in float64.
+        products: relative error of each product in A'r and A b, besides u.
     """
-    # Both trajectories are rounded, the reference to float64.
-    u += unit(np.dtype(np.float64))
-    train = _Side(design(data.X), data.y.astype(np.float64), method, u, products)
-    test = _Side(design(data.X_test), data.y_test.astype(np.float64), method, u, products)
-    lr = method.learning_rate
+    train = _Samples(data.X, data.y, method, products)
+    test = _Samples(data.X_test, data.y_test, method, products)
+    u, lr = train.u, method.learning_rate
     largest_step = lr * float(np.linalg.norm(train.absolute.mean(axis=0)))
     e = u * float(np.linalg.norm(trajectory.iterates[0]))
     circling = None
@@ -168,21 +167,22 @@ def loss_rounding(
     X: np.ndarray, y: np.ndarray, method: GradientDescent, b: np.ndarray, products: float = 0.0
 ) -> float:
     """Error of the loss at coefficients `b` that are exact, or rounded once."""
-    u = unit(X.dtype) + unit(np.dtype(np.float64))
-    side = _Side(design(X), y.astype(np.float64), method, u, products)
-    return side.loss_bound(b, u * float(np.linalg.norm(b)))
+    samples = _Samples(X, y, method, products)
+    return samples.loss_bound(b, samples.u * float(np.linalg.norm(b)))
 
 
-class _Side:
+class _Samples:
     """Samples, and what rounding can do to their loss and its gradient."""
 
     def __init__(
-        self, A: np.ndarray, y: np.ndarray, method: GradientDescent, u: float, products: float
+        self, X: np.ndarray, y: np.ndarray, method: GradientDescent, products: float
     ) -> None:
-        self.A, self.y, self.method, self.u, self.products = A, y, method, u, products
-        self.absolute = np.abs(A)
-        self.lengths = np.linalg.norm(A, axis=1)
-        curvatures = np.linalg.eigvalsh(A.T @ A) / max(len(y), 1)
+        self.A, self.y, self.method = design(X), y.astype(np.float64), method
+        # Both trajectories are rounded, the reference to float64.
+        self.u, self.products = unit_roundoff(X.dtype) + UNIT_FLOAT64, products
+        self.absolute = np.abs(self.A)
+        self.lengths = np.linalg.norm(self.A, axis=1)
+        curvatures = np.linalg.eigvalsh(self.A.T @ self.A) / max(len(y), 1)
         self.curvature = float(curvatures[-1])
         self.contraction = float(np.abs(1 - 2 * method.learning_rate * curvatures).max())
 
@@ -196,19 +196,19 @@ class _Side:
         return math.sqrt(e**2 + (lr * flips) ** 2 + 2 * lr * misjudged)
 
     def slope_rounding(self, b: np.ndarray) -> float:
-        """Rounding of the gradient, in the 2-norm; the rounding of lr is small change of it."""
-        sums = rounding(len(self.y), self.u) + 2 * self.u + self.products
+        """Rounding of the gradient, in the 2-norm; the rounding of lr is counted as part of it."""
+        sums = sum_error(len(self.y), self.u) + 2 * self.u + self.products
         if self.method.loss == "l1":
             return sums * float(np.linalg.norm(self.absolute.mean(axis=0)))
         terms = 2 * self.absolute.T @ self._sizes(b) / len(self.y)
-        residuals = rounding(len(b) + 1, self.u) + self.products
+        residuals = sum_error(len(b) + 1, self.u) + self.products
         return (sums + residuals) * float(np.linalg.norm(terms))
 
     def loss_bound(self, b: np.ndarray, e: float) -> float:
-        """How far the loss at a distance of at most `e` from `b`, rounded, is from that at b."""
+        """How far a rounded loss at a distance of at most `e` from `b` is from the loss at b."""
         n, r = len(self.y), self.A @ b - self.y
         value = loss(self.method, r)
-        evaluation = (rounding(n, self.u) + self.u) * value
+        evaluation = (sum_error(n, self.u) + self.u) * value
         r_error = self._residual_rounding(b)
         if self.method.loss == "squared":
             slope = 2 * float(np.linalg.norm(self.A.T @ r)) / n
@@ -226,8 +226,8 @@ class _Side:
         return np.abs(r) <= self.lengths * e + self._residual_rounding(b)
 
     def _residual_rounding(self, b: np.ndarray) -> np.ndarray:
-        return (rounding(len(b) + 1, self.u) + self.products) * self._sizes(b)
+        return (sum_error(len(b) + 1, self.u) + self.products) * self._sizes(b)
 
     def _sizes(self, b: np.ndarray) -> np.ndarray:
-        """|A| |b| + |y|: what a residual is the difference of."""
+        """|A| |b| + |y|: a residual is the difference of two sums of at most this size."""
         return self.absolute @ np.abs(b) + np.abs(self.y)

@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from backends.base import Stability
-from benchmarks.gate import bounds, roundoff
-from benchmarks.gate.solution import Conditioning, Solution
-from benchmarks.problems.problem import Problem
+from benchmarks.gate.bounds import coefficient_bounds
+from benchmarks.gate.reference import Reference
+from benchmarks.gate.rounding import backward_error
+from benchmarks.gate.verdict import Digits
 
-#: Certified values are published to so many significant digits.
+#: The significant digits of certified values.
 CERTIFIED = 15.0
 
 
-@dataclass(frozen=True)
-class Digits:
-    """How many digits of certified coefficients a fit has right."""
-
-    coefficients: tuple[float, ...]  # bias last
-    least: float  # of these
-    bound: float  # as many at least, in every coefficient, if the fit is within its bounds
-    possible: float  # that the exact solution has, for the data as rounded to this dtype
-    most: float  # that can be counted: those of the dtype, or those that are certified
-
-
-def count(
-    b: np.ndarray,
-    problem: Problem,
-    solution: Solution,
-    conditioning: Conditioning,
-    stability: Stability,
-) -> Digits:
-    """Hold the coefficients `b`, bias last, to the certified ones of `problem`."""
-    known, data = problem.certified, problem.data
-    assert known is not None
-    u = roundoff.unit(data.X.dtype)
-    most = min(CERTIFIED, -math.log10(u))
+def count(b: np.ndarray, certified: np.ndarray, ref: Reference, stability: Stability) -> Digits:
+    """The digits of the coefficients `b` that agree with the certified ones; bias last in both."""
+    most = min(CERTIFIED, -math.log10(ref.unit))
     # Rounding the published numbers to the dtype is one more error of the data.
-    eps = roundoff.backward_error(len(data.y), u) + u
-    errors = bounds.each_coefficient(solution, conditioning, stability, eps)
-    found = correct(b, known, most)
+    eps = backward_error(len(ref.problem.data.y), ref.unit) + ref.unit
+    errors = coefficient_bounds(ref.solution, ref.conditioning, stability, eps)
+    found = correct(b, certified, most)
     return Digits(
         coefficients=tuple(found.tolist()),
         least=float(found.min()),
-        bound=float(_digits(errors, known, most).min()),
-        possible=float(correct(solution.coefficients, known, most).min()),
+        bound=float(_digits(errors, certified, most).min()),
+        possible=float(correct(ref.solution.coefficients, certified, most).min()),
         most=most,
     )
 

@@ -1,4 +1,4 @@
-"""Is a fit right? Verdicts, with the error that was measured and the bound it is held to.
+"""Is a fit right? Verdicts, with the measured error and its bound.
 
 Two kinds of error are kept apart: *numerical*, against a reference solution of the same data in
 higher precision, and *statistical*, against the truth that the data were made from.
@@ -7,84 +7,67 @@ higher precision, and *statistical*, against the truth that the data were made f
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import special
 
 from backends.base import Fit, GradientDescent, Stability
-from benchmarks.gate import bounds, roundoff
-from benchmarks.gate import solution as reference
-from benchmarks.gate.checks import Check, Malformed, check, numbers, relative
-from benchmarks.gate.correct_digits import Digits, count
-from benchmarks.gate.reference import Descent, Reference
-from benchmarks.problems import tutorial
+from benchmarks.gate.bounds import loss_rounding, solver_bounds, tf32_error
+from benchmarks.gate.correct_digits import count
+from benchmarks.gate.reference import PRINTED_TOLERANCE, Descent, Reference
+from benchmarks.gate.rounding import backward_error
+from benchmarks.gate.solution import design, loss
+from benchmarks.gate.verdict import Check, Verdict
 
-#: A right fit is refused by chance once in a million times.
+#: The probability that the statistical check refuses a right fit.
 SIGNIFICANCE = 1e-6
 _COEFFICIENTS, _FITTED, _RESIDUAL = "coefficients", "fitted values", "residuals"
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Passed if every check did.
-
-    `weight_error` is ||b_hat - b_ref||_2 / ||b_ref||_2 over (weight, bias), and `bound` what it
-    was held to; b_ref is the reference of the same method: the least-squares solution, or
-    the last float64 iterate. Both are None for a fit that is not made of the numbers asked for, and
-    where the data do not determine coefficients in their dtype.
-    """
-
-    passed: bool
-    reason: str  # one line; empty if passed
-    weight_error: float | None
-    bound: float | None
-    checks: tuple[Check, ...]
-    digits: Digits | None = None  # where the right coefficients are certified
+class _Malformed(Exception):
+    """The fit does not consist of the numbers asked for."""
 
 
 def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
     """Hold a fit to the reference and, where there is noise, to the truth.
 
-    A fit of wrong shape or type, or with values that are not finite, is a failed verdict and
-    never an exception. Losses of a least-squares fit, and test losses where there are no test
-    samples, are ignored.
+    A fit of wrong shape or type, or with values that are not finite, gets a failed verdict and
+    never raises. The losses of a least-squares fit, and test losses without test samples, are
+    ignored.
 
     Args:
         fit: what a backend returned.
-        ref: of the workload that was fitted, from `standard.prepare`.
+        ref: of the workload that was fitted, from `reference.prepare`.
         stability: which bound applies to the backend's least squares.
     """
-    # Absurdly large coefficients overflow to an infinite error, and fail by it.
+    # Absurdly large coefficients overflow to an infinite error, and fail because of it.
     with np.errstate(all="ignore"):
         try:
-            b = _coefficients(fit, ref)
+            weight = _numbers("weight", fit.weight, (ref.problem.data.X.shape[1],))
+            b = np.append(weight, _numbers("bias", fit.bias, ()))
             checks = (
                 _check_solver(b, ref, stability)
                 if ref.descent is None
                 else _check_descent(b, fit, ref, ref.descent)
             )
-        except Malformed as error:
-            return Verdict(False, str(error), None, None, ())
-        return _verdict(b, checks, ref, stability)
+        except _Malformed as malformed:
+            return Verdict(False, str(malformed), None, None, ())
+        failed = next((one for one in checks if not one.passed), None)
+        reason = _reason(failed, checks, b, ref) if failed else ""
+        certified = ref.problem.certified
+        digits = None if certified is None else count(b, certified, ref, stability)
+    first = checks[0]
+    error, bound = (first.error, first.bound) if first.name == _COEFFICIENTS else (None, None)
+    return Verdict(failed is None, reason, error, bound, checks, digits)
 
 
-def _verdict(b: np.ndarray, checks: list[Check], ref: Reference, stability: Stability) -> Verdict:
-    failed = next((one for one in checks if not one.passed), None)
-    reason = "" if failed is None else _reason(failed, checks, b, ref)
-    digits = None
-    if ref.problem.certified is not None:
-        digits = count(b, ref.problem, ref.solution, ref.conditioning, stability)
-    judged = checks[0].name == _COEFFICIENTS
-    error, bound = (checks[0].error, checks[0].bound) if judged else (None, None)
-    return Verdict(failed is None, reason, error, bound, tuple(checks), digits)
-
-
-def _reason(failed: Check, checks: list[Check], b: np.ndarray, ref: Reference) -> str:
-    fitted = [one for one in checks if one.name == _FITTED]
+def _reason(failed: Check, checks: Sequence[Check], b: np.ndarray, ref: Reference) -> str:
     length, shortest = (np.linalg.norm(v[:-1]) for v in (b, ref.solution.coefficients))
     dependent = ref.solution.basis is not None and not ref.solution.ambiguous
-    if dependent and failed.name == _COEFFICIENTS and fitted[0].passed and length > shortest:
+    minimises = any(one.name == _FITTED and one.passed for one in checks)
+    if dependent and failed.name == _COEFFICIENTS and minimises and length > shortest:
         return (
             f"a minimiser, but not the shortest weight: longer by {length - shortest:.1e} than "
             f"{shortest:.4g}"
@@ -97,21 +80,21 @@ def _reason(failed: Check, checks: list[Check], b: np.ndarray, ref: Reference) -
 
 def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[Check]:
     solution, conditioning, data = ref.solution, ref.conditioning, ref.problem.data
-    eps = roundoff.backward_error(len(data.y), ref.unit)
-    eps += bounds.tf32_error(data.X.shape[1]) if ref.tf32 else 0.0
+    eps = backward_error(len(data.y), ref.unit)
+    eps += tf32_error(data.X.shape[1]) if ref.tf32 else 0.0
     if solution.ambiguous:
         return [_check_residual(b, ref, eps)]
-    allowed = bounds.least_squares(conditioning, stability, eps)
+    allowed = solver_bounds(conditioning, stability, eps)
     source = allowed.source + (", with products in TF32" if ref.tf32 else "")
     size, fitted_size = float(np.linalg.norm(solution.coefficients)), solution.fitted_norm
     if allowed.vanishing:
         size, fitted_size = solution.target_norm / conditioning.norm, solution.target_norm
     off = b - solution.coefficients
-    error = relative(np.linalg.norm(off), size)
-    fitted_error = relative(np.linalg.norm(solution.triangle @ off), fitted_size)
+    error = _relative(np.linalg.norm(off), size)
+    fitted_error = _relative(np.linalg.norm(solution.triangle @ off), fitted_size)
     checks = [
-        check(_COEFFICIENTS, error, allowed.coefficients, source),
-        check(_FITTED, fitted_error, allowed.fitted, source),
+        _check(_COEFFICIENTS, error, allowed.coefficients, source),
+        _check(_FITTED, fitted_error, allowed.fitted, source),
     ]
     if ref.problem.sigma:
         checks.append(_check_truth(b, ref, allowed.fitted * fitted_size))
@@ -119,17 +102,17 @@ def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[C
 
 
 def _check_residual(b: np.ndarray, ref: Reference, eps: float) -> Check:
-    """Whether a fit minimises but for rounding, whatever its coefficients.
+    """Whether a fit minimises except for rounding, whatever its coefficients.
 
     The exact minimiser for data changed by eps ||A|| and eps ||y|| has a residual longer than the
     shortest one by at most eps (||A|| ||b_hat|| + ||y||), to first order.
     """
     data, solution = ref.problem.data, ref.solution
-    residual = float(np.linalg.norm(reference.design(data.X) @ b - data.y))
+    residual = float(np.linalg.norm(design(data.X) @ b - data.y))
     allowed = eps * (ref.conditioning.norm * float(np.linalg.norm(b)) + solution.target_norm)
     size, excess = solution.target_norm, max(0.0, residual - solution.residual_norm)
-    source = "backward error; the rank is ambiguous, so that coefficients are not judged"
-    return check(_RESIDUAL, relative(excess, size), min(1.0, relative(allowed, size)), source)
+    source = "backward error; the rank is ambiguous, so the coefficients are not judged"
+    return _check(_RESIDUAL, _relative(excess, size), min(1.0, _relative(allowed, size)), source)
 
 
 def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
@@ -138,7 +121,7 @@ def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
     assert sigma
     statistic = float(np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / sigma) ** 2
     largest = float(special.chdtri(terms, SIGNIFICANCE))
-    return check(
+    return _check(
         "coefficients against the truth",
         statistic,
         (math.sqrt(largest) + numerical / sigma) ** 2,
@@ -149,18 +132,18 @@ def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
 def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) -> list[Check]:
     data, method, allowed = ref.problem.data, descent.method, descent.bounds
     path, last = descent.trajectory, descent.trajectory.iterates[-1]
-    train = numbers("train_losses", fit.train_losses, (method.epochs,))
+    train = _numbers("train_losses", fit.train_losses, (method.epochs,))
     source = "running bound of the rounding errors of all steps"
     if allowed.circling is not None:
         source = f"one step, since rounding decides on signs from epoch {allowed.circling}"
     size = np.linalg.norm(last)
-    error, bound = relative(np.linalg.norm(b - last), size), relative(allowed.coefficients, size)
+    error, bound = _relative(np.linalg.norm(b - last), size), _relative(allowed.coefficients, size)
     checks = [
-        check(_COEFFICIENTS, error, bound, source),
+        _check(_COEFFICIENTS, error, bound, source),
         _check_losses("train losses", train, path.train_losses, allowed.train_losses),
     ]
     if len(data.y_test):
-        test = numbers("test_losses", fit.test_losses, (method.epochs,))
+        test = _numbers("test_losses", fit.test_losses, (method.epochs,))
         checks += [
             _check_losses("test losses", test, path.test_losses, allowed.test_losses),
             _check_last_loss(b, float(test[-1]), ref, method),
@@ -169,7 +152,7 @@ def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) ->
             checks.append(_check_printed(train, test, descent.printed))
     if method.loss == "l1" and ref.problem.sigma == 0 and _steps_away(last, ref, method) <= 1:
         steps, source = _steps_away(b, ref, method), "in steps: lr mean|x| in weight, lr in bias"
-        checks.append(check("coefficients against the optimum", steps, 1.0, source))
+        checks.append(_check("coefficients against the optimum", steps, 1.0, source))
     # Before it has converged, a right descent is not near the truth either.
     if ref.problem.sigma and _check_truth(last, ref, 0.0).passed:
         widest = float(np.linalg.norm(ref.solution.triangle, 2))
@@ -178,42 +161,66 @@ def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) ->
 
 
 def _check_losses(name: str, found: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> Check:
-    """The epoch at which the losses use most of their bound, or exceed it most."""
+    """At the epoch whose loss uses the largest share of its bound."""
     errors = np.abs(found - expected)
     worst = int(np.argmax(errors / np.maximum(allowed, np.finfo(float).tiny)))
     source = f"at epoch {worst}: running bound of the rounding errors of all steps until then"
-    return check(name, errors[worst], allowed[worst], source)
+    return _check(name, errors[worst], allowed[worst], source)
 
 
 def _check_last_loss(b: np.ndarray, found: float, ref: Reference, method: GradientDescent) -> Check:
     """Whether losses and coefficients belong together: the last test loss is that of the fit."""
     data = ref.problem.data
-    r = reference.design(data.X_test) @ b - data.y_test
-    error = abs(found - reference.loss(method, r))
-    allowed = bounds.loss_rounding(data.X_test, data.y_test, method, b, ref.products)
+    error = abs(found - loss(method, design(data.X_test) @ b - data.y_test))
+    allowed = loss_rounding(data.X_test, data.y_test, method, b, ref.products)
     name = "coefficients against the last test loss"
-    return check(name, error, allowed, "rounding of one loss at these coefficients")
+    return _check(name, error, allowed, "rounding of one loss at these coefficients")
 
 
 def _check_printed(
-    train: np.ndarray, test: np.ndarray, printed: dict[int, tuple[float, float]]
+    train: np.ndarray, test: np.ndarray, printed: Mapping[int, tuple[float, float]]
 ) -> Check:
-    error = max(
-        max(abs(train[epoch] - losses[0]), abs(test[epoch] - losses[1]))
-        for epoch, losses in printed.items()
-    )
-    epochs = ", ".join(map(str, printed))
-    return check(
-        "printed losses", error, tutorial.TOLERANCE, f"the tutorial's table, at epochs {epochs}"
-    )
+    epochs = [*printed]
+    errors = np.abs(np.stack([train[epochs], test[epochs]], axis=1) - [*printed.values()])
+    source = f"the tutorial's table, at epochs {', '.join(map(str, epochs))}"
+    return _check("printed losses", errors.max(), PRINTED_TOLERANCE, source)
 
 
 def _steps_away(b: np.ndarray, ref: Reference, method: GradientDescent) -> float:
     """Distance from the truth in the largest steps that L1 descent takes in each coefficient."""
-    steps = method.learning_rate * np.abs(reference.design(ref.problem.data.X)).mean(axis=0)
+    steps = method.learning_rate * np.abs(design(ref.problem.data.X)).mean(axis=0)
     return float(np.max(np.abs(b - ref.truth) / steps))
 
 
-def _coefficients(fit: Fit, ref: Reference) -> np.ndarray:
-    weight = numbers("weight", fit.weight, (ref.problem.data.X.shape[1],))
-    return np.append(weight, numbers("bias", fit.bias, ()))
+def _check(name: str, error: Any, bound: float, source: str) -> Check:
+    """Passed if the error is at most the bound; NaN fails."""
+    return Check(name, float(error), float(bound), bool(error <= bound), source)
+
+
+def _relative(error: Any, size: Any) -> float:
+    """The ratio error / size; for a size of 0, infinite unless the error is 0 too."""
+    if size > 0:
+        return float(error / size)
+    return math.inf if error > 0 else 0.0
+
+
+def _numbers(name: str, value: object, shape: tuple[int, ...]) -> np.ndarray:
+    """`value` as a float64 array; it came from another process and may be anything.
+
+    Raises:
+        _Malformed: it does not consist of finite real numbers in this shape.
+    """
+    if value is None:
+        raise _Malformed(f"{name} is missing")
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError):
+        raise _Malformed(f"{name} is not an array of numbers") from None
+    if array.size and array.dtype.kind not in "fiu":
+        raise _Malformed(f"{name} is not an array of real numbers")
+    if array.shape != shape:
+        raise _Malformed(f"{name} has shape {array.shape} and not {shape}")
+    array = array.astype(np.float64)
+    if bad := array.size - int(np.isfinite(array).sum()):
+        raise _Malformed(f"{name} has {bad} of {array.size} values that are NaN or infinite")
+    return array

@@ -1,4 +1,4 @@
-"""What the right answer is, in higher precision, and how hard the problem is.
+"""The right answer, in higher precision than any fit, and how hard the problem is.
 
 Throughout, A = [X, 1] is the design matrix (n_samples, n_features + 1), and coefficients are
 (weight, bias), bias last.
@@ -14,23 +14,21 @@ from scipy.linalg import qr, solve_triangular
 
 from backends.base import Data, GradientDescent
 from benchmarks.errors import UserError
-from benchmarks.gate.precise import dot
-from benchmarks.gate.roundoff import backward_error, unit
+from benchmarks.gate.rounding import UNIT_FLOAT64, backward_error, dot, unit_roundoff
 
-_ROWS = 1 << 15  # rows that are brought to float64, or to higher precision, at a time
-_UNIT = 2.0**-53  # unit round-off of float64
-_STEPS = 60  # of refinement: as many as halve an error until nothing is left of it
+_ROWS = 1 << 15  # rows converted to float64, or to higher precision, at a time
+_STEPS = 60  # of refinement: enough even if each only halves the error
 
 
 class Unsolvable(UserError):
-    """A workload has no reference to be judged by; the others of the run are not concerned."""
+    """A workload has no reference solution; the other workloads of the run still have theirs."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The least-squares solution, correct far beyond what the data's dtype can give.
+    """The least-squares solution, far more accurate than a fit in the data's dtype.
 
-    Where several coefficients minimise, it is those of the shortest weight.
+    Where there are several minimisers, it is the one with the shortest weight.
     """
 
     coefficients: np.ndarray  # (n_features + 1,), float64, bias last
@@ -39,11 +37,11 @@ class Solution:
     triangle: np.ndarray
     residual_norm: float  # ||y - A coefficients||_2
     target_norm: float  # ||y||_2
-    #: Rank of the centred features: the least and the most that it can be called. They differ
-    #: where the data's dtype is too short to tell.
+    #: The lowest and the highest possible rank of the centred features. They differ where the
+    #: data's dtype is too short to tell.
     ranks: tuple[int, int]
     #: Orthonormal columns that span the row space of the centred features, (n_features, rank);
-    #: None where that is everything.
+    #: None for full rank.
     basis: np.ndarray | None = None
 
     @property
@@ -64,14 +62,14 @@ class Solution:
 
 @dataclass(frozen=True)
 class Conditioning:
-    """How far rounding errors in the data can move the least-squares solution."""
+    """How sensitive the least-squares solution is to rounding errors in the data."""
 
-    #: kappa_2(A), largest over smallest singular value; where the features are dependent, the
-    #: smallest is that of A restricted to the row space of the centred features, and the bias.
+    #: kappa_2(A), the ratio of the largest to the smallest singular value. For dependent features,
+    #: the smallest is that of A restricted to the bias and the row space of the centred features.
     condition: float
     norm: float  # ||A||_2
     #: tan(theta) = ||r|| / ||A b||, theta the angle between y and the column space of A;
-    #: infinite where the fitted values are all 0.
+    #: infinite if all fitted values are 0.
     tangent: float
     #: ||A|| ||b|| / ||A b||, from 1 to kappa: how much smaller the fitted values are than
     #: coefficients of that size could make them.
@@ -99,15 +97,15 @@ def design(X: np.ndarray) -> np.ndarray:
 
 
 def least_squares(data: Data) -> Solution:
-    """Of all (w, b) that minimise ||X w + b - y||_2, those with the shortest w.
+    """Minimise ||X w + b - y||_2; of several minimisers (w, b), the one with the shortest w.
 
-    The bias is free: w is the shortest for which the centred features give the fitted values, and
-    so does not depend on where the features have their origin.
+    The bias is free: w is the shortest weight for which the centred features give the fitted
+    values, so it does not depend on the origin of the features.
 
-    The QR factorization is made of blocks of rows (TSQR), so that float32 data are never in
-    memory as float64 all at once. For them it is reference enough: its error, 2**-53 kappa**2 at
-    worst, is far below the 2**-24 kappa to which float32 solvers are held. For float64 data it is
-    refined until it is correct to about one unit round-off.
+    QR factorisation goes through blocks of rows (TSQR), so that float32 data are never in memory
+    as float64 all at once. For float32 data its result is accurate enough: the error is at most
+    2**-53 kappa**2, far below the 2**-24 kappa that float32 solvers are held to. For float64 data
+    it is refined until it is correct to about one unit round-off.
 
     Raises:
         Unsolvable: the refinement does not converge.
@@ -135,9 +133,9 @@ def least_squares(data: Data) -> Solution:
 
 
 def _centred(triangle: np.ndarray) -> np.ndarray:
-    """R of the centred features, each relative to its length before it was centred."""
+    """R of the centred features, each divided by its norm before it was centred."""
     lengths = np.linalg.norm(triangle[:, :-1], axis=0)
-    # With the ones in front, what is left below them is orthogonal to them.
+    # With the ones in front, all rows of R but the first belong to the centred features.
     ones_first = np.asarray(np.linalg.qr(np.roll(triangle, 1, axis=1), mode="r"))
     return np.asarray(ones_first[1:, 1:] / np.where(lengths > 0, lengths, 1.0))
 
@@ -145,15 +143,15 @@ def _centred(triangle: np.ndarray) -> np.ndarray:
 def _ranks(centred: np.ndarray, n_samples: int, dtype: np.dtype) -> tuple[int, int]:
     """How many singular values are certainly, and how many are possibly, more than rounding.
 
-    Columns are scaled first: the unit of a feature must not decide whether it counts. A singular
-    value below the round-off of the float64 in which it was found is none. One above that, but
-    below the backward error of a solver in `dtype`, may be one or not.
+    The columns are scaled, since the unit of a feature must not decide whether it counts. A
+    singular value below the rounding errors of float64, in which it was computed, counts as 0. One
+    above them, but below the backward error of a solver in `dtype`, may or may not be 0.
     """
     if not centred.size:
         return 0, 0
     singular = np.linalg.svd(centred, compute_uv=False)
-    nothing = 16 * math.sqrt(centred.shape[1]) * _UNIT
-    something = max(nothing, backward_error(n_samples, unit(dtype)))
+    nothing = 16 * math.sqrt(centred.shape[1]) * UNIT_FLOAT64
+    something = max(nothing, backward_error(n_samples, unit_roundoff(dtype)))
     return int(np.sum(singular > something)), int(np.sum(singular > nothing))
 
 
@@ -162,11 +160,11 @@ def _shortest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The minimiser of the shortest weight for dependent features, and a basis of their row space.
 
-    `rank` independent features are chosen by QR with column pivoting. The centred features are
-    then B C: B the chosen ones, centred, and C what they contribute to each. With z the
-    regression of y on the chosen ones, the weight is the shortest solution of C w = z. Only z is
-    refined: in C there is no residual whose error kappa**2 would multiply, and 2**-53 kappa is well
-    below what float64 solvers are held to.
+    QR with column pivoting chooses `rank` independent features. The centred features are then
+    B C, where B holds the chosen ones, centred, and C their contributions to each feature. Let z
+    be the regression of y on the chosen ones: the weight is the shortest solution of C w = z. Only
+    z needs refinement. C is found without a residual whose error kappa**2 would multiply, and its
+    own error, 2**-53 kappa, is well below what float64 solvers are held to.
     """
     p = data.X.shape[1]
     order = np.asarray(qr(centred, mode="r", pivoting=True)[1] if centred.size else range(p))
@@ -180,7 +178,7 @@ def _shortest(
     C[:, chosen], C[:, others] = np.eye(rank), made_of[:-1]
     basis, factor = np.linalg.qr(C.T)
     weight = basis @ solve_triangular(factor, z[:-1], trans="T")
-    # A feature that was not chosen is a combination of those that were, and a constant.
+    # A feature that was not chosen is a combination of the chosen ones and a constant.
     bias = z[-1] - made_of[-1] @ weight[others]
     return np.append(weight, bias), basis
 
@@ -209,18 +207,18 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Least squares to full float64 accuracy, for kappa up to about 1e13.
 
     Iterative refinement of the augmented system r + A b = y, A'r = 0 (Björck, BIT 7, 1967;
-    Higham, *Accuracy and Stability of Numerical Algorithms*, 20.5). Both its residuals are computed
-    in higher precision: an error in A'r is amplified by kappa**2. Rounding r and b themselves does
-    no harm, since the next correction starts from what they were rounded to.
+    Higham, *Accuracy and Stability of Numerical Algorithms*, 20.5). Both residuals are computed in
+    higher precision, because an error in A'r is amplified by kappa**2. Rounding r and b themselves
+    does no harm, since the next correction starts from the rounded values.
     """
-    # Scaling by powers of 2 is exact, and makes columns of all magnitudes equally welcome.
+    # Scaling by powers of 2 is exact, and lets columns differ in magnitude.
     scale = 2.0 ** -np.round(np.log2(np.linalg.norm(A, axis=0)))
     A = A * scale
     Q, R = np.linalg.qr(A)
     b, r = np.zeros(A.shape[1]), np.zeros(len(y))
     for _ in range(_STEPS):
         f = _first_residual(A, y, r, b)
-        # Column by column: no more than one column is held in higher precision.
+        # Column by column, so that only one column at a time is in higher precision.
         g = np.array([-dot(column, r) for column in A.T])
         # Solve [I A; A' 0] [dr; db] = [f; g] with A = QR (Golub & Van Loan, 5.3.8).
         h = solve_triangular(R, g, trans="T")
@@ -228,11 +226,11 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
         db = solve_triangular(R, projected - h)
         r, b = r + (f + Q @ (h - projected)), b + db
         change = float(np.linalg.norm(db))
-        if change <= _UNIT * np.linalg.norm(b):
+        if change <= UNIT_FLOAT64 * np.linalg.norm(b):
             return np.multiply(b, scale)
     raise Unsolvable(
-        "the features depend on each other so nearly that the reference solution does not "
-        "converge; drop a feature"
+        "the features are so close to dependent that the reference solution does not converge; "
+        "drop a feature"
     )
 
 
@@ -249,10 +247,10 @@ def _blocks(n: int) -> list[slice]:
 
 
 def descent(data: Data, method: GradientDescent) -> Trajectory:
-    """Follow `method` in float64, from the same bytes.
+    """Follow `method` in float64, on the same data.
 
     Raises:
-        Unsolvable: it diverges beyond what float64 can hold.
+        Unsolvable: it diverges until float64 overflows.
     """
     A, A_test = design(data.X), design(data.X_test)
     y, y_test = data.y.astype(np.float64), data.y_test.astype(np.float64)
@@ -272,6 +270,17 @@ def descent(data: Data, method: GradientDescent) -> Trajectory:
     return Trajectory(np.array(iterates), np.array(train), np.array(test))
 
 
+def relative_errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
+    """||b_k - b|| / ||b|| of iterates (n, n_features + 1) against the solution b."""
+    off = np.linalg.norm(iterates - solution, axis=1)
+    return np.asarray(off / np.linalg.norm(solution))
+
+
 def loss(method: GradientDescent, r: np.ndarray) -> float:
     """The mean of |r| or of r**2 over the residuals r."""
     return float(np.mean(np.abs(r) if method.loss == "l1" else r**2))
+
+
+def relative_errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
+    """||b_k - b|| / ||b|| of the iterates (n, n_features + 1) against the solution b; (n,)."""
+    return np.asarray(np.linalg.norm(iterates - solution, axis=1) / np.linalg.norm(solution))

@@ -1,4 +1,4 @@
-"""What the gate says of a fit: a verdict made of checks, each an error and its bound."""
+"""What the gate says about a fit: a verdict made of checks, each an error and its bound."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Verdict:
     """Passed if every check did.
 
     `weight_error` is ||b_hat - b_ref||_2 / ||b_ref||_2 over (weight, bias), and `bound` is its
-    bound; b_ref is the reference of the same method: the least-squares solution, or the last
-    float64 iterate. Both are None for a fit that is not made of the numbers asked for, and where
-    the data do not determine the coefficients in their dtype.
+    bound. b_ref is the reference of the same method: the least-squares solution, or the last
+    float64 iterate. Both are None for a malformed fit, and where the dtype is too short for the
+    data to determine the coefficients.
     """
 
     passed: bool
@@ -43,4 +43,4 @@ class Verdict:
     weight_error: float | None
     bound: float | None
     checks: Sequence[Check]
-    digits: Digits | None = None  # where the right coefficients are certified
+    digits: Digits | None = None  # for certified data

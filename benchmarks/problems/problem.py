@@ -1,12 +1,14 @@
-"""Problems: data with a known truth, made once from a seed; or data that were read.
+"""Problems: data and, where it is known, the truth behind them; and the recipes that make them.
 
-The truth never leaves the parent process: a backend is given `Problem.data` alone.
+The truth never leaves the parent process: a backend is given `Problem.data` alone. A recipe makes
+the same bytes for the same seed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -17,53 +19,43 @@ DType = Literal["float32", "float64"]
 
 @dataclass(frozen=True)
 class Problem:
-    """`y = X weight + bias + sigma * standard normal noise`, and who knows it.
+    """`y = X weight + bias + sigma * standard normal noise`.
 
-    Of data that were not made here but read, weight, bias and sigma are None: nobody knows them.
+    For data read from a file, weight, bias and sigma are None: the truth is unknown.
     """
 
     data: Data
     weight: np.ndarray | None  # (n_features,), float64
     bias: float | None
     sigma: float | None  # 0 means exact up to rounding
-    #: The coefficients of least squares as an authority has published them, (n_features + 1,),
-    #: bias last; None where nobody has.
+    #: Published least-squares coefficients, (n_features + 1,), bias last; None for most data.
     certified: np.ndarray | None = None
 
 
-class Recipe(Protocol):
-    """How a problem is made; `make` gives the same bytes for the same seed."""
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The recipe of a problem without randomness: the same for every seed."""
+
+    problem: Problem
 
     @property
-    def n_samples(self) -> int: ...
-    @property
-    def n_features(self) -> int: ...
-    @property
-    def n_test(self) -> int: ...
-    @property
-    def dtype(self) -> DType: ...
-    def make(self, seed: int) -> Problem: ...
+    def n_samples(self) -> int:
+        return len(self.problem.data.y)
 
+    @property
+    def n_features(self) -> int:
+        return int(self.problem.data.X.shape[1])
 
-@dataclass(frozen=True)
-class Tutorial:
-    """The PyTorch tutorial's line: 100 points on [0, 2), the first 80 train, the last 20 test."""
+    @property
+    def n_test(self) -> int:
+        return len(self.problem.data.y_test)
 
-    dtype: DType = "float32"
-    n_samples: int = 80
-    n_features: int = 1
-    n_test: int = 20
-    weight: float = 0.8
-    bias: float = 0.2
+    @property
+    def dtype(self) -> DType:
+        return "float32" if self.problem.data.X.dtype == np.float32 else "float64"
 
     def make(self, seed: int) -> Problem:
-        """The same points whatever the seed: nothing in them is random."""
-        dtype = np.dtype(self.dtype).type
-        X = np.arange(0, 2, 0.02).astype(self.dtype)
-        y = X * dtype(self.weight) + dtype(self.bias)
-        n = self.n_samples
-        data = Data(X[:n, None].copy(), y[:n].copy(), X[n:, None].copy(), y[n:].copy())
-        return Problem(data, np.array([self.weight]), self.bias, sigma=0.0)
+        return self.problem
 
 
 @dataclass(frozen=True)
@@ -71,9 +63,9 @@ class Synthetic:
     """Random features of a chosen condition number, with Gaussian noise.
 
     Without `condition` the features are independent standard normal. With it, the training
-    features are `sqrt(n) U diag(s) V'` with orthonormal columns of mean 0 in U, a random rotation
-    V, and s falling geometrically from 1 to 1/condition: that is the 2-norm condition number of
-    [X, 1], the matrix that least squares with an intercept has to deal with.
+    features are `sqrt(n) U diag(s) V'`: the columns of U are orthonormal and have mean 0, V is a
+    random rotation, and s falls geometrically from 1 to 1/condition. `condition` is then the
+    2-norm condition number of [X, 1], the design matrix of least squares with an intercept.
     """
 
     n_samples: int
@@ -106,14 +98,52 @@ class Synthetic:
         bias = float(rng.standard_normal())
 
         X, X_test = X.astype(self.dtype), X_test.astype(self.dtype)
-        y = targets(X, weight, bias, self.sigma, rng)
-        y_test = targets(X_test, weight, bias, self.sigma, rng)
+        y = _targets(X, weight, bias, self.sigma, rng)
+        y_test = _targets(X_test, weight, bias, self.sigma, rng)
         return Problem(Data(X, y, X_test, y_test), weight, bias, self.sigma)
 
 
-def targets(
+@dataclass(frozen=True)
+class Odd:
+    """Independent standard normal features; either the last one or all targets are odd."""
+
+    last: Callable[[np.ndarray], np.ndarray | float] | None = None  # replaces the last feature
+    target: float | None = None  # of all samples
+    dtype: DType = "float32"
+    n_samples: int = 200
+    n_features: int = 5
+    sigma: float = 0.5
+    n_test: int = field(default=0, init=False)
+
+    def make(self, seed: int) -> Problem:
+        """Draw features, truth and noise from `seed`."""
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((self.n_samples, self.n_features)).astype(self.dtype)
+        if self.target is not None:
+            y = np.full(self.n_samples, self.target, self.dtype)
+            return Problem(Data(X, y, X[:0], y[:0]), np.zeros(self.n_features), self.target, 0.0)
+        if self.last is not None:
+            X[:, -1] = self.last(X)
+        weight, bias = rng.standard_normal(self.n_features), float(rng.standard_normal())
+        y = _targets(X, weight, bias, self.sigma, rng)
+        return Problem(Data(X, y, X[:0], y[:0]), weight, bias, self.sigma)
+
+
+Recipe = Given | Synthetic | Odd
+
+
+def _targets(
     X: np.ndarray, weight: np.ndarray, bias: float, sigma: float, rng: np.random.Generator
 ) -> np.ndarray:
     """`X weight + bias` and noise, computed in float64 and rounded to the dtype of X."""
     noise = sigma * rng.standard_normal(len(X))
     return np.asarray((X.astype(np.float64) @ weight + bias + noise).astype(X.dtype))
+
+
+def tutorial() -> Problem:
+    """The PyTorch tutorial's line: 100 points on [0, 2), the first 80 train, the last 20 test."""
+    weight, bias, n = 0.8, 0.2, 80
+    X = np.arange(0, 2, 0.02).astype(np.float32)
+    y = X * np.float32(weight) + np.float32(bias)
+    data = Data(X[:n, None].copy(), y[:n].copy(), X[n:, None].copy(), y[n:].copy())
+    return Problem(data, np.array([weight]), bias, sigma=0.0)

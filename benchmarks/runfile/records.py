@@ -27,7 +27,13 @@ def _flat(value: Any) -> Any:
     return value if numbers else None
 
 
+def _scalar(value: Any) -> Any:
+    """A number; None in place of anything else that a fit may hold."""
+    return value if isinstance(value, (int, float, str)) else None
+
+
 Vector = Annotated[list[float] | None, BeforeValidator(_flat)]
+Scalar = Annotated[float | None, BeforeValidator(_scalar)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +133,7 @@ class FitRecord:
     compile_seconds: Duration | None = None  # the first fit
     peak_bytes: Count | None = None  # of memory, over what was resident before
     weight: Vector = None
-    bias: float | None = None
+    bias: Scalar = None
     train_losses: Vector = None
     test_losses: Vector = None
     description: dict[str, Any] = field(default_factory=dict)  # see `Backend.describe`

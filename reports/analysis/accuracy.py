@@ -108,7 +108,8 @@ def _point(row: Row) -> ErrorCurve | None:
 def _error(coefficients: np.ndarray, workload: WorkloadRecord) -> float | None:
     """The error of coefficients; None where it is no number, or their number is wrong."""
     solution = np.array(workload.solution or ())
-    if len(coefficients) != len(solution) or not np.linalg.norm(solution) > 0:
+    size = float(np.linalg.norm(solution))
+    if len(coefficients) != len(solution) or not 0 < size < np.inf:
         return None
-    error = float(np.linalg.norm(coefficients - solution) / np.linalg.norm(solution))
+    error = float(np.linalg.norm(coefficients - solution)) / size
     return error if np.isfinite(error) else None

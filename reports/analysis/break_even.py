@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +18,7 @@ from benchmarks import estimates
 from benchmarks.estimates import Estimate, Rounds, Variance
 from reports.analysis.crossing import Crossing, crossings
 from reports.analysis.rows import Row
-from reports.analysis.scaling import Series, log_time
+from reports.analysis.scaling import Key, Series, log_time
 
 #: "from": CUDA is slower below a size and faster above it; "until": the other way round.
 Answer = Literal["from", "until", "always", "never", "cannot tell"]
@@ -54,10 +54,13 @@ def break_evens(one: Series) -> list[BreakEven]:
 def _break_even(one: Series, device: str, backend: str | None, transfer: bool) -> BreakEven:
     ratios = {}
     for size in one.names:
-        rows = [curve[size] for curve in one.rows.values() if size in curve]
-        cpu, gpu = (_fastest(rows, where, backend, transfer) for where in ("cpu", device))
-        if cpu and gpu and (ratio := _ratio(cpu, gpu, len(rows), transfer)):
-            ratios[size] = ratio
+        there = one.at(size)
+        cpu, gpu = (_fastest(there, where, backend, transfer) for where in ("cpu", device))
+        if cpu and gpu:
+            (cpu_times, of_cpu), (gpu_times, of_gpu) = cpu, gpu
+            confidence = estimates.simultaneous(len(there))
+            if ratio := estimates.ratio(cpu_times, gpu_times, confidence, of_cpu + of_gpu):
+                ratios[size] = ratio
     last = next(reversed(crossings(ratios)), None)
     return BreakEven(device, backend, transfer, ratios, _answer(ratios), last)
 
@@ -73,30 +76,22 @@ def _answer(ratios: Mapping[int, Estimate]) -> Answer:
     return "until" if "slower" in certain else "never"
 
 
-def _fastest(rows: Sequence[Row], device: str, backend: str | None, transfer: bool) -> Row | None:
-    """Among the rows of one size, by the time in question."""
-    known = {
-        seconds: row
-        for row in rows
-        if row.entry.device == device
-        and backend in (None, row.entry.name)
-        and (seconds := row.with_transfer if transfer else estimates.middle(row.times))
-    }
-    return known[min(known)] if known else None
+def _fastest(
+    there: Mapping[Key, Row], device: str, backend: str | None, transfer: bool
+) -> tuple[Rounds, list[Variance]] | None:
+    """The fastest on a device at one size: its times, and variances that they do not show."""
+    sides = [
+        _with_transfer(row) if transfer else (row.times, [])
+        for (name, where, _), row in there.items()
+        if where == device and backend in (None, name) and (row.transfers or not transfer)
+    ]
+    return min(sides, key=lambda side: estimates.middle(side[0]), default=None)
 
 
-def _ratio(cpu: Row, gpu: Row, n_entries: int, transfer: bool) -> Estimate | None:
-    """The time on the CPU over that on the GPU."""
-    sides = [_with_transfer(row) if transfer else (row.times, None) for row in (cpu, gpu)]
-    (cpu_times, _), (gpu_times, _) = sides
-    further = [variance for _, variance in sides if variance]
-    return estimates.ratio(cpu_times, gpu_times, estimates.simultaneous(n_entries), further)
-
-
-def _with_transfer(row: Row) -> tuple[Rounds, Variance]:
+def _with_transfer(row: Row) -> tuple[Rounds, list[Variance]]:
     """Each fit with a typical transfer, and what the transfer adds to the variance of its log."""
     centre, known = log_time(row.transfers)
     transfer = math.exp(centre)
     totals = {n: one._replace(seconds=one.seconds + transfer) for n, one in row.times.items()}
     share = transfer / estimates.middle(totals)
-    return totals, Variance(share**2 * known.value, known.freedom)
+    return totals, [Variance(share**2 * known.value, known.freedom)]

@@ -11,17 +11,13 @@ workload, twice:
 - between the runs: the median change of the workload's other entries is the machine's, and is
   divided out.
 
-The change that is left differs from entry to entry even if no code has changed: another process,
-another memory layout, another neighbour on the machine. The rounds of both runs show most of that.
-The factor by which it exceeds what they show is estimated from the entries of all other backends,
-by medians, so that a backend whose code did change does not hide its own change.
-
-A backend that has become slower is usually slower everywhere: the mean of its changes over all
-workloads is known to differ from 1 much sooner than any single change.
+What is left differs from entry to entry even if no code has changed: another process, another
+memory layout. The rounds of both runs show most of that. The factor by which it exceeds what they
+show is estimated from the entries of all other backends, by medians, so that a backend whose code
+did change does not hide its own change.
 
 The machine's change is estimated by workload, not by run, because the workloads of a run are timed
-one after another and the machine drifts in between. With fewer than `FEWEST_ENTRIES` entries it
-cannot be separated from a change of the code.
+one after another and the machine drifts in between.
 
 Limits: a slow-down that half or more of a workload's entries share is attributed to the machine,
 and one that hits only some kinds of entries, such as a neighbour that saturates the memory bus, is
@@ -41,7 +37,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks import estimates
-from benchmarks.estimates import Comparison, Estimate, Rounds, Variance
+from benchmarks.estimates import Estimate, Rounds, Variance
 from benchmarks.runfile.header import Header
 from benchmarks.runfile.run import Run
 from reports.analysis.rows import Row
@@ -64,11 +60,6 @@ class EntryChange:
     new: Row
     machine: float | None  # the machine's own new/old, divided out of `ratio`; None: unknown
     ratio: Estimate  # new/old; the intervals of all entries hold together
-
-    @property
-    def verdict(self) -> Comparison:
-        """Whether the entry has become faster or slower."""
-        return self.ratio.against_one()
 
 
 @dataclass(frozen=True)
@@ -95,32 +86,29 @@ class Compared:
 
     def slower(self, share: float) -> list[str]:
         """The entries, and the backends on average, slower by more than `share` for certain."""
-        entries = [c.new.entry.id for c in self.changes if c.ratio.low > 1 + share]
-        return entries + [
-            f"{mean.backend} on average" for mean in self.overall if mean.ratio.low > 1 + share
-        ]
+        found = [(change.new.entry.id, change.ratio) for change in self.changes]
+        found += [(f"{mean.backend} on average", mean.ratio) for mean in self.overall]
+        return [name for name, ratio in found if ratio.low > 1 + share]
 
 
 def compare(old: Run, old_rows: Sequence[Row], new: Run, new_rows: Sequence[Row]) -> Compared:
     """Compare the entries of `new` with those of `old`; variants are left out."""
-    before, after = (
-        {row.entry.id: row for row in rows if not row.entry.variant}
-        for rows in (old_rows, new_rows)
-    )
-    both = [entry for entry in after if entry in before]
-    timed = [e for e in both if before[e].status == after[e].status == "passed"]
+    before = {row.entry.id: row for row in old_rows if not row.entry.variant}
+    after = {row.entry.id: row for row in new_rows if not row.entry.variant}
+    both = [(before[entry], row) for entry, row in after.items() if entry in before]
+    timed = [(old, new) for old, new in both if old.status == new.status == "passed"]
     failing = [
-        row
-        for row in map(after.__getitem__, both)
-        if before[row.entry.id].passed and row.status == "failed" and not row.entry.known_failure
+        new
+        for old, new in both
+        if old.passed and new.status == "failed" and not new.entry.known_failure
     ]
-    told = {*timed, *(row.entry.id for row in failing)}
+    told = {row.entry.id for row in (*failing, *(new for _, new in timed))}
     unmatched = [
         (entry, f"{_status(before.get(entry))} in the old run, {_status(after.get(entry))} now")
         for entry in before | after
         if entry not in told
     ]
-    changes, overall = _changes([(before[entry], after[entry]) for entry in timed])
+    changes, overall = _changes(timed)
     return Compared(changes, overall, failing, unmatched, _versions(old.header, new.header))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import optimize, special
 
 from benchmarks import estimates
-from benchmarks.estimates import CONFIDENCE, Estimate, Rounds, Variance
+from benchmarks.estimates import CONFIDENCE, Rounds, Variance
 from benchmarks.runfile.records import MethodRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
 from reports.analysis.crossing import crossings
@@ -45,6 +45,10 @@ class Series:
     names: Mapping[int, str]  # workload by size, the smallest first
     rows: Mapping[Key, Mapping[int, Row]]  # by size
     failed: list[tuple[int, Row]]  # the rows that failed, with their sizes
+
+    def at(self, size: int) -> dict[Key, Row]:
+        """The timed rows of one size."""
+        return {key: curve[size] for key, curve in self.rows.items() if size in curve}
 
 
 @dataclass(frozen=True)
@@ -196,9 +200,13 @@ def crossovers(one: Series) -> list[Crossover]:
     pairs at that size together (see `crossing`).
     """
     found = []
-    for left, right in combinations(one.rows, 2):
-        ratios = {size: _ratio(one, left, right, size) for size in one.names}
-        for passage in crossings({size: ratio for size, ratio in ratios.items() if ratio}):
+    for (left, curve), (right, other) in combinations(one.rows.items(), 2):
+        ratios = {}
+        for size in curve.keys() & other.keys():
+            confidence = estimates.simultaneous(len(one.at(size)))
+            if ratio := estimates.ratio(curve[size].times, other[size].times, confidence):
+                ratios[size] = ratio
+        for passage in crossings(ratios):
             pair = (left, right) if passage.rises else (right, left)
             found.append(Crossover(*pair, passage.low, passage.high, passage.size))
     return sorted(found, key=lambda crossover: crossover.low)
@@ -206,22 +214,11 @@ def crossovers(one: Series) -> list[Crossover]:
 
 def fastest(one: Series) -> list[Key]:
     """The fastest backend at each size, the smallest first."""
-    return [
-        min(there, key=lambda key: estimates.middle(there[key]))
-        for size in one.names
-        if (there := {key: curve[size].times for key, curve in one.rows.items() if size in curve})
-    ]
+    found = (one.at(size) for size in one.names)
+    return [min(rows, key=lambda key: estimates.middle(rows[key].times)) for rows in found]
 
 
 def leading(one: Series) -> list[Crossover]:
     """The crossovers at which the lead changes: from one fastest backend to the next."""
     changes = set(pairwise(fastest(one)))
     return [c for c in crossovers(one) if (c.before, c.after) in changes]
-
-
-def _ratio(one: Series, left: Key, right: Key, size: int) -> Estimate | None:
-    """The time of `left` over that of `right` at one size."""
-    there = {key: curve[size].times for key, curve in one.rows.items() if size in curve}
-    if left not in there or right not in there:
-        return None
-    return estimates.ratio(there[left], there[right], estimates.simultaneous(len(there)))

@@ -11,14 +11,12 @@ from reports.analysis.compare import FEWEST_ENTRIES, Compared, EntryChange
 from reports.terminal.table import grid
 
 _HEADS = ("entry", "old", "new", "machine", "change", "verdict")
-_UNKNOWN_MACHINE = (
-    f"Workloads of which both runs have timed fewer than {FEWEST_ENTRIES} entries cannot show the"
-    " machine's change. `linreg-bench run --against REV` measures both in the same rounds."
-)
-_LIMITS = (
-    "The machine's change is divided out; a slow-down of half of a workload's entries or more"
-    " counts as the machine's."
-)
+_FEW = f"""\
+Workloads of which both runs have timed fewer than {FEWEST_ENTRIES} entries cannot show the \
+machine's change. `linreg-bench run --against REV` measures both in the same rounds."""
+_LIMITS = """\
+The machine's change is divided out; a slow-down of half of a workload's entries or more counts \
+as the machine's."""
 
 
 def show(compared: Compared, console: Console, limit: float | None = None) -> None:
@@ -34,15 +32,15 @@ def show(compared: Compared, console: Console, limit: float | None = None) -> No
     if compared.changes:
         console.print(grid(_HEADS, map(_cells, compared.changes)))
     for mean in compared.overall:
-        of = f"on average over {mean.n_workloads} workloads"
-        verdict = mean.ratio.against_one()
-        console.print(Text(f"{mean.backend} {of}: {_with_interval(mean.ratio)} {verdict}"))
+        verdict = f"{_change(mean.ratio)} {mean.ratio.against_one()}"
+        over = f"on average over {mean.n_workloads} workloads"
+        console.print(Text(f"{mean.backend} {over}: {verdict}"))
     for entry, why in compared.unmatched:
         console.print(Text(f"not compared: {entry}: {why}", style="dim"))
     for row in compared.newly_failing:
         console.print(Text(f"newly failing: {row.entry.id}: {row.reason}", style="yellow"))
     if any(change.machine is None for change in compared.changes):
-        console.print(Text(_UNKNOWN_MACHINE))
+        console.print(Text(_FEW))
     console.print(Text(_conclusion(compared, limit)))
     console.print(Text(_LIMITS, style="dim"))
 
@@ -53,8 +51,8 @@ def _cells(change: EntryChange) -> list[str]:
         text.seconds(change.old.time),
         text.seconds(change.new.time),
         text.MISSING if change.machine is None else _percent(change.machine),
-        _with_interval(change.ratio),
-        change.verdict,
+        _change(change.ratio),
+        change.ratio.against_one(),
     ]
 
 
@@ -62,13 +60,12 @@ def _percent(ratio: float) -> str:
     return f"{100 * (ratio - 1):+.1f}%"
 
 
-def _with_interval(ratio: Estimate) -> str:
-    # Without blanks within the interval, so that a narrow table wraps it as a whole.
+def _change(ratio: Estimate) -> str:
     return f"{_percent(ratio.value)} ({_percent(ratio.low)}…{_percent(ratio.high)})"
 
 
 def _conclusion(compared: Compared, limit: float | None) -> str:
-    verdicts = [change.verdict for change in compared.changes]
+    verdicts = [change.ratio.against_one() for change in compared.changes]
     counts = ", ".join(f"{verdicts.count(w)} {w}" for w in ("slower", "faster", "cannot tell"))
     newly = f"{len(compared.newly_failing)} newly failing"
     said = f"{len(verdicts)} of both runs: {counts}; {newly}"

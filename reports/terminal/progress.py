@@ -15,13 +15,14 @@ from rich.text import Text
 
 from benchmarks import estimates
 from benchmarks.estimates import Rounds
+from benchmarks.printable import line
 from benchmarks.runfile.header import EntryRecord
 from reports import text
-from reports.analysis.rows import BASELINES
-from reports.terminal.table import grid
+from reports.analysis.rows import BASELINES, Row, ranked
+from reports.terminal.table import grid, with_interval
 
 #: A terminal is redrawn at most this often while rounds go on, seconds; elsewhere a line appears.
-#: It comes out of the budget: to compare all pairs of 13 entries takes some 30 ms.
+#: This time is part of the budget: comparing all pairs of 13 entries takes some 30 ms.
 _LIVE_EVERY, _PLAIN_EVERY = 2.0, 10.0
 _HEADS = ("#", "backend, device, threads", "time of one fit", "against the baseline", "rounds")
 
@@ -56,31 +57,35 @@ class TerminalProgress:
 
     def say(self, text: str) -> None:
         """Something that happened, to stay on the screen."""
-        self.console.print(text, markup=False, soft_wrap=True)
+        self.console.print(line(text), markup=False, soft_wrap=True)
 
     def status(self, text: str) -> None:
         """What is going on just now."""
         if self._live:
-            self._show(Text(text, no_wrap=True, overflow="ellipsis"))
+            self._show(Text(line(text), no_wrap=True, overflow="ellipsis"))
         elif self.due():
             self._last = self._clock()
             self.say(text)
 
     def due(self) -> bool:
         """Whether enough time has passed for `standings` to be worth its time."""
-        every = _LIVE_EVERY if self._live else _PLAIN_EVERY
-        return self._clock() - self._last >= every
+        return self._clock() - self._last >= (_LIVE_EVERY if self._live else _PLAIN_EVERY)
 
     def standings(self, title: str, timed: Sequence[tuple[EntryRecord, Rounds]]) -> None:
         """Show the entries of one workload by speed, with their samples so far."""
-        ordered = sorted(timed, key=lambda pair: estimates.middle(pair[1]))
-        if self._live:
-            table = grid(_HEADS, _standings(ordered), no_wrap=True)
-            table.title, table.title_justify = Text(title, style="bold"), "left"
-            self._show(table)
-        else:
-            best = " < ".join(entry.name for entry, _ in ordered[:4])
+        made = [
+            Row(entry, "passed", True, "", len(rounds), rounds, estimates.typical(rounds))
+            for entry, rounds in timed
+            if rounds
+        ]
+        rows = ranked(made, BASELINES.values())
+        if not self._live:
+            best = " < ".join(row.entry.name for row in rows[:4])
             self.status(f"{title}; so far {best}")
+            return
+        table = grid(_HEADS, map(_cells, rows), no_wrap=True)
+        table.title, table.title_justify = Text(line(title), style="bold"), "left"
+        self._show(table)
 
     def _show(self, what: RenderableType) -> None:
         assert self._live is not None
@@ -88,26 +93,8 @@ class TerminalProgress:
         self._last = self._clock()
 
 
-def _standings(ordered: Sequence[tuple[EntryRecord, Rounds]]) -> list[list[str]]:
-    """The cells under `_HEADS`, the fastest first."""
-    if not ordered:
-        return []
-    usual = [pair for pair in ordered if pair[0].name in BASELINES.values()]
-    base, base_rounds = min(usual, key=lambda pair: pair[0].device != "cpu", default=ordered[0])
-    confidence = estimates.simultaneous(len(ordered))
-    places = estimates.places({entry.id: rounds for entry, rounds in ordered}, confidence)
-    found = []
-    for entry, rounds in ordered:
-        where = f"{entry.name} {entry.device} {entry.threads}"
-        ratio = estimates.ratio(rounds, base_rounds, confidence)
-        against = text.MISSING if ratio is None else "{} ({})".format(*text.compared(ratio))
-        found.append(
-            [
-                places[entry.id],
-                where,
-                text.seconds(estimates.middle(rounds)),
-                "baseline" if entry is base else against,
-                f"{len(rounds):,}",
-            ]
-        )
-    return found
+def _cells(row: Row) -> list[str]:
+    # These entries come from the engine and not from a run file: their names may hold anything.
+    name = line(f"{row.entry.name} {row.entry.device} {row.entry.threads}")
+    against = with_interval(*text.against(row))
+    return [row.place, name, text.seconds(row.time), against, f"{row.samples:,}"]

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from reports import answer, text
 from reports.analysis.rows import Row, by_workload
 
 
-def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], no_wrap: bool = False) -> Table:
-    """A table without lines, whose cells are plain text.
-
-    Args:
-        heads: of its columns.
-        rows: the cells of each row.
-        no_wrap: cut off cells that are too long, for a table that is drawn again and again.
-    """
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for head in heads:
-        overflow: Literal["ellipsis", "fold"] = "ellipsis" if no_wrap else "fold"
-        table.add_column(Text(head), no_wrap=no_wrap, overflow=overflow)
+def grid(heads: Iterable[str], rows: Iterable[Sequence[str]], no_wrap: bool = False) -> Table:
+    """A table without lines, whose cells are plain text; `no_wrap` cuts off what is too long."""
+    columns = [Column(Text(head), no_wrap=no_wrap, overflow="fold") for head in heads]
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for cells in rows:
         table.add_row(*map(Text, cells))
     return table
@@ -58,12 +49,12 @@ def _ranking(rows: Sequence[Row], mixed: bool) -> Table:
 
 def _cells(row: Row, mixed: bool) -> list[str]:
     where = (row.entry.device, str(row.entry.threads)) if mixed else ()
-    time = _with_interval(text.seconds(row.time), text.between(row.time))
+    time = with_interval(text.seconds(row.time), text.between(row.time))
     error = text.error(row.verdict.weight_error if row.verdict else None)
-    against = _with_interval(*text.against(row))
+    against = with_interval(*text.against(row))
     return [row.place, row.entry.name, *where, time, against, f"✓ {error}"]
 
 
-def _with_interval(value: str, interval: str) -> str:
-    # Without blanks within the interval, so that a narrow table wraps it as a whole.
+def with_interval(value: str, interval: str) -> str:
+    """`value (low–high)`, without blanks in the interval, so that it wraps as a whole."""
     return f"{value} ({interval.replace(' to ', '–')})" if interval else value

@@ -222,6 +222,19 @@ def sample(entry_id: str, turn: int, seconds: float) -> SampleRecord:
     return SampleRecord(entry=entry_id, round=turn, fits=3, seconds=float(seconds))
 
 
+def plain(name: str, method: str = "least squares", **fields: Any) -> WorkloadRecord:
+    """The record of a workload of which only its size matters."""
+    asked = MethodRecord(kind=method)  # type: ignore[arg-type]
+    usual: dict[str, Any] = {"method": asked, "dtype": "float32", "sigma": 1.0}
+    return WorkloadRecord(name=name, **{"n_samples": 100, "n_features": 10} | usual | fields)
+
+
+def judged(entry_id: str, reason: str = "", **fields: Any) -> VerdictRecord:
+    """A verdict; with a reason, the fit failed."""
+    usual: dict[str, Any] = {"weight_error": 1e-9, "bound": 1e-7, "checks": ()}
+    return VerdictRecord(entry=entry_id, passed=not reason, reason=reason, **usual | fields)
+
+
 def footer(outcome: str = "complete") -> Footer:
     """The last record of a run."""
     state = MachineState(load=1.02, clock_mhz=2440.0)

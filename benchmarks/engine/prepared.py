@@ -1,0 +1,58 @@
+"""The data of a workload on disk, for workers to map, and the reference of its fits."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from backends.worker.messages import ARRAYS, sha256
+from benchmarks.errors import UserError
+from benchmarks.gate import reference
+from benchmarks.gate.reference import Reference
+from benchmarks.problems.problem import Problem
+from benchmarks.problems.workloads import Workload
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A workload whose data are made."""
+
+    workload: Workload
+    problem: Problem
+    folder: Path
+    sha256: str
+    reference: Reference
+
+    @cached_property
+    def with_tf32(self) -> Reference:
+        """The reference for entries with TF32 on."""
+        return reference.with_tf32(self.reference)
+
+
+def prepare(workload: Workload, seed: int, data: Path) -> Prepared:
+    """Make the data of a workload and write them into a folder of their own in `data`.
+
+    Other data there are removed.
+
+    Raises:
+        UserError: the data cannot be written.
+    """
+    problem = workload.make(seed)
+    folder = data / re.sub(r"[^\w.=-]+", "_", workload.name)
+    try:
+        shutil.rmtree(data, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(problem.data, name))
+    except OSError as error:
+        raise UserError(f"cannot write the data to {folder}: {error.strerror}") from error
+    # One thread: on matrices of this size LAPACK's QR gets slower with several, not faster.
+    with threadpool_limits(1):
+        solved = reference.prepare(workload, problem)
+    return Prepared(workload, problem, folder.resolve(), sha256(problem.data), solved)

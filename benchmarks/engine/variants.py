@@ -1,0 +1,228 @@
+"""Variants of the backends, timed beside today's in the same rounds.
+
+An *environment* is another interpreter with other packages. It needs NumPy and the frameworks that
+it is to show, and nothing of the suite: a worker there runs this checkout's `backends` package.
+
+A *revision* is the suite's `backends` package at another git commit, so that a regression check
+does not depend on what the machine did yesterday.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backends import registry
+from backends.base import Backend
+from benchmarks.engine import machine
+from benchmarks.engine.process import ROOT, Launch, interpreter_environment
+from benchmarks.errors import UserError
+from benchmarks.printable import clean
+from benchmarks.runfile.header import EnvironmentRecord, Variant
+
+#: Where `linreg-bench env create` puts environments; ignored by git.
+FOLDER = ROOT / ".envs"
+#: What every environment gets: NumPy for the worker, threadpoolctl to read back a BLAS's threads.
+ALWAYS = ("numpy", "threadpoolctl")
+#: Seconds in which an interpreter has to list what it has; it takes about one.
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One interpreter and what it has."""
+
+    name: str
+    python: Path
+    version: str  # of Python
+    packages: dict[str, str] = field(default_factory=dict)  # version by distribution
+    ready: frozenset[str] = frozenset()  # backends whose framework is there
+
+    @property
+    def launch(self) -> Launch:
+        """How to launch any backend under this interpreter."""
+        variant = Variant(kind="environment", name=self.name, source=str(self.python))
+        return Launch(variant, python=self.python)
+
+    def lacks(self, backend: type[Backend]) -> str:
+        """Why the backend cannot run there, and what would help, in one line; empty if it can."""
+        if backend.name in self.ready:
+            return ""
+        return (
+            f"{backend.framework} is not installed in environment {self.name!r}: "
+            f"{self.python} -m pip install {registry.to_install(backend)}"
+        )
+
+    def record(self) -> EnvironmentRecord:
+        """What the header of a run file says of it."""
+        packages = machine.packages(self.packages)
+        return EnvironmentRecord(
+            name=self.name, executable=str(self.python), python=self.version, packages=packages
+        )
+
+
+def find_all(
+    texts: Sequence[str], plugins: Sequence[Path] = (), folder: Path = FOLDER
+) -> list[Environment]:
+    """The environments that `NAME=PYTHON` or `NAME`, which lies in `folder`, stand for.
+
+    Raises:
+        UserError: one has no proper name, is not there, does not start, or is no Python that can
+            run a worker.
+    """
+    return [_find(text, plugins, folder) for text in texts]
+
+
+def _find(text: str, plugins: Sequence[Path], folder: Path) -> Environment:
+    name, given, path = text.partition("=")
+    _check_name(name)
+    if not given:
+        path = str(_python_of(folder / name))
+        if not Path(path).exists():
+            raise UserError(
+                f"--env {name}: there is no {folder.name}/{name}; give --env {name}=PYTHON, or "
+                f"make it: linreg-bench env create {name} 'torch==2.12.*'"
+            )
+    program = shutil.which(path)
+    if program is None:
+        raise UserError(f"--env {text}: {path or 'PYTHON'} is not a program that can be run")
+    # Not resolved: an interpreter finds its environment by the place of its link.
+    return _ask(name, Path(program).absolute(), plugins)
+
+
+def _ask(name: str, python: Path, plugins: Sequence[Path]) -> Environment:
+    """Let an interpreter say what it has."""
+    trouble = f"--env {name}: {python}"
+    module = "backends.worker.installed"
+    command = [str(python), "-m", module, *(str(path.resolve()) for path in plugins)]
+    try:
+        done = _run(command, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=_PATIENCE)
+    except OSError as error:
+        raise UserError(f"{trouble} does not start: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{trouble} did not say what it has within {_PATIENCE:g} s") from None
+    try:
+        answer = clean(json.loads(done.stdout))
+        version = answer["python"]
+    except (ValueError, TypeError, KeyError):
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        raise UserError(f"{trouble} is not a Python that can run a worker: {last}") from None
+    if "trouble" in answer:
+        raise UserError(f"{trouble} (Python {version}) {answer['trouble']}")
+    return Environment(name, python, version, answer["packages"], frozenset(answer["ready"]))
+
+
+def create(name: str, requirements: Sequence[str], folder: Path = FOLDER) -> Environment:
+    """Make the environment `name` with venv and pip.
+
+    Args:
+        name: of its own folder, and for `--env`.
+        requirements: what pip is to install, such as `torch==2.12.*`; `ALWAYS` is added.
+        folder: that holds all environments.
+
+    Raises:
+        UserError: there is one of that name, or venv or pip fails; its last lines say why.
+    """
+    _check_name(name)
+    own = folder / name
+    if own.exists():
+        raise UserError(f"there is an environment {name!r} already: linreg-bench env remove {name}")
+    python = _python_of(own)
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
+    # Given twice, a package gets a message about the conflict and not about what is wrong.
+    given = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}
+    try:
+        for command in (
+            [sys.executable, "-m", "venv", str(own)],
+            [*pip, *(package for package in ALWAYS if package not in given), *requirements],
+        ):
+            done = _run(command)
+            if done.returncode:
+                lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+                said = [line for line in lines if not line.startswith("WARNING")]
+                raise UserError(f"cannot make environment {name!r}: {' / '.join(said[-3:])}")
+        return _ask(name, python, ())
+    except BaseException:
+        shutil.rmtree(own, ignore_errors=True)  # half an environment helps nobody
+        raise
+
+
+def made(folder: Path = FOLDER) -> Iterator[Environment | UserError]:
+    """The environments in `folder`, or why one of them is not usable."""
+    for config in sorted(folder.glob("*/pyvenv.cfg")):
+        try:
+            yield _find(config.parent.name, (), folder)
+        except UserError as error:
+            yield error
+
+
+def remove(name: str, folder: Path = FOLDER) -> None:
+    """Delete the environment `name`.
+
+    Raises:
+        UserError: there is none.
+    """
+    _check_name(name)
+    if not (folder / name / "pyvenv.cfg").exists():
+        raise UserError(f"there is no environment {name!r} in {folder}")
+    shutil.rmtree(folder / name)
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise UserError(f"--env {name!r}: a name is letters, digits, '.', '_' and '-'")
+
+
+def _python_of(environment: Path) -> Path:
+    return environment / "bin" / "python"
+
+
+def _run(command: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        env=interpreter_environment(),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        **how,
+    )
+
+
+def checkout(revision: str, folder: Path) -> Launch:
+    """Unpack the `backends` package of a git revision into `folder`.
+
+    Raises:
+        UserError: this is not a git checkout, or has no such revision, or that has no workers.
+    """
+    commit = _git("rev-parse", "--verify", "--quiet", "--short", f"{revision}^{{commit}}")
+    if commit is None:
+        raise UserError(f"--against {revision}: no such revision in {ROOT}")
+    packed = _git("archive", "--format=tar", commit.decode().strip(), "backends")
+    if packed is None:
+        raise UserError(f"--against {revision}: that revision has no backends/")
+    tree = folder / "against"
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        # The argument `filter` needs Python 3.11.4; Debian 12 has 3.11.2.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(tree)
+    if not any((tree / "backends").glob("worker*")):  # a module once, a package now
+        raise UserError(f"--against {revision}: that revision has no backends.worker")
+    variant = Variant(kind="revision", name=revision.replace("/", "_"), source=revision)
+    return Launch(variant, tree=tree.resolve())
+
+
+def _git(*arguments: str) -> bytes | None:
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True)
+    except OSError as error:
+        raise UserError(f"--against needs git: {error.strerror}") from error
+    return done.stdout if done.returncode == 0 else None
