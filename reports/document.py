@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
-from benchmarks.runfile.records import WarningRecord, WorkloadRecord
+from benchmarks.runfile.records import RooflineRecord, WarningRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
 from reports import answer
 from reports.analysis import accuracy, scaling
 from reports.analysis.break_even import break_evens
 from reports.analysis.changes import Change, changes
+from reports.analysis.roofline import Call, calls
 from reports.analysis.rows import Row, by_workload
 from reports.figures.drawing import Picture
 from reports.sections import run as words
@@ -20,7 +22,6 @@ from reports.sections.accuracy import RaceSection
 from reports.sections.break_even import BreakEvenSection
 from reports.sections.certified import CertifiedTable, certified_tables
 from reports.sections.changes import side_by_side
-from reports.sections.roofline import RooflineSection, roofline_section
 from reports.sections.scaling import SeriesSection
 from reports.sections.workload import WorkloadSection
 from reports.sources import Source
@@ -46,7 +47,8 @@ class Document:
     break_evens: Sequence[BreakEvenSection] = ()
     absences: Sequence[tuple[str, str]] = ()  # what, and why
     facts: Sequence[tuple[str, str]]
-    roofline: RooflineSection | None = None
+    limits: Sequence[RooflineRecord] = ()  # measurements of what the machine can do at best
+    calls: Sequence[Call] = ()
     interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
     @property
@@ -101,7 +103,8 @@ def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Docum
         break_evens=[one for one in break_even if one.devices],
         absences=words.absences(run.header.absent),
         facts=words.run_facts(run),
-        roofline=roofline_section(run),
+        limits=run.of(RooflineRecord),
+        calls=calls(run),
     )
 
 
@@ -126,10 +129,8 @@ def unique_slugs(names: Iterable[str]) -> dict[str, str]:
     result: dict[str, str] = {}
     for name in names:
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "workload"
-        slug, again = plain, 2
-        while slug in result.values():
-            slug, again = f"{plain}-{again}", again + 1
-        result[name] = slug
+        slugs = (f"{plain}-{number}" if number > 1 else plain for number in count(1))
+        result[name] = next(slug for slug in slugs if slug not in result.values())
     return result
 
 

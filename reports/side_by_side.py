@@ -106,16 +106,15 @@ def write(sources: Sequence[Source], folder: Path) -> Path:
         raise UserError(f"{len(sources)} runs are too many for one page: at most 26")
     runs = dict(zip(ascii_uppercase, sources, strict=False))
     paths = {letter: line(source.path) for letter, source in runs.items()}
-    made = tables(sources)
+    made = tables(runs)
     values = {"runs": runs, "paths": paths, "tables": made, "caution": CAUTION}
     html = render.html("side_by_side.html", **values)
     markdown = render.markdown("side_by_side.md", **values)
     return page.leave(folder, html, markdown, filter(None, (one.picture for one in made)))
 
 
-def tables(sources: Sequence[Source]) -> list[WorkloadTable]:
+def tables(runs: Mapping[str, Source]) -> list[WorkloadTable]:
     """A table for each workload that any run has, in the order in which they come."""
-    runs = dict(zip(ascii_uppercase, sources, strict=False))
     found = {letter: by_workload(source.rows) for letter, source in runs.items()}
     names = list(dict.fromkeys(name for by_name in found.values() for name in by_name))
     slugs = unique_slugs(names)

@@ -7,10 +7,7 @@ from typing import TypeVar
 
 from reports import render, text
 from reports.analysis.changes import Change
-from reports.analysis.rows import Row
-from reports.answer import winners
 from reports.document import Document
-from reports.sections.workload import WorkloadSection
 
 T = TypeVar("T")
 
@@ -40,7 +37,7 @@ def markdown(document: Document) -> str:
         differences=_cut(told, _MOST_CHANGES),
         answers=_cut(document.workloads, _MOST_WORKLOADS),
         sections=shown,
-        medians=_cut(_medians(shown), _MOST_BACKENDS),
+        labels=_cut(sorted({label for one in shown for label in one.by_label}), _MOST_BACKENDS),
         said=" ".join(said),
         notes=_cut(_notes(document), _MOST_NOTES),
     )
@@ -64,19 +61,6 @@ def _differences(changes: Sequence[Change]) -> list[tuple[str, Change, str]]:
         for change, word, by in words
         if word == wanted
     ]
-
-
-def _medians(
-    sections: Sequence[WorkloadSection],
-) -> list[tuple[str, dict[str, tuple[Row, bool]]]]:
-    """The table's lines: by the slug of each workload a row, and whether it has won."""
-    lines: dict[str, dict[str, tuple[Row, bool]]] = {}
-    for section in sections:
-        first = {row.entry.id for row in winners(section.passed)}
-        for row in section.passed:
-            line = lines.setdefault(section.labels[row.entry.id], {})
-            line[section.slug] = row, row.entry.id in first
-    return sorted(lines.items())
 
 
 def _notes(document: Document) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,27 +16,19 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from benchmarks.estimates import Estimate
 from reports import text
 from reports.analysis.rows import Row
-from reports.figures.drawing import (
-    INK,
-    NARROW,
-    PAPER,
-    WIDTH,
-    Picture,
-    framework_colour,
-    picture,
-    short,
-)
+from reports.figures import drawing
+from reports.figures.drawing import INK, NARROW, PAPER, WIDTH, Picture, framework_colour, short
+
+
+def height(n_rows: int) -> float:
+    """Inches of a figure with a row for each entry."""
+    return 1.1 + 0.28 * n_rows
 
 
 def is_narrow(axes: Axes) -> bool:
     """Whether the figure is the one for a phone."""
     figure = axes.get_figure(root=True)
     return figure is not None and figure.get_figwidth() <= NARROW
-
-
-def height(n_rows: int) -> float:
-    """Inches of a figure with a row for each entry."""
-    return 1.1 + 0.28 * n_rows
 
 
 def name_rows(axes: Axes, names: Sequence[str], words: Sequence[str] = ()) -> None:
@@ -157,14 +148,9 @@ def _with_ends(values: Iterable[float | Estimate]) -> tuple[np.ndarray, np.ndarr
     return middle, middle - low, high - middle
 
 
-def turns(keys: Iterable[Hashable]) -> list[int]:
+def turns(keys: Sequence[Hashable]) -> list[int]:
     """How often each key came before, so that curves of one colour can take turns at dashes."""
-    met = Counter[Hashable]()
-    found = []
-    for key in keys:
-        found.append(met[key])
-        met[key] += 1
-    return found
+    return [keys[:place].count(key) for place, key in enumerate(keys)]
 
 
 #: Of an axis: its label, and the words for a tick.
@@ -194,22 +180,14 @@ def log_log(
             axis.set_major_formatter(FuncFormatter(lambda value, _, words=words: words(value)))
         legend(figure)
 
-    labels = [curve.label for curve in curves]
-    rows_below = {
-        width: math.ceil(len(labels) / columns(width, labels)) for width in (WIDTH, NARROW)
-    }
-    wide, narrow = ((width, 3.4 + 0.2 * rows) for width, rows in rows_below.items())
-    return picture(name, alt, wide, draw, narrow)
+    # The legend has four columns, or two.
+    wide, narrow = (WIDTH, 3.4 + 0.05 * len(curves)), (NARROW, 3.4 + 0.1 * len(curves))
+    return drawing.picture(name, alt, wide, draw, narrow)
 
 
 def legend(figure: Figure) -> None:
     """Below the figure, in as many columns as there is room for."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    n_columns = columns(figure.get_figwidth(), labels)
-    figure.legend(handles, labels, loc="outside lower center", ncols=n_columns)
-
-
-def columns(inches: float, labels: Sequence[str]) -> int:
-    """How many columns a legend has in a figure of that width."""
-    longest = max((len(short(label)) for label in labels), default=0)
-    return min(4, max(1, int(72 * inches / (36 + 4.6 * longest))))
+    longest = max(map(len, labels), default=0)
+    columns = min(4, max(1, int(72 * figure.get_figwidth() / (36 + 4.6 * longest))))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -15,7 +14,7 @@ from reports import text
 from reports.analysis.rows import Row
 from reports.figures import drawing
 from reports.figures.axes import legend
-from reports.figures.drawing import BLUE, DASHES, GREEN, MARKERS, VERMILION, Picture, short
+from reports.figures.drawing import BLUE, DASHES, GREEN, MARKERS, VERMILION, Picture
 
 #: Inches.
 _WIDTH, _HEIGHT = 4.4, 3.1
@@ -28,10 +27,15 @@ def pictures(
 ) -> list[tuple[Picture, str]]:
     """Data, predictions and losses of the rows' fits, as far as there are any, with captions."""
     result, points = [], workload.points
+    fits = [row.coefficients for row in rows if row.coefficients is not None]
     if points:
-        result.append((_data(slug, points), "The data: train on blue, predict green."))
-    if points and points.X_test and (lines := _lines(rows)):
-        result.append(_predictions(slug, points, lines))
+        picture, _ = _points(f"{slug}-data", points, [])
+        result.append((picture, "The data: train on blue, predict green."))
+    if points and points.X_test and fits:
+        picture, spread = _points(f"{slug}-predictions", points, fits)
+        apart = f"no two differ by more than {spread:.1e}" if spread else "all the same"
+        backends = text.count(len(fits), "backend")
+        result.append((picture, f"Predictions of {backends} in red: {apart}."))
     for which, when in (("train", "before each step"), ("test", "after each step")):
         if loss := _losses(slug, which, rows, labels):
             caption = f"The {which} loss {when}: curves that agree lie on top of each other."
@@ -39,50 +43,43 @@ def pictures(
     return result
 
 
-def _data(slug: str, points: Points) -> Picture:
-    """The tutorial's first picture: training points blue, test points green."""
+def _points(name: str, points: Points, fits: Sequence[np.ndarray]) -> tuple[Picture, float]:
+    """The tutorial's pictures: training points blue, test points green, predictions red.
 
-    def draw(figure: Figure) -> None:
-        _scatter(figure.add_subplot(), points)
-        figure.legend(loc="outside lower center", ncols=2, markerscale=2)
+    Args:
+        name: of the picture.
+        points: the data.
+        fits: weight and bias of each.
 
-    alt = "Training points in blue and test points in green"
-    return drawing.picture(f"{slug}-data", alt, (_WIDTH, _HEIGHT), draw)
-
-
-def _lines(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """Weight and bias of the fits that are whole."""
-    return [
-        (row.fit.weight[0], row.fit.bias)
-        for row in rows
-        if row.fit and row.fit.weight and row.fit.bias is not None
-    ]
-
-
-def _predictions(
-    slug: str, points: Points, lines: Sequence[tuple[float, float]]
-) -> tuple[Picture, str]:
-    """The tutorial's second picture, and how far two backends' predictions are apart at most."""
+    Returns the picture, and how far two predictions are apart at most.
+    """
     x = np.asarray(points.X_test, float)
-    predicted = np.array([weight * x + bias for weight, bias in lines])
-    spread = float(np.ptp(predicted, axis=0).max())
+    predicted = np.array([weight * x + bias for weight, bias in fits])
+    sets = (
+        (points.X, points.y, BLUE, "training points"),
+        (points.X_test, points.y_test, GREEN, "test points"),
+    )
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        _scatter(axes, points)
+        for *ends, colour, label in sets:
+            at = [_thinned(np.asarray(values, float), _MOST_POINTS) for values in ends]
+            axes.plot(*at, "o", ms=3.2, mfc=colour, mec="none", label=label)
         for index, y in enumerate(predicted):
             # Smaller and smaller, so that those beneath can still be seen.
             size = 3.6 - 2.4 * index / len(predicted)
-            at = _thinned(x, _MOST_PREDICTIONS), _thinned(y, _MOST_PREDICTIONS)
+            at = [_thinned(values, _MOST_PREDICTIONS) for values in (x, y)]
             (dots,) = axes.plot(*at, MARKERS[index % len(MARKERS)], ms=size)
-            dots.set(mfc="none", mec=VERMILION, mew=0.6, label="" if index else "predictions")
+            dots.set(mfc="none", mec=VERMILION, mew=0.6)
+            dots.set_label("_" if index else "predictions")
+        axes.set(xlabel="x", ylabel="y")
         figure.legend(loc="outside lower center", ncols=3, markerscale=2)
 
-    backends = text.count(len(lines), "backend")
-    alt = f"The predictions of {backends} in red over the test points"
-    apart = f"no two differ by more than {spread:.1e}" if spread else "all the same"
-    picture = drawing.picture(f"{slug}-predictions", alt, (_WIDTH, _HEIGHT), draw)
-    return picture, f"Predictions of {backends} in red: {apart}."
+    alt = "Training points in blue and test points in green"
+    if fits:
+        alt = f"The predictions of {text.count(len(fits), 'backend')} in red over the test points"
+    spread = float(np.ptp(predicted, axis=0).max()) if fits else 0.0
+    return drawing.picture(name, alt, (_WIDTH, _HEIGHT), draw), spread
 
 
 def _losses(
@@ -108,7 +105,7 @@ def _losses(
             restless = jumps(values)
             epochs = np.arange(len(values))
             calm, dashes = np.where(restless, np.nan, values), DASHES[index % len(DASHES)]
-            axes.plot(epochs, calm, ls=dashes, label=short(labels[entry.id]), **look)
+            axes.plot(epochs, calm, ls=dashes, label=drawing.short(labels[entry.id]), **look)
             # A line up and down at every epoch would be a solid block: a short dash for each.
             ends = np.add.outer(epochs[restless], [-0.5, 0.5, np.nan])
             axes.plot(ends.ravel(), np.repeat(values[restless], 3), **look)
@@ -124,17 +121,6 @@ def _losses(
     alt = f"The {which} loss per epoch of {text.both([labels[entry.id] for entry, _ in curves])}"
     size = _WIDTH, _HEIGHT + 0.12 * len(curves)
     return drawing.picture(f"{slug}-{which}-loss", alt, size, draw)
-
-
-def _scatter(axes: Axes, points: Points) -> None:
-    sets = (
-        (points.X, points.y, BLUE, "training points"),
-        (points.X_test, points.y_test, GREEN, "test points"),
-    )
-    for x, y, colour, label in sets:
-        at = [_thinned(np.asarray(values, float), _MOST_POINTS) for values in (x, y)]
-        axes.plot(*at, "o", ms=3.2, mfc=colour, mec="none", label=label)
-    axes.set(xlabel="x", ylabel="y")
 
 
 def _thinned(values: np.ndarray, most: int) -> np.ndarray:

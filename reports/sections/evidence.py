@@ -1,9 +1,8 @@
-"""What a row opens to: what the suite saw, what its process printed, and how to repeat it."""
+"""What a row opens to: the end of what its process printed, and the command that repeats it."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.printable import line
@@ -17,49 +16,6 @@ from reports.figures.drawing import short
 #: Of a log the end is shown, at most so many lines of so many characters.
 _LOG_LINES, _LOG_WIDTH = 15, 200
 _LOG_BYTES = 65_536
-
-#: What only exists on a device that is not the host, of "each further fit".
-ON_DEVICES: dict[str, Callable[[Row], str]] = {
-    "... of data on the host": lambda row: text.seconds(row.with_transfer),
-    "... by the device's own clock": lambda row: text.seconds(row.device_seconds),
-    "... energy of the GPU": lambda row: (
-        text.MISSING if row.joules is None else f"{row.joules:.3g} J"
-    ),
-}
-
-
-def facts(row: Row, run: Run | None) -> list[tuple[str, str]]:
-    """What the suite found out about a row; of another program's it knows next to nothing."""
-    if run is None:
-        return [("samples", str(row.samples))]
-    entry, fit, verdict = row.entry, row.fit, row.verdict
-    found = [
-        ("device", f"{entry.device}, {text.count(entry.threads, 'thread')}"),
-        ("style", entry.style),
-    ]
-    if verdict and verdict.weight_error is not None:
-        error = f"{text.error(verdict.weight_error)} of {text.error(verdict.bound)}"
-        found.append(("error", error))
-    if row.floor and row.times_floor is not None:
-        floor = text.seconds(row.floor.seconds)
-        found.append(("against its floor", f"{text.times(row.times_floor)} of {floor}"))
-    if fit and fit.peak_bytes is not None:
-        found.append(("memory of the first fit", text.amount(fit.peak_bytes, "B")))
-    phases = row.phases.items()
-    found += [(name, text.seconds(seconds)) for name, seconds in phases if seconds is not None]
-    if entry.device != "cpu":
-        cells = [(head.replace("...", "a further fit"), of(row)) for head, of in ON_DEVICES.items()]
-        found += [(head, cell) for head, cell in cells if cell != text.MISSING]
-    if fit and fit.weight and len(fit.weight) == 1:
-        known = [f"{value:.7g}" for value in (*fit.weight, fit.bias) if value is not None]
-        found.append(("fitted weight and bias", ", ".join(known)))
-    workload = run.workloads.get(entry.workload)
-    if fit and fit.sha256 and workload:
-        same = fit.sha256 == workload.sha256
-        found.append(("data", "the same bytes as everyone" if same else "OTHER BYTES"))
-    if fit and fit.cores:
-        found.append(("cores", ", ".join(map(str, fit.cores))))
-    return found
 
 
 def repeat_command(run: Run, entry: EntryRecord) -> list[str]:

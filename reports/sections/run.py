@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.runfile.header import Absence, GpuModel, Machine, MachineState
-from benchmarks.runfile.records import GpuRecord, WorkloadRecord
+from benchmarks.runfile.records import GpuRecord
 from benchmarks.runfile.run import Run
 from reports import text
+from reports.analysis.roofline import Best
 
 
 def machine(found: Machine) -> str:
@@ -107,19 +108,6 @@ def shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def workload_facts(workload: WorkloadRecord) -> str:
-    """A workload's numbers in one line."""
-    method, sigma = workload.method, workload.sigma
-    parts = [
-        method.kind,
-        f"{method.loss} loss, learning rate {method.learning_rate}, {method.epochs} epochs"
-        if method.loss
-        else "",
-        f"{workload.n_samples:,} × {workload.n_features:,}",
-        workload.dtype,
-        text.count(workload.n_test, "test sample") if workload.n_test else "",
-        "" if workload.condition is None else f"condition number {workload.condition:.2g}",
-        "" if sigma is None else f"noise {sigma:g}" if sigma else "no noise",
-        workload.note,
-    ]
-    return " · ".join(filter(None, parts))
+def rate(best: Best, unit: str) -> str:
+    """The best rate, and by which share the median of all measurements is below it."""
+    return f"{text.amount(best.value, unit)} (−{1 - best.typical / best.value:.0%})"

@@ -16,22 +16,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from benchmarks.runfile.records import WorkloadRecord
 from benchmarks.runfile.run import Run
 from reports import answer, text
+from reports.analysis.roofline import Floor
 from reports.analysis.rows import Row
-from reports.figures import marks
+from reports.figures import drawing, marks
 from reports.figures.axes import device_keys, height, intervals, label_times, name_rows, time_axis
-from reports.figures.drawing import (
-    GRID,
-    NARROW,
-    PAPER,
-    WIDTH,
-    Picture,
-    device_markers,
-    framework_colour,
-    picture,
-)
+from reports.figures.drawing import NARROW, WIDTH, Picture, device_markers
 from reports.figures.marks import PHASES, Marks
 from reports.sections import descent
-from reports.sections.evidence import ON_DEVICES
 
 #: Points: thick lines are drawn faster than bars.
 _BAR = 12
@@ -93,6 +84,16 @@ class WorkloadSection:
         return f"{self.winner} has the smallest median, {least}; not interleaved."
 
     @cached_property
+    def by_label(self) -> dict[str, Row]:
+        """The rows of its table."""
+        return {self.labels[row.entry.id]: row for row in self.passed}
+
+    @cached_property
+    def winners(self) -> set[str]:
+        """The ids of those that are certainly among the fastest."""
+        return {row.entry.id for row in answer.winners(self.passed)}
+
+    @cached_property
     def timing(self) -> Marks:
         """In its tables: of one fit."""
         return marks.time_marks({row.entry.id: row for row in self.timed})
@@ -103,12 +104,17 @@ class WorkloadSection:
         return marks.phase_marks(self.once)
 
     @property
-    def device_columns(self) -> list[tuple[str, dict[str, str]]]:
-        """Further columns, where something is known of other devices: head, and cell by id."""
-        if all(row.entry.device == "cpu" for row in self.once):
-            return []
-        columns = {head: {r.entry.id: of(r) for r in self.once} for head, of in ON_DEVICES.items()}
-        return [(head, of) for head, of in columns.items() if set(of.values()) - {text.MISSING}]
+    def device_columns(self) -> list[str]:
+        """Attributes that say more of a further fit, where any row is on another device."""
+        elsewhere = any(row.entry.device != "cpu" for row in self.once)
+        names = ("with_transfer", "device_seconds", "joules") if elsewhere else ()
+        return [n for n in names if any(getattr(row, n) is not None for row in self.once)]
+
+    @property
+    def floors(self) -> dict[str, Floor]:
+        """By device and threads."""
+        known = [(row.entry, row.floor) for row in self.rows if row.floor]
+        return {f"{e.device}, {text.count(e.threads, 'thread')}": floor for e, floor in known}
 
     @property
     def has_ranking(self) -> bool:
@@ -151,10 +157,10 @@ class WorkloadSection:
             axes = figure.add_subplot()
             for index, same in enumerate(found.values()):
                 places = [row.time.value if row.time else math.nan for row in same]
-                axes.plot(places, [index] * len(same), color=GRID, lw=1.4, zorder=1)
+                axes.plot(places, [index] * len(same), color=drawing.GRID, lw=1.4, zorder=1)
                 for row, place in zip(same, places, strict=True):
                     (dot,) = axes.plot([place], [index], markers[row.entry.device], ms=6.5)
-                    dot.set(mfc=framework_colour(row.entry.framework), mec=PAPER)
+                    dot.set(mfc=drawing.framework_colour(row.entry.framework), mec=drawing.PAPER)
             name_rows(axes, list(found), times)
             time_axis(axes, drawn)
             label_times(axes, self.name, "time of one fit, log scale")
@@ -164,7 +170,7 @@ class WorkloadSection:
             f"{row.entry.name} on {row.entry.device}: {text.seconds(row.time)}" for row in drawn
         )
         wide, narrow = (WIDTH, height(len(found))), (NARROW, height(len(found)) + 0.2)
-        return picture(f"{self.slug}-devices", alt, wide, draw, narrow)
+        return drawing.picture(f"{self.slug}-devices", alt, wide, draw, narrow)
 
 
 def _ranking(section: WorkloadSection) -> Picture:
@@ -185,7 +191,7 @@ def _ranking(section: WorkloadSection) -> Picture:
         f"{name}: {time} ({text.between(row.time)})"
         for name, time, row in zip(names, times, rows, strict=True)
     )
-    return picture(f"{section.slug}-ranking", alt, (WIDTH, height(len(rows))), draw)
+    return drawing.picture(f"{section.slug}-ranking", alt, (WIDTH, height(len(rows))), draw)
 
 
 def _phases(section: WorkloadSection) -> Picture:
@@ -218,4 +224,4 @@ def _phases(section: WorkloadSection) -> Picture:
     alt = "Time to the first answer and its phases, and time of each further fit. " + "; ".join(
         f"{name}: {wait}, {time}" for name, wait, time in zip(names, waits, times, strict=True)
     )
-    return picture(f"{section.slug}-phases", alt, (WIDTH, height(len(rows))), draw)
+    return drawing.picture(f"{section.slug}-phases", alt, (WIDTH, height(len(rows))), draw)
