@@ -137,14 +137,14 @@ def test_right_fits_of_other_sizes_pass(size: str, seed: int) -> None:
 
 
 def test_state_in_which_the_tutorial_ended_passes() -> None:
-    """The document ended in (0.8005, 0.2043), elsewhere on the circle than a loop in NumPy."""
+    """The document ended in (0.8005, 0.2043), which is not where a loop in NumPy ends."""
     fit = right("tutorial")
     weight, bias = np.array([0.8005]), 0.2043
     data = prepared("tutorial").problem.data
     assert fit.test_losses is not None
     test = fit.test_losses.copy()
     test[-1] = np.abs(data.X_test @ weight + bias - data.y_test).mean()
-    # Its train losses at epochs 400 and 500, wherever on the circle a fit of ours was.
+    # The losses that the document prints at epoch 400.
     assert fit.train_losses is not None
     train = fit.train_losses.copy()
     train[400], test[400] = 0.004712129943072796, 0.01894279755651951
@@ -153,7 +153,7 @@ def test_state_in_which_the_tutorial_ended_passes() -> None:
 
 
 def test_sums_in_the_worst_order_pass() -> None:
-    """One term after the other in float32: right, if as rounded as it gets."""
+    """Term by term in float32: right, but with the largest rounding errors."""
     ref = prepared("20000x3")
     A, y = ones(ref.problem.data.X), ref.problem.data.y
     gram = np.cumsum(A[:, :, None] * A[:, None, :], axis=0)[-1]
@@ -164,7 +164,7 @@ def test_sums_in_the_worst_order_pass() -> None:
 
 @pytest.mark.parametrize("samples", [20, 1000])
 @pytest.mark.parametrize("loss", ["l1", "squared"])
-@pytest.mark.parametrize("rate", [0.03, 0.001])  # in small steps rounding adds up most
+@pytest.mark.parametrize("rate", [0.03, 0.001])  # rounding adds up most in small steps
 @pytest.mark.parametrize("seed", range(3))
 def test_other_descents_pass(samples: int, loss: Any, rate: float, seed: int) -> None:
     method = GradientDescent(loss, rate, 300, (-0.1, 0.3, 0.7), 0.5)
@@ -204,7 +204,7 @@ def test_one_wrong_weight_fails(name: str, factor: float, stability: Stability) 
 @pytest.mark.parametrize("stability", STABILITIES)
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_wrong_bias_fails(name: str, stability: Stability) -> None:
-    """By 1e-2: 1e-3 is within what normal equations may lose in float32 on 500 features."""
+    """By 1e-2, since normal equations may lose 1e-3 in float32 on 500 features."""
     fit = right(name)
     assert not judged(name, replace(fit, bias=fit.bias + 1e-2), stability).passed
 
@@ -212,7 +212,7 @@ def test_wrong_bias_fails(name: str, stability: Stability) -> None:
 @pytest.mark.parametrize("stability", STABILITIES)
 @pytest.mark.parametrize("name", NOISY)
 def test_the_truth_without_fitting_fails(name: str, stability: Stability) -> None:
-    """It passes the statistical check perfectly: only the numerical ones can tell."""
+    """The truth passes the statistical check perfectly; the numerical checks find it out."""
     problem = prepared(name).problem
     fit = replace(right(name), weight=problem.weight, bias=problem.bias)
     verdict = judged(name, fit, stability)
@@ -232,7 +232,7 @@ def test_a_fit_of_the_test_split_fails(name: str, stability: Stability) -> None:
 
 @pytest.mark.parametrize("name", SOLVED)
 def test_far_from_the_truth_fails(name: str) -> None:
-    """The right fit of other targets than the truth made: only the statistical check can tell."""
+    """Only the statistical check notices that the targets do not come from the truth."""
     ref = prepared(name)
     moved = replace(ref.problem, bias=ref.problem.bias + ref.problem.sigma)
     verdict = gate.judge(right(name), replace(ref, problem=moved), "orthogonal")
@@ -253,7 +253,7 @@ def test_descent_is_held_to_the_truth_once_it_has_converged(epochs: int, converg
 
 
 def test_statistical_check_refuses_as_often_as_it_says() -> None:
-    """What it measures exceeds the quantiles of chi-squared that often, and one is its bound."""
+    """Its statistic has the distribution of chi-squared, and its bound is a quantile of it."""
     recipe = Synthetic(60, 4, sigma=0.3)
     statistics = []
     for seed in range(400):
@@ -350,7 +350,7 @@ def test_right_losses_with_the_start_fail(name: str) -> None:
 def test_the_tutorial_is_sharp_before_it_circles() -> None:
     """Losses are known to about 1e-5 until a rounding error can first change a sign.
 
-    At epoch 231 the residual of one sample comes within 4e-6 of 0.
+    That is at epoch 231, where one residual is within 4e-6 of 0.
     """
     ref = prepared("tutorial")
     assert ref.descent is not None
@@ -371,7 +371,7 @@ def test_the_tutorials_own_table() -> None:
 
 
 def test_away_from_the_optimum_fails() -> None:
-    """Two steps away in bias alone, with the last loss to match."""
+    """The bias is more than one step away, and the last loss is changed to match."""
     fit, data = right("tutorial"), prepared("tutorial").problem.data
     assert fit.test_losses is not None
     test = fit.test_losses.copy()
@@ -381,7 +381,7 @@ def test_away_from_the_optimum_fails() -> None:
     assert failed_checks(verdict) == {"coefficients against the optimum"}
 
 
-# What is no fit at all
+# Malformed fits
 
 
 @pytest.mark.parametrize(

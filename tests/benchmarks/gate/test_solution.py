@@ -1,4 +1,4 @@
-"""The reference is held to exact rational arithmetic, and to what is known in closed form."""
+"""The reference solution agrees with exact rational arithmetic and with closed forms."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_transformations_lose_nothing() -> None:
 def test_dot_is_right_when_all_leading_digits_cancel(n: int) -> None:
     rng = np.random.default_rng(n)
     a, b = rng.standard_normal((2, n))
-    # Its own rounded value, subtracted, leaves a sum 1e-16 times its terms; twice, 1e-32.
+    # Subtracting the rounded value leaves 1e-16 of the terms; doing it twice leaves 1e-32.
     for _ in range(2):
         a, b = np.append(a, -float(dot(a, b))), np.append(b, 1.0)
     expected = sum(Fraction(x) * Fraction(y) for x, y in zip(a.tolist(), b.tolist(), strict=True))
@@ -95,7 +95,7 @@ def test_condition_is_the_one_asked_for(condition: float) -> None:
 
 
 def test_angle_between_targets_and_columns() -> None:
-    # y = 3 x + 4 v with x, v and 1 orthogonal, and all of length 2: a right triangle 3, 4, 5.
+    # y = 3 x + 4 v, where x, v and 1 are orthogonal and of length 2: a triangle 3, 4, 5.
     x, v = np.array([1.0, 1, -1, -1]), np.array([1.0, -1, 1, -1])
     solved = solution.least_squares(data_of(x[:, None], 3 * x + 4 * v))
     found = solution.conditioning(solved)
@@ -109,38 +109,25 @@ def test_angle_between_targets_and_columns() -> None:
 
 RNG = np.random.default_rng(0)
 FREE = RNG.standard_normal((9, 3))
+#: Features (n, n_features), and the rank of the centred ones.
 DEPENDENT = {
-    "constant": np.column_stack([FREE, np.full(9, 7.0)]),
-    "zero": np.column_stack([FREE, np.zeros(9)]),
-    "all constant": np.tile([2.0, -3.0], (9, 1)),
-    "twice": FREE[:, [0, 1, 0, 2]],
-    "multiple": np.outer(np.arange(9.0), [1, 3]),
-    "multiple and shifted": np.outer(np.arange(9.0), [1, 4]) + np.array([0.0, 8.0]),
-    "multiples far apart": np.outer(np.arange(9.0), [1, 2.0**30, 2.0**-30]),
-    "one hot": np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 0, 1]],
-    "square": RNG.standard_normal((4, 4)),
-    "wide": RNG.standard_normal((3, 7)),
-    "one sample": np.array([[2.0, 3.0]]),
-    "two samples": np.array([[1.0], [1.0]]),
-}
-RANKS = {
-    "constant": 3,
-    "zero": 3,
-    "all constant": 0,
-    "twice": 3,
-    "multiple": 1,
-    "multiple and shifted": 1,
-    "multiples far apart": 1,
-    "one hot": 2,
-    "square": 3,
-    "wide": 2,
-    "one sample": 0,
-    "two samples": 0,
+    "constant": (np.column_stack([FREE, np.full(9, 7.0)]), 3),
+    "zero": (np.column_stack([FREE, np.zeros(9)]), 3),
+    "all constant": (np.tile([2.0, -3.0], (9, 1)), 0),
+    "twice": (FREE[:, [0, 1, 0, 2]], 3),
+    "multiple": (np.outer(np.arange(9.0), [1, 3]), 1),
+    "multiple and shifted": (np.outer(np.arange(9.0), [1, 4]) + np.array([0.0, 8.0]), 1),
+    "multiples far apart": (np.outer(np.arange(9.0), [1, 2.0**30, 2.0**-30]), 1),
+    "one hot": (np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 0, 1]], 2),
+    "square": (RNG.standard_normal((4, 4)), 3),
+    "wide": (RNG.standard_normal((3, 7)), 2),
+    "one sample": (np.array([[2.0, 3.0]]), 0),
+    "two samples": (np.array([[1.0], [1.0]]), 0),
 }
 
 
 def dependent(name: str, dtype: str) -> Data:
-    X = DEPENDENT[name].astype(dtype)
+    X = DEPENDENT[name][0].astype(dtype)
     return data_of(X, np.random.default_rng(1).standard_normal(len(X)).astype(dtype))
 
 
@@ -149,7 +136,8 @@ def dependent(name: str, dtype: str) -> Data:
 def test_of_several_minimisers_it_is_the_shortest_weight(dtype: DType, name: str) -> None:
     data = dependent(name, dtype)
     found = solution.least_squares(data)
-    assert found.ranks == (RANKS[name], RANKS[name])
+    rank = DEPENDENT[name][1]
+    assert found.ranks == (rank, rank)
     expected = exact(data)
     off = np.linalg.norm(found.coefficients - expected)
     assert off < 1e-13 * np.linalg.norm(expected)
@@ -244,7 +232,7 @@ def test_squared_descent_follows_the_closed_form() -> None:
 
 
 def test_l1_step_by_hand() -> None:
-    """Two residuals above 0, one of exactly 0, which has no part in the step."""
+    """Two residuals are positive. The third is exactly 0 and does not contribute."""
     data = data_of(np.array([[1.0], [2.0], [3.0]]), np.array([0.0, 1.0, 5.0]))
     found = solution.descent(data, GradientDescent("l1", 0.3, 1, (1.0,), 2.0))
     np.testing.assert_allclose(found.iterates[1], [1 - 0.3 * (1 + 2) / 3, 2 - 0.3 * 2 / 3])

@@ -1,4 +1,4 @@
-"""With TF32 on, what is right in TF32 passes, and nothing that is wrong for another reason."""
+"""With TF32 on, fits that are right in TF32 pass, and no other wrong fit does."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_descent_in_tf32_needs_the_wider_bounds(loss: str) -> None:
     assert not gate.judge(replace(fit, weight=fit.weight * 1.2), wide, "orthogonal").passed
 
 
-def test_so_do_the_normal_equations() -> None:
+def test_normal_equations_in_tf32_need_the_wider_bounds() -> None:
     strict = prepared(LeastSquares())
     wide = reference.with_tf32(strict)
     fit = normal_equations(strict.problem.data, rounded)
@@ -94,7 +94,7 @@ def test_so_do_the_normal_equations() -> None:
     assert not gate.judge(off, wide, "normal equations").passed
 
 
-def test_it_has_no_bearing_on_float64() -> None:
+def test_tf32_does_not_change_the_bounds_of_float64() -> None:
     strict = prepared(LeastSquares(), "float64")
     assert reference.with_tf32(strict) is strict
 
@@ -116,7 +116,9 @@ def test_the_unit_is_that_of_eleven_bits() -> None:
 
 
 @pytest.mark.parametrize("options", [["--tf32"], []])
-def test_without_cuda_it_is_said_to_change_nothing(tmp_path: Path, options: list[str]) -> None:
+def test_without_cuda_a_line_says_that_tf32_changes_nothing(
+    tmp_path: Path, options: list[str]
+) -> None:
     command = [sys.executable, "-m", "benchmarks.cli", "check", *options, "--out", str(tmp_path)]
     command += ["--workloads", "line", "--backends", "numpy-gelsd"]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True)
@@ -125,7 +127,7 @@ def test_without_cuda_it_is_said_to_change_nothing(tmp_path: Path, options: list
     assert said == bool(options)
 
 
-def test_only_what_runs_on_cuda_is_asked_for_it() -> None:
+def test_only_entries_on_cuda_use_tf32() -> None:
     made = plan.make(
         select(["line"]),
         [registry.load()["torch-cholesky"]],

@@ -1,4 +1,4 @@
-"""Certified data are what NIST published, and digits are counted as NIST counts them."""
+"""Certified data are as NIST published them, and digits are counted as NIST counts them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests import exact
 SETS = {path.stem: certified.load(path) for path in sorted(certified.FOLDER.glob("*.dat"))}
 NAMES = [workload.name for workload in select(["nist"])]
 
-#: The beginning of a file as NIST publishes it, with all that the suite has no use for.
+#: The beginning of a file as NIST publishes it, including what the suite ignores.
 PUBLISHED = """NIST/ITL StRD
 Dataset Name:  Norris (Norris.dat)
 
@@ -73,7 +73,7 @@ def solved(set_: CertifiedSet) -> list[Fraction]:
 
 @pytest.mark.parametrize("name", SETS)
 def test_rational_arithmetic_gives_every_certified_digit(name: str) -> None:
-    """So figures and data are NIST's: no misprint would leave 15 digits of all coefficients."""
+    """A misprint in the figures or the data would cost digits of some coefficient."""
     for found, estimate in zip(solved(SETS[name]), SETS[name].estimates, strict=True):
         unit = Fraction(10) ** (math.floor(math.log10(abs(estimate))) - 14)
         assert abs(found - estimate) <= unit  # one of the 15th digit
@@ -88,8 +88,8 @@ def test_mirrored_samples_have_no_intercept_and_the_certified_slope(name: str) -
     assert slope == solved(SETS["NoInt1" if name.endswith("1") else "NoInt2"])[0]
 
 
-#: Digits that are lost since decimal numbers are rounded to float64. For Filip, with a condition
-#: number of 2e15, that is half of them; no solver can do anything about it.
+#: The digits that remain after rounding the data to float64. For Filip, with a condition
+#: number of 2e15, that is only half of them, whatever the solver.
 POSSIBLE = {"nist-filip": 7.5, "nist-wampler2": 13, "nist-pontius": 13, "nist-norris": 14}
 
 
@@ -149,7 +149,7 @@ def test_digits_by_hand(found: float, known: float, expected: float) -> None:
 
 
 def digits_of(name: str, error: float) -> Digits:
-    """Of a fit whose coefficients are all relatively off by `error`."""
+    """Of a fit whose coefficients all have the relative error `error`."""
     ref = reference.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
     assert ref.problem.certified is not None
     b = ref.problem.certified * (1 + error)
@@ -167,7 +167,7 @@ def test_a_verdict_has_the_digits_of_each_coefficient_and_the_least() -> None:
 
 
 def perturbed(name: str, stability: Stability, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """How far coefficients move, and the bound, if the data are changed by a known eps."""
+    """How far coefficients move, and the bound, when the data change by a known eps."""
     eps, problem, rng = 1e-12, WORKLOADS[name].make(0), np.random.default_rng(seed)
     ref = reference.prepare(WORKLOADS[name], problem)
     A = np.column_stack([problem.data.X, np.ones(len(problem.data.y))])

@@ -39,7 +39,7 @@ def judged(name: str, b: np.ndarray, stability: Stability = "orthogonal") -> Ver
 
 
 def centred(data: Data) -> np.ndarray:
-    """SVD of the centred features: the shortest weight, with a bias that is free."""
+    """By SVD of the centred features: the shortest weight, with a free bias."""
     mean, level = data.X.mean(axis=0), data.y.mean()
     cut = 10 * max(data.X.shape) * np.finfo(data.X.dtype).eps
     weight = linalg.lstsq(data.X - mean, data.y - level, cond=cut)[0]
@@ -51,7 +51,7 @@ def with_ones(data: Data) -> np.ndarray:
 
 
 def shortest_of_both(data: Data) -> np.ndarray:
-    """The shortest (weight, bias): what a solver for [X 1] gives that knows of no bias."""
+    """The shortest (weight, bias), from a solver for [X 1] that treats the bias as a weight."""
     cut = 10 * max(data.X.shape) * np.finfo(data.X.dtype).eps
     return np.asarray(linalg.lstsq(with_ones(data), data.y, cond=cut)[0])
 
@@ -71,7 +71,7 @@ def test_the_shortest_weight_and_bias_is_another_minimiser(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*DEPENDENT, "odd-sum"])
-def test_no_minimiser_at_all_is_told_apart_from_a_long_one(name: str) -> None:
+def test_a_fit_that_does_not_minimise_gets_another_reason_than_a_long_one(name: str) -> None:
     b = centred(prepared(name).problem.data)
     b[0] += 0.01
     verdict = judged(name, b)
@@ -80,7 +80,7 @@ def test_no_minimiser_at_all_is_told_apart_from_a_long_one(name: str) -> None:
 
 
 def test_where_the_rank_is_open_every_minimiser_passes() -> None:
-    """Of rank 4 or of rank 5: float32 data do not tell, and neither may the gate."""
+    """The rank is 4 or 5: float32 data do not tell, so the gate must accept both."""
     data = prepared("odd-sum").problem.data
     double = Data(data.X.astype(float), data.y.astype(float), data.X_test, data.y_test)
     full = linalg.lstsq(with_ones(double), double.y, cond=0)[0]
@@ -110,7 +110,7 @@ def test_targets_that_do_not_vary_have_no_weight(name: str) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 1e-12, 1e12])
 def test_targets_that_are_orthogonal_to_the_features_have_no_coefficients(scale: float) -> None:
-    """Nothing can be relative to an answer of 0: it is the size of the targets that counts."""
+    """The answer is 0, so errors are relative to the size of the targets."""
     X = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
     data = Data(X, scale * np.array([1.0, -1, -1, 1]), X[:0], X[:0, 0])
     problem = Problem(data, None, None, None)
@@ -180,7 +180,7 @@ def test_a_backend_that_fails_certified_data_is_known_to(name: str, workload: st
 
 
 def test_scikit_learn_drops_directions_that_qr_keeps() -> None:
-    """NIST's Wampler1: next to no correct digit, where others have nine."""
+    """On NIST's Wampler1 it has almost no correct digit, and others have nine."""
 
     def least(name: str) -> float:
         ref, solver = prepared("nist-wampler1"), backend(name)

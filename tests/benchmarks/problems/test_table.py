@@ -1,4 +1,4 @@
-"""The user's own data: the right answer where there is one, else one clear line."""
+"""The user's own data get the right answer, or one clear line if there is none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def csv(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
 
 
 def answer(workload: Workload) -> np.ndarray:
-    """The reference solution; whoever finds it passes the gate, and whoever does not fails."""
+    """The reference solution, which passes the gate, while a fit beside it fails."""
     ref = reference.prepare(workload, workload.make(0))
     b = ref.solution.coefficients
     assert gate.judge(Fit(b[:-1], float(b[-1])), ref, "orthogonal").passed

@@ -1,4 +1,4 @@
-"""Problems are what they are said to be, and workloads are found by what a person types."""
+"""Problems are as announced, and users find workloads by what they type."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_condition_number_is_the_one_asked_for(condition: float) -> None:
 
 @pytest.mark.parametrize("condition", [None, 30.0])
 def test_the_truth_is_recovered_from_the_data(condition: float | None) -> None:
-    """By the chi-squared statistic of the fit: 6 on average, above 40 once in two millions."""
+    """By chi-squared of the fit: 6 on average, and above 40 once in two million times."""
     problem = replace(SMALL, condition=condition).make(4)
     A = np.column_stack([problem.data.X, np.ones(SMALL.n_samples)])
     fit = np.linalg.lstsq(A, problem.data.y)[0]
@@ -158,7 +158,7 @@ def test_a_size_with_steps_is_a_descent_that_arrives_on_the_same_data(size: str)
         ("10x2:condition=inf", "condition must be"),
     ],
 )
-def test_what_is_no_workload_is_refused_in_one_line(text: str, message: str) -> None:
+def test_unknown_workloads_and_options_are_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         select(["line", text])
     assert text in str(caught.value)
