@@ -1,38 +1,43 @@
 """The interface that every implementation of linear regression meets.
 
-A backend lives in a process of its own and is driven through four calls, in this order:
+A backend lives in a process of its own. Its worker calls, in this order:
 
 1. `start(device, threads)`: make the device ready. The framework has just been imported.
-2. `load(data, method)`: bring host arrays to the device. May be called again with other data.
-3. `fit()`: solve from the same start every time and **return host arrays**. The result's coming
-   home is the synchronisation: no backend can be timed before its device has finished.
-4. `describe()`: what the framework itself says is in force, read back from it.
+2. `load(data, method)`: copy host arrays to the device. May be called again with other data.
+3. `fit()`: solve from the same start every time and **return host arrays**. Copying the result to
+   the host is the synchronisation: no backend can be timed before its device has finished.
+4. `describe()`: what the framework itself reports to be in force, read back after a fit.
 
 Rules that make the comparison fair:
 
-- Importing the module of a backend must not import its framework. Import it inside the methods:
-  after the first time that costs a dictionary look-up.
-- Whatever the solution needs from X and y (a column of ones, centring, a Gram matrix) is made
-  in `fit`, so that it is paid for by everyone. `load` moves data and builds what does not
-  depend on their values: a model, a compiled function.
-- `fit` may not keep anything from one call that makes the next one cheaper, compiled code apart.
-- The arrays that `fit` returns are complete when it returns, and are the caller's: it overwrites
-  them between fits, so that a result which is still on its way is found out.
+- Importing the module of a backend must not import its framework (see `backends.lazy`).
+- `fit` computes whatever the solution needs from X and y (a column of ones, centring, a Gram
+  matrix), so that everyone pays for it. `load` copies data and builds what does not depend on
+  their values: a model, a compiled function.
+- `fit` keeps nothing from one call that makes the next one cheaper, except compiled code.
+- The arrays that `fit` returns are complete when it returns, and belong to the caller. The worker
+  overwrites them between fits to detect results that were still being computed.
 """
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 Kind = Literal["gradient descent", "least squares"]
-Stability = Literal["orthogonal", "normal equations"]
+Device = Literal["cpu", "cuda"]
 Style = Literal["idiomatic", "tuned"]
+#: "orthogonal" for QR and SVD, "normal equations" for whatever forms X'X. Gradient descent needs
+#: none: "".
+Stability = Literal["", "orthogonal", "normal equations"]
 
 
 class Unavailable(Exception):
@@ -41,7 +46,7 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Data:
-    """One problem as a backend sees it: no truth, no noise level, only samples.
+    """One problem as a backend sees it: samples only, without the truth and the noise level.
 
     All arrays share one dtype, float32 or float64, and are C-contiguous.
     """
@@ -56,10 +61,10 @@ class Data:
 class LeastSquares:
     """Minimise ||X weight + bias - y||_2 by any algorithm.
 
-    Where several (weight, bias) minimise, because the features depend on each other or are more
-    than the samples: the one whose *weight* is the shortest in the 2-norm, with the bias that
-    belongs to it. That is the shortest solution for centred features and targets, and does not
-    change when a feature is shifted; the shortest (weight, bias) of [X, 1] is another.
+    Several (weight, bias) minimise it if the features are linearly dependent or outnumber the
+    samples. Then the solution is the one with the shortest *weight* in the 2-norm, and the bias
+    that belongs to it. This is the shortest solution for centred features and targets, and does
+    not change when a feature is shifted. The shortest (weight, bias) of [X 1] is a different one.
     """
 
     kind: ClassVar[Kind] = "least squares"
@@ -86,15 +91,25 @@ Method = LeastSquares | GradientDescent
 
 @dataclass(frozen=True)
 class Fit:
-    """What a backend found, as NumPy arrays on the host."""
+    """The result of a fit, as NumPy arrays on the host."""
 
     weight: np.ndarray  # (n_features,)
     bias: float
     train_losses: np.ndarray | None = None  # (epochs,), before each step; gradient descent only
     test_losses: np.ndarray | None = None  # (epochs,), after each step; gradient descent only
 
+    @classmethod
+    def of(
+        cls,
+        coefficients: np.ndarray,
+        train_losses: np.ndarray | None = None,
+        test_losses: np.ndarray | None = None,
+    ) -> Fit:
+        """The fit whose (weight, bias) is one host array, (n_features + 1,)."""
+        return cls(coefficients[:-1], float(coefficients[-1]), train_losses, test_losses)
 
-#: The cheapest useful call of a framework that does nothing but fit, in words.
+
+#: The cheapest useful call of a framework that can only fit, in words.
 TWO_POINTS = "fitting a line through two points"
 
 
@@ -102,76 +117,96 @@ TWO_POINTS = "fitting a line through two points"
 class Probes:
     """Calls that show what a framework can do at best; each returns when its device has finished.
 
-    What they take are limits: a fit cannot be told fast or slow without them.
+    Their times are the roofline that the times of fits are held against.
     """
 
     call: Callable[[], object]  # the cheapest useful call
     words: str = "adding 1 to a tensor of one element"  # what `call` does
-    product: Callable[[], object] | None = None  # of two square matrices
-    read: Callable[[], object] | None = None  # a buffer in the memory of a device, once
+    product: Callable[[], object] | None = None  # multiplies two square matrices
+    read: Callable[[], object] | None = None  # reads a buffer in device memory once
 
 
 class Backend(ABC):
-    """One implementation of one or both methods in one framework, named framework-algorithm."""
+    """One implementation of one or both methods in one framework, named framework-algorithm.
+
+    Without a default: `name`, `framework`, `methods`, `algorithm`, `fit` and, for least squares,
+    `stability`.
+    """
 
     name: ClassVar[str]
     framework: ClassVar[str]  # the module that is imported, and timed as "import"
-    #: Distributions that bring the framework. Any one of them will do; the first is what a message
-    #: says to install.
+    #: Distributions that provide the framework. Any of them will do; messages say to install the
+    #: first. Default: the framework's top-level package.
     requires: ClassVar[tuple[str, ...]]
     methods: ClassVar[tuple[Kind, ...]]
-    devices: ClassVar[tuple[Literal["cpu", "cuda"], ...]] = ("cpu",)
+    devices: ClassVar[tuple[Device, ...]] = ("cpu",)
     algorithm: ClassVar[str]  # one line: which algorithm, which driver
     #: "idiomatic": as the framework's own documentation teaches; "tuned": as an expert would.
     style: ClassVar[Style] = "idiomatic"
     #: Left out unless asked for by name or with `--full`: the default run has two minutes.
     optional: ClassVar[bool] = False
-    #: Which error bound applies to its least squares: "orthogonal" for QR and SVD, "normal
-    #: equations" for whatever forms X'X.
-    stability: ClassVar[Stability] = "orthogonal"
-    #: Workloads (names or globs) on which it is known to fail the gate, and why; "NAME on cuda"
-    #: holds there alone. Such a row is shown as failed and not ranked, like any other that fails,
-    #: but does not make a check fail.
+    #: Which error bound applies to its least squares.
+    stability: ClassVar[Stability] = ""
+    #: Workloads (names or globs) on which it is known to fail the gate, and why. "NAME on cuda"
+    #: applies to CUDA only. Such a row is shown as failed and not ranked, as any failed row, but
+    #: does not make a check fail.
     known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    #: Whether products of float32 on CUDA may be rounded to TF32, 11 significant bits. Set before
+    #: "numpy" or "scipy": the library whose BLAS computes, so that `describe` can report it.
+    #: Default: the framework's top-level package.
+    blas_of: ClassVar[str]
+    #: Whether products of float32 on CUDA may be rounded to TF32 (11 significant bits). Set before
     #: `start`, which switches TF32 on or off accordingly; `describe` reads it back.
     tf32: bool = False
 
-    @abstractmethod
-    def start(self, device: str, threads: int) -> None:
+    data: Data
+    method: Method
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = vars(cls)
+        if isinstance(framework := own.get("framework"), str):
+            package = framework.partition(".")[0]
+            cls.requires = own.get("requires", (package,))
+            cls.blas_of = own.get("blas_of", package)
+
+    def start(self, device: str, threads: int) -> None:  # noqa: B027 - many have nothing to do
         """Make `device` ("cpu" or "cuda:0") ready to use with `threads` CPU threads.
 
         Raises:
             Unavailable: the framework does not see that device.
         """
 
-    @abstractmethod
     def load(self, data: Data, method: Method) -> None:
-        """Bring the data to the device; return only when they are there."""
+        """Copy the data to the device; return only when they are there."""
+        self.data, self.method = data, method
 
     @abstractmethod
     def fit(self) -> Fit:
-        """Solve the loaded problem from its start, and bring the result home."""
+        """Solve the loaded problem from its start, and return the result on the host."""
 
-    @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Report what is in force, read back from the framework after a fit.
 
-        Keys: version (str), device ("cpu" or "cuda:0": where the result was), dtype (str: of the
-        result), threads (int, or None where the framework does not say), algorithm (str), tf32
-        (bool: whether its switch is on; left out by a framework without one), and anything else
-        worth showing (BLAS, allocator, ...). Values must be JSON.
+        Keys: version (str), device ("cpu" or "cuda:0": where the result was), threads (int, or
+        None where the framework does not say), algorithm (str), dtype (str; by default that of
+        the weight that `fit` returned), tf32 (bool: whether it is on; left out by a framework
+        that cannot switch it), and anything else worth showing (BLAS, allocator, ...). Values
+        must be JSON.
         """
+        package = sys.modules.get(self.framework.partition(".")[0])
+        found = installed_version(type(self)) or getattr(package, "__version__", "")
+        read_back = blas(self.blas_of) if self.blas_of in ("numpy", "scipy") else {"threads": None}
+        return {"version": found, "device": "cpu", "algorithm": self.algorithm, **read_back}
 
     def device_seconds(self) -> float | None:
         """Fit once more; the seconds from its first operation to its last by the device's clock.
 
-        None, as here, where the device has no clock of its own.
+        None if the device has no clock of its own.
         """
         return None
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes | None:
-        """What to time for the limits of the machine; optional. Called after a fit.
+        """What to time for the roofline; optional. Called after a fit.
 
         Args:
             side: rows and columns of the matrices in `product`.
@@ -179,3 +214,29 @@ class Backend(ABC):
             dtype: of matrices and buffer.
         """
         return None
+
+
+def installed_version(backend: type[Backend]) -> str:
+    """The version of the distribution that provides the backend's framework here, or ''."""
+    for name in backend.requires:
+        try:
+            return version(name.partition("[")[0])  # without extras
+        except PackageNotFoundError:
+            continue
+    return ""
+
+
+def blas(package: str) -> dict[str, Any]:
+    """Library and threads of the BLAS that came with `package`, or else of the first one loaded."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return {"threads": None, "blas": "unknown: threadpoolctl is not installed"}
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    if not pools:
+        return {"threads": None, "blas": "not found by threadpoolctl"}
+    # By the folder (numpy.libs, numpy/.dylibs): NumPy's own file is named libscipy_openblas.
+    folders = [[part.partition(".")[0] for part in Path(p["filepath"]).parts[:-1]] for p in pools]
+    pool = next((p for p, parts in zip(pools, folders, strict=True) if package in parts), pools[0])
+    names = (pool["internal_api"], pool["version"], pool.get("architecture"))
+    return {"threads": pool["num_threads"], "blas": " ".join(str(n) for n in names if n)}

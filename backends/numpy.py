@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from backends.base import Backend, Data, Fit, GradientDescent, Method, Probes
-from backends.rank_deficient import shortest
-
-
-def blas(folder: str) -> dict[str, Any]:
-    """Library and threads of the BLAS that was loaded from a path that contains `folder`."""
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return {"threads": None, "blas": "unknown: threadpoolctl is not installed"}
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    pools = [pool for pool in pools if folder in pool["filepath"]] or pools
-    if not pools:
-        return {"threads": None, "blas": "not found by threadpoolctl"}
-    pool = pools[0]
-    names = (pool["internal_api"], pool["version"], pool.get("architecture"))
-    return {"threads": pool["num_threads"], "blas": " ".join(str(n) for n in names if n)}
+from backends.base import Backend, Fit, GradientDescent, Probes
+from backends.rank_deficient import checked_fit
 
 
 class NumpyBackend(Backend):
-    """What the NumPy backends share: data stay where they are, on the host."""
+    """Data stay where they are, on the host."""
 
     framework = "numpy"
-    requires = ("numpy",)
-
-    result_dtype: str  # of the last fit
-
-    def start(self, device: str, threads: int) -> None:
-        """Nothing to do: NumPy's BLAS took its threads from the environment when it loaded."""
-
-    def load(self, data: Data, method: Method) -> None:
-        self.data, self.method = data, method
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "version": np.__version__,
-            "device": "cpu",
-            "dtype": self.result_dtype,
-            "algorithm": self.algorithm,
-            **blas("numpy"),
-        }
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
         one, A = np.ones(1, dtype), np.ones((side, side), dtype)
@@ -62,9 +30,10 @@ class NumpyLoop(NumpyBackend):
     methods = ("gradient descent",)
     algorithm = "Python loop, gradient by hand"
 
+    method: GradientDescent
+
     def fit(self) -> Fit:
         data, method = self.data, self.method
-        assert isinstance(method, GradientDescent)
         # A NumPy scalar of the data's dtype: a Python float would do too, but a float64 array
         # anywhere would turn everything into float64.
         scalar = data.X.dtype.type
@@ -80,7 +49,6 @@ class NumpyLoop(NumpyBackend):
             weight -= rate * (data.X.T @ slope)
             bias -= rate * slope.sum()
             test[epoch] = losses(data.X_test @ weight + bias - data.y_test).mean()
-        self.result_dtype = str(weight.dtype)
         return Fit(weight, float(bias), train, test)
 
 
@@ -91,19 +59,29 @@ _LOSSES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 }
 
 
-class NumpyGelsd(NumpyBackend):
-    """`numpy.linalg.lstsq` as it comes."""
+class RankRevealing(NumpyBackend):
+    """Solvers on the host that report the rank of [X 1]."""
 
-    name = "numpy-gelsd"
     methods = ("least squares",)
-    # NumPy has its own gelsd for doubles only, and rounds the result.
-    algorithm = "LAPACK gelsd (SVD, divide and conquer) of [X 1], always in float64 inside"
+    stability = "orthogonal"
+
+    @abstractmethod
+    def solve(self, A: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
+        """The shortest minimiser of ||A b - y||_2, and the rank of A."""
 
     def fit(self) -> Fit:
         X, y = self.data.X, self.data.y
-        solution, _, rank, _ = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)
-        weight, bias = solution[:-1], solution[-1]
-        if rank < len(solution):
-            weight, bias = shortest(lambda A, b: np.linalg.lstsq(A, b)[0], X, y)
-        self.result_dtype = str(weight.dtype)
-        return Fit(weight, float(bias))
+        found = self.solve(np.column_stack([X, np.ones_like(y)]), y)
+        return checked_fit(found, self.solve, X, y)
+
+
+class NumpyGelsd(RankRevealing):
+    """`numpy.linalg.lstsq` as it comes."""
+
+    name = "numpy-gelsd"
+    # NumPy has its own gelsd for doubles only, and rounds the result.
+    algorithm = "LAPACK gelsd (SVD, divide and conquer) of [X 1], always in float64 inside"
+
+    def solve(self, A: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
+        solution, _, rank, _ = np.linalg.lstsq(A, y)
+        return solution, int(rank)

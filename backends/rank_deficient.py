@@ -1,8 +1,8 @@
-"""What solvers do where the columns of [X 1] depend on each other, and many fits are equally good.
+"""What solvers do if the columns of [X 1] depend on each other, so that many fits are equally good.
 
-The suite asks for the one whose weight is shortest; the bias is free and has no part in the length.
-The shortest solution of [X 1] is therefore not it: a solver that has found that matrix to lack rank
-solves once more, without the bias. While the rank is full, all this costs nothing.
+The suite asks for the fit with the shortest weight; the bias is free and does not count. The
+shortest solution of [X 1] is a different one, so a solver that finds that matrix to lack rank
+solves once more, without the bias. With full rank all this costs nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-#: Singular values below so many `eps` of the largest are taken for 0, and so are Cholesky's pivots.
-#: Where there should be a 0, rounding leaves singular values of 0.2 to 2.2 `eps`: a cut-off of 1,
-#: which is SciPy's own, decides by chance.
+from backends.base import Fit
+
+#: Singular values up to this many `eps` of the largest count as 0. Rounding leaves singular values
+#: of 0.2 to 2.2 `eps` in place of a 0: a cut-off of 1, which is SciPy's own, decides by chance.
 CUTOFF = 5
 
-#: What a solver says that can do nothing with such a matrix.
+#: What a solver says that cannot handle such a matrix.
 DEPENDENT = "the columns of [X 1] depend on each other, or nearly, and this solver needs full rank"
 NOT_DEFINITE = f"X'X is not positive definite: {DEPENDENT}"
 
@@ -29,7 +30,7 @@ NEEDS_FULL_RANK = dict.fromkeys(
 
 
 def refuse_wide(X: Any) -> None:
-    """Leave at once where [X 1] has more columns than rows.
+    """Refuse [X 1] with more columns than rows.
 
     Raises:
         LinAlgError: it has.
@@ -39,42 +40,78 @@ def refuse_wide(X: Any) -> None:
         raise np.linalg.LinAlgError(f"{n} samples of {p} features: {DEPENDENT}")
 
 
-def refuse_pivot(smallest: float, dtype: Any) -> None:
-    """Leave where the Cholesky factorization X'X = R'R has met a pivot that is rounding at most.
+def refuse_pivot(smallest: float, n: int, dtype: Any) -> None:
+    """Refuse a Cholesky factorization X'X = R'R with a pivot that may be nothing but rounding.
+
+    A pivot of 0 becomes as large as the error of X'X, a sum of n terms: about sqrt(n) eps (Higham
+    & Mary, SIAM J. Sci. Comput. 41, 2019), and eps n / 4 for a constant feature, whose equal terms
+    are all rounded in the same direction. The condition number of X'X is at least the reciprocal
+    of a pivot, so whatever is refused here has no digit that rounding is sure to leave.
 
     Args:
         smallest: of r_ii**2 / (X'X)_ii: the share of column i that those before it do not explain.
-            NaN, which is what some frameworks go on with, counts as too small.
-        dtype: that R was computed in.
+            NaN, with which some frameworks continue, counts as too small.
+        n: terms that were added up in `dtype`.
+        dtype: that X'X was computed in.
 
     Raises:
-        LinAlgError: it has.
+        LinAlgError: there is such a pivot.
     """
-    if not smallest > CUTOFF * np.finfo(dtype).eps:
+    if not smallest > (CUTOFF + n**0.5) * np.finfo(dtype).eps:
         raise np.linalg.LinAlgError(NOT_DEFINITE)
 
 
-def shortest(solve: Callable[[Any, Any], Any], X: Any, y: Any) -> tuple[Any, Any]:
-    """Of all minimisers of ||X weight + bias - y|| the weight (p,) of least 2-norm, and its bias.
+def normal_equations(numpy: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """[X 1]'[X 1] and [X 1]'y: (n_features + 1, n_features + 1) and (n_features + 1,).
 
-    Works on whatever has NumPy's operators: NumPy, CuPy and JAX arrays, torch tensors.
+    Block by block, because a copy of X with a column of ones costs more than X'X does.
 
     Args:
-        solve: returns the shortest minimiser of ||A w - b||_2 for given A and b.
+        numpy: the module of the arrays: NumPy or CuPy.
         X: (n_samples, n_features)
         y: (n_samples,)
     """
-    weight = solve(without_mean(X), without_mean(y))
-    return weight, y.mean() - X.mean(0) @ weight
+    n, p = X.shape
+    gram, moment = numpy.empty((p + 1, p + 1), X.dtype), numpy.empty(p + 1, X.dtype)
+    gram[:p, :p] = X.T @ X
+    gram[:p, p] = gram[p, :p] = numpy.ones_like(y) @ X
+    gram[p, p] = n
+    moment[:p], moment[p] = y @ X, y.sum()
+    return gram, moment
+
+
+#: Returns the shortest minimiser of ||A w - b||_2 for given A and b, and the rank of A.
+Solve = Callable[[Any, Any], tuple[Any, Any]]
+
+
+def checked_fit(
+    found: tuple[Any, Any], solve: Solve, X: Any, y: Any, to_host: Callable[[Any], Any] = np.asarray
+) -> Fit:
+    """The fit of `found` if [X 1] has full rank; else the shortest weight, solved for anew.
+
+    Args:
+        found: a minimiser (weight, bias) of ||[X 1] (weight, bias) - y||_2 and the rank of [X 1].
+        solve: finds the shortest weight of centred data.
+        X: (n_samples, n_features)
+        y: (n_samples,)
+        to_host: the NumPy array of what `solve` returns.
+    """
+    coefficients, rank = found
+    if rank > X.shape[1]:
+        return Fit.of(to_host(coefficients))
+    weight, _ = solve(without_mean(X), without_mean(y))
+    return Fit(to_host(weight), float(y.mean() - X.mean(0) @ weight))
 
 
 def without_mean(a: Any) -> Any:
     """From n rows, n - 1 whose columns have the same inner products as those of `a` centred.
 
-    They are all but the first row of Ha, H the Householder reflection that turns a column of ones
-    to its first coordinate. Centring proper leaves n rows of rank n - 1 at most, and rounding
-    in place of the missing one, which a solver may take for data. Subtracting the first row from
-    all others beforehand makes a constant column exactly 0.
+    They are all but the first row of Ha, where the Householder reflection H turns a column of ones
+    to its first coordinate. Plain centring leaves n rows of rank n - 1 at most: a solver may take
+    the rounding in place of the missing one for data. Subtracting the first row from all others
+    beforehand makes a constant column exactly 0.
+
+    Works on whatever has NumPy's operators: NumPy, CuPy and JAX arrays, torch tensors.
     """
     n = len(a)
     rows = a[1:] - a[0]

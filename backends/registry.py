@@ -5,36 +5,22 @@ from __future__ import annotations
 import importlib.util
 import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from collections.abc import Mapping
+from importlib.metadata import entry_points
 from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
-from backends import cupy, numpy, scipy, sklearn, statsmodels
 from backends.base import Backend
-from backends.jax import descent as jax_descent
-from backends.jax import least_squares as jax_least_squares
-from backends.tensorflow import descent as tensorflow_descent
-from backends.tensorflow import least_squares as tensorflow_least_squares
-from backends.torch import descent as torch_descent
-from backends.torch import least_squares as torch_least_squares
-from backends.torch import loops as torch_loops
-from backends.torch import refined as torch_refined
+from backends.base import installed_version as installed_version
 
+#: The modules of this package with backends, in the order in which these are listed.
 MODULES = (
-    torch_descent,
-    torch_loops,
-    tensorflow_descent,
-    jax_descent,
-    numpy,
-    scipy,
-    sklearn,
-    statsmodels,
-    torch_least_squares,
-    torch_refined,
-    tensorflow_least_squares,
-    jax_least_squares,
-    cupy,
+    *("torch.descent", "torch.loops", "tensorflow.descent", "jax.descent"),
+    *("numpy", "scipy", "sklearn", "statsmodels"),
+    *("torch.least_squares", "torch.refined", "tensorflow.least_squares", "jax.least_squares"),
+    "cupy",
 )
 ENTRY_POINTS = "linreg_bench.backends"
 
@@ -42,21 +28,25 @@ ENTRY_POINTS = "linreg_bench.backends"
 class PluginError(Exception):
     """A plug-in cannot be used; the message says which and why, in one line."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(_printable(message))
+
 
 def load(plugins: tuple[Path, ...] = ()) -> dict[str, type[Backend]]:
     """All backends by name: the suite's own, installed entry points, then plug-in files.
 
     Raises:
-        PluginError: a plug-in does not import, holds no backend, or takes a name that is taken.
+        PluginError: a plug-in does not import, holds no backend, describes one wrongly, or uses a
+            name that is taken.
     """
     found: dict[str, type[Backend]] = {}
     for module in MODULES:
-        _add(found, _classes(module), module.__name__)
+        _add(found, _classes(importlib.import_module(f"backends.{module}")), module)
     for point in entry_points(group=ENTRY_POINTS):
         try:
             loaded = point.load()
         except Exception as error:
-            raise PluginError(f"entry point {point.name!r}: {_line(error)}") from error
+            raise PluginError(f"entry point {point.name!r}: {_described(error)}") from error
         _add(found, [loaded], f"entry point {point.name!r}")
     for path in plugins:
         _add(found, _plugin_classes(path), str(path))
@@ -71,18 +61,8 @@ def missing(backend: type[Backend]) -> str:
 
 
 def to_install(backend: type[Backend]) -> str:
-    """What pip is to install for the backend's framework, as a shell takes it."""
+    """What pip has to install for the backend's framework, quoted for a shell."""
     return shlex.quote(backend.requires[0])
-
-
-def installed_version(backend: type[Backend]) -> str:
-    """The version of the distribution that brings the backend's framework here, or ''."""
-    for name in backend.requires:
-        try:
-            return version(name.partition("[")[0])  # without extras
-        except PackageNotFoundError:
-            continue
-    return ""
 
 
 def _classes(module: ModuleType) -> list[type[Backend]]:
@@ -108,27 +88,72 @@ def _plugin_classes(path: Path) -> list[type[Backend]]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise PluginError(f"plug-in {path} does not import: {_line(error)}") from error
+        raise PluginError(f"plug-in {path} does not import: {_described(error)}") from error
     if not (classes := _classes(module)):
         raise PluginError(f"plug-in {path}: defines no complete subclass of Backend")
     return classes
 
 
-def _add(found: dict[str, type[Backend]], classes: list[type[Backend]], source: str) -> None:
+def _add(found: dict[str, type[Backend]], classes: list[Any], source: str) -> None:
     for backend in classes:
-        lacking = [a for a in _ATTRIBUTES if not hasattr(backend, a)]
-        if lacking:
-            raise PluginError(f"{source}: {backend.__name__} does not say {', '.join(lacking)}")
+        _validate(backend, source)
         if backend.name in found:
             raise PluginError(f"{source}: the name {backend.name!r} is taken")
         found[backend.name] = backend
 
 
-_ATTRIBUTES = (
-    *("name", "framework", "requires", "methods", "devices"),
-    *("algorithm", "stability", "style", "optional"),
-)
+def _validate(backend: Any, source: str) -> None:
+    """Check what a backend says of itself, and make its texts printable.
+
+    Raises:
+        PluginError: it is no complete backend, or an attribute is missing or has a wrong type.
+    """
+    if not (isinstance(backend, type) and issubclass(backend, Backend)) or isabstract(backend):
+        raise PluginError(f"{source}: {backend!r} is not a complete subclass of Backend")
+    who = f"{source}: {backend.__name__}"
+    needed = [name for name in _ATTRIBUTES if not hasattr(Backend, name)]
+    if lacking := [name for name in needed if not getattr(backend, name, "")]:
+        raise PluginError(f"{who} does not say {', '.join(lacking)}")
+    for name, wanted in _ATTRIBUTES.items():
+        value = getattr(backend, name)
+        if not _has_type(value, wanted):
+            raise PluginError(f"{who}: {name} must be {wanted}, and is {value!r:.100}")
+        if (printable := _printable(value)) != value:
+            setattr(backend, name, printable)
+    if "least squares" in backend.methods and not backend.stability:
+        raise PluginError(f"{who} lists 'least squares' and does not say its stability")
 
 
-def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".replace("\n", " ")
+#: The type of each attribute that a backend's class has.
+_ATTRIBUTES = {
+    name: get_args(hint)[0]
+    for name, hint in get_type_hints(Backend).items()
+    if get_origin(hint) is ClassVar
+}
+
+
+def _has_type(value: Any, wanted: Any) -> bool:
+    """Whether `value` is of an annotated type, of the kinds that `Backend` uses."""
+    kind, parts = get_origin(wanted), get_args(wanted)
+    if kind is Literal:
+        return value in parts
+    if kind is tuple:
+        return isinstance(value, tuple) and all(_has_type(item, parts[0]) for item in value)
+    if kind is Mapping:
+        return isinstance(value, Mapping) and _has_type((*value, *value.values()), tuple[str, ...])
+    return isinstance(value, wanted)
+
+
+def _printable(value: Any) -> Any:
+    """`value` with a blank for every unprintable character in its texts."""
+    if isinstance(value, str):
+        return "".join(c if c.isprintable() else " " for c in value)
+    if isinstance(value, tuple):
+        return tuple(map(_printable, value))
+    if isinstance(value, Mapping):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return value
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -2,65 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from backends.base import TWO_POINTS, Fit, Probes
-from backends.numpy import NumpyBackend, blas
-from backends.rank_deficient import (
-    CUTOFF,
-    DEPENDENT,
-    NEEDS_FULL_RANK,
-    NOT_DEFINITE,
-    refuse_pivot,
-    refuse_wide,
-    shortest,
-)
+from backends import rank_deficient as rank
+from backends.base import TWO_POINTS, Backend, Fit, Probes
+from backends.lazy import lazy
+from backends.numpy import RankRevealing
+
+linalg = lazy("scipy.linalg")
 
 
-class ScipyBackend(NumpyBackend):
-    """What the SciPy backends share: SciPy brings a BLAS of its own."""
+class ScipyBackend(Backend):
+    """SciPy brings a BLAS of its own."""
 
     framework = "scipy.linalg"
-    requires = ("scipy",)
     methods = ("least squares",)
 
-    def describe(self) -> dict[str, Any]:
-        import scipy
-
-        return super().describe() | {"version": scipy.__version__, **blas("scipy")}
-
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
-        from scipy.linalg import get_blas_funcs, lstsq
-
         X, y = np.array([[0, 1], [1, 1]], dtype), np.array([0, 1], dtype)
         A = np.ones((side, side), dtype, order="F")
-        gemm = get_blas_funcs("gemm", (A,))
+        lstsq, gemm = linalg.lstsq, linalg.get_blas_funcs("gemm", (A,))
         return Probes(lambda: lstsq(X, y), TWO_POINTS, product=lambda: gemm(1, A, A))
 
 
-class _ScipyLstsq(ScipyBackend):
+class _ScipyLstsq(ScipyBackend, RankRevealing):
     """`scipy.linalg.lstsq` with one driver, and a rank cut-off above what rounding leaves."""
 
+    optional = True
     driver: ClassVar[str]
 
-    def lstsq(self, A: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
-        """The shortest minimiser of ||A b - y||, and the rank of A."""
-        from scipy.linalg import lstsq
-
-        cond = CUTOFF * np.finfo(A.dtype).eps
-        solution, _, rank, _ = lstsq(A, y, cond, lapack_driver=self.driver)
-        return solution, rank
-
-    def fit(self) -> Fit:
-        X, y = self.data.X, self.data.y
-        solution, rank = self.lstsq(np.column_stack([X, np.ones_like(y)]), y)
-        weight, bias = solution[:-1], solution[-1]
-        if rank < len(solution):
-            weight, bias = shortest(lambda A, b: self.lstsq(A, b)[0], X, y)
-        self.result_dtype = str(weight.dtype)
-        return Fit(weight, float(bias))
+    def solve(self, A: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
+        cond = rank.CUTOFF * np.finfo(A.dtype).eps
+        solution, _, found, _ = linalg.lstsq(A, y, cond, lapack_driver=self.driver)
+        return solution, found
 
 
 class ScipyGelsd(_ScipyLstsq):
@@ -68,7 +44,6 @@ class ScipyGelsd(_ScipyLstsq):
 
     name = "scipy-gelsd"
     algorithm = "LAPACK gelsd (SVD, divide and conquer) of [X 1]"
-    optional = True
     driver = "gelsd"
 
 
@@ -77,7 +52,6 @@ class ScipyGelsy(_ScipyLstsq):
 
     name = "scipy-gelsy"
     algorithm = "LAPACK gelsy (QR with column pivoting) of [X 1]"
-    optional = True
     driver = "gelsy"
 
 
@@ -86,35 +60,31 @@ class ScipyGelss(_ScipyLstsq):
 
     name = "scipy-gelss"
     algorithm = "LAPACK gelss (SVD, QR iteration) of [X 1]"
-    optional = True
     driver = "gelss"
 
 
 class ScipyGels(ScipyBackend):
-    """LAPACK called by hand: `scipy.linalg.lstsq` has no driver without rank."""
+    """LAPACK called by hand: `scipy.linalg.lstsq` offers only drivers that find the rank."""
 
     name = "scipy-gels"
     algorithm = "LAPACK gels (QR without pivoting) of [X 1]"
+    stability = "orthogonal"
     style = "tuned"
     optional = True
-    known_failures = NEEDS_FULL_RANK
+    known_failures = rank.NEEDS_FULL_RANK
 
     def fit(self) -> Fit:
-        from scipy.linalg import get_lapack_funcs
-
         X, y = self.data.X, self.data.y
         n, p = X.shape
-        refuse_wide(X)
-        # In the order that LAPACK works in, or it would be copied once more.
+        rank.refuse_wide(X)
+        # In LAPACK's memory order, or it would be copied once more.
         A = np.empty((n, p + 1), X.dtype, order="F")
         A[:, :p], A[:, p] = X, 1
-        (gels,) = get_lapack_funcs(("gels",), (A,))
+        (gels,) = linalg.get_lapack_funcs(("gels",), (A,))
         _, solution, info = gels(A, y, overwrite_a=True)
         if info:
-            raise np.linalg.LinAlgError(f"R is singular: {DEPENDENT}")
-        solution = solution[: p + 1]
-        self.result_dtype = str(solution.dtype)
-        return Fit(solution[:-1], float(solution[-1]))
+            raise np.linalg.LinAlgError(f"R is singular: {rank.DEPENDENT}")
+        return Fit.of(solution[: p + 1])
 
 
 class ScipyCholesky(ScipyBackend):
@@ -126,24 +96,13 @@ class ScipyCholesky(ScipyBackend):
     style = "tuned"
 
     def fit(self) -> Fit:
-        from scipy.linalg import cho_factor, cho_solve
-
-        # Block by block, because a copy of X with a column of ones costs more than X'X does.
         X, y = self.data.X, self.data.y
-        refuse_wide(X)
-        n, p = X.shape
-        ones = np.ones_like(y)
-        gram, moment = np.empty((p + 1, p + 1), X.dtype), np.empty(p + 1, X.dtype)
-        gram[:p, :p] = X.T @ X
-        gram[:p, p] = gram[p, :p] = ones @ X
-        gram[p, p] = n
-        moment[:p], moment[p] = y @ X, y.sum()
+        rank.refuse_wide(X)
+        gram, moment = rank.normal_equations(np, X, y)
         diagonal = gram.diagonal().copy()
         try:
-            factor = cho_factor(gram, overwrite_a=True, check_finite=False)
+            factor = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError as error:
-            raise np.linalg.LinAlgError(NOT_DEFINITE) from error
-        refuse_pivot((factor[0].diagonal() ** 2 / diagonal).min(), X.dtype)
-        solution = cho_solve(factor, moment, check_finite=False)
-        self.result_dtype = str(solution.dtype)
-        return Fit(solution[:-1], float(solution[-1]))
+            raise np.linalg.LinAlgError(rank.NOT_DEFINITE) from error
+        rank.refuse_pivot((factor[0].diagonal() ** 2 / diagonal).min(), len(y), X.dtype)
+        return Fit.of(linalg.cho_solve(factor, moment, check_finite=False))

@@ -1,4 +1,4 @@
-"""statsmodels: `OLS(...).fit()`, which also makes what its statistics will need."""
+"""statsmodels: `OLS(...).fit()`, which also computes what its statistics will need."""
 
 from __future__ import annotations
 
@@ -7,46 +7,31 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backends import rank_deficient as rank
 from backends.base import TWO_POINTS, Fit, Probes
-from backends.numpy import NumpyBackend
-from backends.rank_deficient import NEEDS_FULL_RANK, refuse_wide, shortest
+from backends.lazy import lazy
+from backends.numpy import RankRevealing
+
+linear_model = lazy("statsmodels.regression.linear_model")
 
 
-class _StatsmodelsOLS(NumpyBackend):
-    """It calls NumPy's LAPACK, so that threads and BLAS are NumPy's."""
+class _StatsmodelsOLS(RankRevealing):
+    """It calls NumPy's LAPACK. `add_constant` is not used: it makes float32 data float64."""
 
     framework = "statsmodels.regression.linear_model"
-    requires = ("statsmodels",)
-    methods = ("least squares",)
+    blas_of = "numpy"
     optional = True
     how: ClassVar[str]
 
-    def ols(self, A: np.ndarray, y: np.ndarray) -> Any:
-        """The results of a fit without intercept."""
-        from statsmodels.regression.linear_model import OLS
-
+    def solve(self, A: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, Any]:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of lacking rank, which `fit` asks for by itself
-            return OLS(y, A).fit(method=self.how)
-
-    def fit(self) -> Fit:
-        X, y = self.data.X, self.data.y
-        # Not `add_constant`, which makes float32 data float64.
-        results = self.ols(np.column_stack([X, np.ones_like(y)]), y)
-        weight, bias = results.params[:-1], results.params[-1]
-        if results.model.rank <= X.shape[1]:
-            weight, bias = shortest(lambda A, b: self.ols(A, b).params, X, y)
-        self.result_dtype = str(weight.dtype)
-        return Fit(weight, float(bias))
-
-    def describe(self) -> dict[str, Any]:
-        import statsmodels
-
-        return super().describe() | {"version": statsmodels.__version__}
+            warnings.simplefilter("ignore")  # about lacking rank, which `fit` checks itself
+            results = linear_model.OLS(y, A).fit(method=self.how)
+        return results.params, results.model.rank
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
         X, y = np.array([[0, 1], [1, 1]], dtype), np.array([0, 1], dtype)
-        return Probes(lambda: self.ols(X, y), TWO_POINTS)
+        return Probes(lambda: self.solve(X, y), TWO_POINTS)
 
 
 class StatsmodelsPinv(_StatsmodelsOLS):
@@ -58,13 +43,13 @@ class StatsmodelsPinv(_StatsmodelsOLS):
 
 
 class StatsmodelsQR(_StatsmodelsOLS):
-    """QR, but the pseudo-inverse is made as well: its covariances need it."""
+    """QR, but the pseudo-inverse is computed as well: its covariances need it."""
 
     name = "statsmodels-qr"
     algorithm = "OLS.fit(method='qr'): QR of [X 1], and its pseudo-inverse besides"
-    known_failures = NEEDS_FULL_RANK
+    known_failures = rank.NEEDS_FULL_RANK
     how = "qr"
 
     def fit(self) -> Fit:
-        refuse_wide(self.data.X)
+        rank.refuse_wide(self.data.X)
         return super().fit()

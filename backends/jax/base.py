@@ -1,4 +1,4 @@
-"""What the JAX backends share: devices, the transfer, what JAX says of itself."""
+"""What the JAX backends share: devices, the transfer, what JAX reports."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import importlib.util
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from backends.base import Backend, Data, Method, Probes, Unavailable
-from backends.numpy import blas
-
-if TYPE_CHECKING:
-    import jax
+from backends.base import Backend, Data, Method, Probes, Unavailable, blas
+from backends.jax import jax, jnp
 
 
 class JaxBackend(Backend):
@@ -25,14 +22,11 @@ class JaxBackend(Backend):
     """
 
     framework = "jax"
-    requires = ("jax",)
     devices = ("cpu", "cuda")
 
-    result: jax.Array  # some array that `fit` computed: says where and in which dtype
+    result: Any  # some array that `fit` computed: tells the device
 
     def start(self, device: str, threads: int) -> None:
-        import jax
-
         # Without this, float64 data silently become float32. Those that are float32 remain so.
         jax.config.update("jax_enable_x64", True)
         precision = "tensorfloat32" if self.tf32 else "highest"
@@ -49,23 +43,16 @@ class JaxBackend(Backend):
         jax.device_put(0.0, self.device).block_until_ready()
 
     def load(self, data: Data, method: Method) -> None:
-        import jax
-
         self.method = method
         host = data.X, data.y, data.X_test, data.y_test
         arrays = jax.device_put(host, self.device)
         self.X, self.y, self.X_test, self.y_test = jax.block_until_ready(arrays)
 
     def describe(self) -> dict[str, Any]:
-        import jax
-
         [device] = self.result.devices()
         on_cpu = device.platform == "cpu"
-        return {
-            "version": jax.__version__,
+        return super().describe() | {
             "device": "cpu" if on_cpu else f"cuda:{device.id}",
-            "dtype": str(self.result.dtype),
-            "algorithm": self.algorithm,
             "tf32": jax.config.jax_default_matmul_precision != "highest",
             **(blas("scipy") if on_cpu else {"allocator": _allocator()}),
             # On a GPU, XLA may have further pools of that name.
@@ -73,9 +60,6 @@ class JaxBackend(Backend):
         }
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
-        import jax
-        import jax.numpy as jnp
-
         one, A = jax.device_put((np.ones(1, dtype), np.ones((side, side), dtype)), self.device)
         probes = Probes(
             lambda: (one + one).block_until_ready(),
@@ -94,7 +78,7 @@ def _pool_threads() -> int | None:
 
 
 def _allocator() -> str:
-    """The allocator of GPU memory: XLA takes it from the environment and says no more."""
+    """The allocator of GPU memory: XLA reads it from the environment and says no more."""
     whole = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("true", "1")
     kind = os.environ.get("XLA_PYTHON_CLIENT_ALLOCATOR", "BFC")
     return kind if whole else f"{kind}, growing as needed"

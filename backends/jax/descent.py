@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from backends.base import Data, Fit, GradientDescent, Method
+from backends.jax import jax, jnp
 from backends.jax.base import JaxBackend
-
-if TYPE_CHECKING:
-    import jax
 
 
 class _JaxDescent(JaxBackend):
@@ -18,16 +16,15 @@ class _JaxDescent(JaxBackend):
 
     methods = ("gradient descent",)
 
+    method: GradientDescent
+
     def load(self, data: Data, method: Method) -> None:
-        import jax
-        import jax.numpy as jnp
-
-        assert isinstance(method, GradientDescent)
         super().load(data, method)
-        norm = {"l1": jnp.abs, "squared": jnp.square}[method.loss]
-        rate = method.learning_rate
+        asked, dtype = self.method, data.X.dtype
+        norm = {"l1": jnp.abs, "squared": jnp.square}[asked.loss]
+        rate = asked.learning_rate
 
-        def loss(parameters: Any, X: jax.Array, y: jax.Array) -> jax.Array:
+        def loss(parameters: Any, X: Any, y: Any) -> Any:
             weight, bias = parameters
             return norm(X @ weight + bias - y).mean()
 
@@ -37,11 +34,10 @@ class _JaxDescent(JaxBackend):
             return parameters, (train, loss(parameters, X_test, y_test))
 
         self.step = step
-        dtype = data.X.dtype
-        start = np.array(method.start_weight, dtype), np.array(method.start_bias, dtype)
+        start = np.array(asked.start_weight, dtype), np.array(asked.start_bias, dtype)
         self.start_parameters = jax.device_put(start, self.device)
 
-    def home(self, parameters: Any, train: Any, test: Any) -> Fit:
+    def to_host(self, parameters: Any, train: Any, test: Any) -> Fit:
         """The fit as host arrays."""
         weight, bias = parameters
         self.result = weight
@@ -56,21 +52,16 @@ class JaxJit(_JaxDescent):
     optional = True
 
     def load(self, data: Data, method: Method) -> None:
-        import jax
-
         super().load(data, method)
         self.compiled = jax.jit(self.step)
 
     def fit(self) -> Fit:
-        import jax.numpy as jnp
-
-        assert isinstance(self.method, GradientDescent)
         parameters, losses = self.start_parameters, []
         for _ in range(self.method.epochs):
             parameters, both = self.compiled(parameters, self.X, self.y, self.X_test, self.y_test)
             losses.append(both)
         train, test = (jnp.stack(column) for column in zip(*losses, strict=True))
-        return self.home(parameters, train, test)
+        return self.to_host(parameters, train, test)
 
 
 class JaxScan(_JaxDescent):
@@ -81,16 +72,12 @@ class JaxScan(_JaxDescent):
     style = "tuned"
 
     def load(self, data: Data, method: Method) -> None:
-        import jax
-
-        assert isinstance(method, GradientDescent)
         super().load(data, method)
-        step, epochs = self.step, method.epochs
+        step, epochs = self.step, self.method.epochs
 
-        # The data are arguments: as constants they would leave XLA free to compute the answer
-        # while it compiles.
+        # The data are arguments: constants would let XLA compute the answer while it compiles.
         @jax.jit
-        def train_all(parameters: Any, *data: jax.Array) -> Any:
+        def train_all(parameters: Any, *data: Any) -> Any:
             return jax.lax.scan(lambda p, _: step(p, *data), parameters, length=epochs)
 
         self.train_all = train_all
@@ -98,4 +85,4 @@ class JaxScan(_JaxDescent):
     def fit(self) -> Fit:
         data = self.X, self.y, self.X_test, self.y_test
         parameters, (train, test) = self.train_all(self.start_parameters, *data)
-        return self.home(parameters, train, test)
+        return self.to_host(parameters, train, test)

@@ -2,119 +2,99 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 
+from backends import rank_deficient as rank
 from backends.base import Data, Fit, Method
+from backends.jax import jax, jnp
 from backends.jax.base import JaxBackend
-from backends.rank_deficient import NEEDS_FULL_RANK, refuse_pivot, refuse_wide, shortest
+from backends.lazy import lazy
 
-if TYPE_CHECKING:
-    import jax
+linalg = lazy("jax.scipy.linalg")
 
 
-class JaxLstsq(JaxBackend):
+class _JaxSolver(JaxBackend):
+    methods = ("least squares",)
+
+    @abstractmethod
+    def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """(weight, bias), and whatever tells the rank of [X 1]: traced and compiled."""
+
+    def load(self, data: Data, method: Method) -> None:
+        super().load(data, method)
+        # A new function each time, so that JAX compiles anew for each workload.
+        self.compiled = jax.jit(lambda X, y: self.solve(X, y))
+
+
+class JaxLstsq(_JaxSolver):
     """`jnp.linalg.lstsq` as it comes."""
 
     name = "jax-lstsq"
-    methods = ("least squares",)
     algorithm = "jax.numpy.linalg.lstsq of [X 1]: SVD, rank cut-off max(n, p) eps"
+    stability = "orthogonal"
     optional = True
 
-    def load(self, data: Data, method: Method) -> None:
-        import jax
-        import jax.numpy as jnp
-
-        super().load(data, method)
-
-        @jax.jit
-        def solve(X: jax.Array, y: jax.Array) -> Any:
-            solution, _, rank, _ = jnp.linalg.lstsq(_with_ones(X), y)
-            return solution, rank
-
-        self.solve = solve
+    def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
+        return _lstsq(_with_ones(X), y)
 
     def fit(self) -> Fit:
-        import jax.numpy as jnp
-
-        self.result, rank = self.solve(self.X, self.y)
-        if rank < len(self.result):
-            self.result, bias = shortest(lambda A, b: jnp.linalg.lstsq(A, b)[0], self.X, self.y)
-            return Fit(np.asarray(self.result), float(bias))
-        solution = np.asarray(self.result)
-        return Fit(solution[:-1], float(solution[-1]))
+        found = self.compiled(self.X, self.y)
+        self.result = found[0]
+        return rank.checked_fit(found, _lstsq, self.X, self.y)
 
 
-class JaxQR(JaxBackend):
+class JaxQR(_JaxSolver):
     """Householder QR."""
 
     name = "jax-qr"
-    methods = ("least squares",)
     algorithm = "jax.numpy.linalg.qr of [X 1], triangular solve"
+    stability = "orthogonal"
     style = "tuned"
     optional = True
-    known_failures = NEEDS_FULL_RANK
+    known_failures = rank.NEEDS_FULL_RANK
 
-    def load(self, data: Data, method: Method) -> None:
-        import jax
-        import jax.numpy as jnp
-        from jax.scipy.linalg import solve_triangular
-
-        super().load(data, method)
-
-        @jax.jit
-        def solve(X: jax.Array, y: jax.Array) -> Any:
-            Q, R = jnp.linalg.qr(_with_ones(X))
-            return solve_triangular(R, Q.T @ y)
-
-        self.solve = solve
+    def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
+        Q, R = jnp.linalg.qr(_with_ones(X))
+        return linalg.solve_triangular(R, Q.T @ y), None
 
     def fit(self) -> Fit:
-        refuse_wide(self.X)
-        self.result = self.solve(self.X, self.y)
-        solution = np.asarray(self.result)
-        return Fit(solution[:-1], float(solution[-1]))
+        rank.refuse_wide(self.X)
+        self.result, _ = self.compiled(self.X, self.y)
+        return Fit.of(np.asarray(self.result))
 
 
-class JaxCholesky(JaxBackend):
+class JaxCholesky(_JaxSolver):
     """The normal equations: fast, and good for as many digits as X'X keeps."""
 
     name = "jax-cholesky"
-    methods = ("least squares",)
     algorithm = "Cholesky of [X 1]'[X 1] (normal equations)"
     stability = "normal equations"
     style = "tuned"
 
-    def load(self, data: Data, method: Method) -> None:
-        import jax
-        import jax.numpy as jnp
-        from jax.scipy.linalg import cho_factor, cho_solve
-
-        super().load(data, method)
-
-        @jax.jit
-        def solve(X: jax.Array, y: jax.Array) -> Any:
-            # One product with X, and from the left: X.T @ y alone would take XLA as long as X.T @ X
-            # does on the CPU.
-            sums, moment = jnp.stack([jnp.ones_like(y), y]) @ X
-            n = jnp.full((1, 1), len(y), X.dtype)
-            gram = jnp.block([[X.T @ X, sums[:, None]], [sums[None, :], n]])
-            factor = cho_factor(gram)
-            pivot = (factor[0].diagonal() ** 2 / gram.diagonal()).min()
-            return cho_solve(factor, jnp.append(moment, y.sum())), pivot
-
-        self.solve = solve
+    def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
+        # One product with X, and from the left: X.T @ y alone would take XLA as long as X.T @ X
+        # does on the CPU.
+        sums, moment = jnp.stack([jnp.ones_like(y), y]) @ X
+        n = jnp.full((1, 1), len(y), X.dtype)
+        gram = jnp.block([[X.T @ X, sums[:, None]], [sums[None, :], n]])
+        factor = linalg.cho_factor(gram)
+        pivot = (factor[0].diagonal() ** 2 / gram.diagonal()).min()
+        return linalg.cho_solve(factor, jnp.append(moment, y.sum())), pivot
 
     def fit(self) -> Fit:
-        refuse_wide(self.X)
-        self.result, pivot = self.solve(self.X, self.y)
-        refuse_pivot(float(pivot), self.result.dtype)
-        solution = np.asarray(self.result)
-        return Fit(solution[:-1], float(solution[-1]))
+        rank.refuse_wide(self.X)
+        self.result, pivot = self.compiled(self.X, self.y)
+        rank.refuse_pivot(float(pivot), len(self.y), self.result.dtype)
+        return Fit.of(np.asarray(self.result))
 
 
-def _with_ones(X: jax.Array) -> jax.Array:
-    import jax.numpy as jnp
-
+def _with_ones(X: Any) -> Any:
     return jnp.column_stack([X, jnp.ones(len(X), X.dtype)])
+
+
+def _lstsq(A: Any, y: Any) -> tuple[Any, Any]:
+    solution, _, found, _ = jnp.linalg.lstsq(A, y)
+    return solution, found

@@ -1,1 +1,5 @@
-"""TensorFlow: gradient descent and least squares."""
+"""Gradient descent and least squares in TensorFlow, which is imported on first use."""
+
+from backends.lazy import lazy
+
+tf = lazy("tensorflow")

@@ -1,17 +1,15 @@
-"""What the TensorFlow backends share: devices, the transfer, what TensorFlow says of itself."""
+"""What the TensorFlow backends share: devices, the transfer, what TensorFlow reports."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from backends.base import Backend, Data, Method, Probes, Unavailable
+from backends.base import Backend, Data, Device, Method, Probes, Unavailable
+from backends.tensorflow import tf
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-#: The package for CPUs is a third as large; with the other, its CUDA libraries come as an extra.
+#: The package for CPUs is a third as large; the other brings its CUDA libraries as an extra.
 _CPU, _CUDA = ("tensorflow-cpu", "tensorflow"), ("tensorflow[and-cuda]", "tensorflow-cpu")
 
 
@@ -20,13 +18,11 @@ class TensorFlowBackend(Backend):
 
     framework = "tensorflow"
     requires = _CUDA if shutil.which("nvidia-smi") else _CPU
-    devices: ClassVar[tuple[Literal["cpu", "cuda"], ...]] = ("cpu", "cuda")
+    devices: ClassVar[tuple[Device, ...]] = ("cpu", "cuda")
 
-    result: tf.Tensor  # some tensor that `fit` computed: says where and in which dtype
+    result: Any  # some tensor that `fit` computed: tells the device
 
     def start(self, device: str, threads: int) -> None:
-        import tensorflow as tf
-
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.experimental.enable_tensor_float_32_execution(self.tf32)
@@ -43,8 +39,6 @@ class TensorFlowBackend(Backend):
             tf.zeros(1).numpy()
 
     def load(self, data: Data, method: Method) -> None:
-        import tensorflow as tf
-
         self.method = method
         with tf.device(self.device):
             self.X, self.y = tf.constant(data.X), tf.constant(data.y[:, None])
@@ -53,22 +47,16 @@ class TensorFlowBackend(Backend):
             tf.test.experimental.sync_devices()
 
     def describe(self) -> dict[str, Any]:
-        import tensorflow as tf
-
         where = tf.DeviceSpec.from_string(self.result.device)
-        return {
-            "version": tf.__version__,
-            "device": "cpu" if where.device_type == "CPU" else f"cuda:{where.device_index}",
-            "dtype": self.result.dtype.name,
+        on_cpu = where.device_type == "CPU"
+        return super().describe() | {
+            "device": "cpu" if on_cpu else f"cuda:{where.device_index}",
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
-            "algorithm": self.algorithm,
             "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
-            **({} if where.device_type == "CPU" else {"allocator": _allocator()}),
+            **({} if on_cpu else {"allocator": _allocator()}),
         }
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
-        import tensorflow as tf
-
         with tf.device(self.device):
             one, A = tf.ones(1, dtype), tf.ones((side, side), dtype)
         # The device has finished when a number of the result is on the host.
@@ -78,6 +66,6 @@ class TensorFlowBackend(Backend):
 
 
 def _allocator() -> str:
-    """The allocator of GPU memory: TensorFlow takes it from the environment and says no more."""
+    """The allocator of GPU memory: TensorFlow reads it from the environment and says no more."""
     grows = os.environ.get("TF_FORCE_GPU_ALLOW_GROWTH") == "true"
     return os.environ.get("TF_GPU_ALLOCATOR", "BFC") + (", growing as needed" if grows else "")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from backends.base import Data, Fit, GradientDescent, Method
+from backends.lazy import lazy
+from backends.tensorflow import tf
 from backends.tensorflow.base import TensorFlowBackend
 
-if TYPE_CHECKING:
-    import tensorflow as tf
+keras = lazy("keras")
 
 
 class TensorFlowKeras(TensorFlowBackend):
@@ -18,38 +19,33 @@ class TensorFlowKeras(TensorFlowBackend):
 
     The data are given as `tf.data.Dataset`s: with plain arrays `model.fit` slices and copies
     them again in each epoch, and takes four to eight times as long. Datasets live on the host: on a
-    GPU the data travel there in each epoch, as they do whenever Keras is given batches.
+    GPU the data are copied there in each epoch, as they are whenever Keras is given batches.
     """
 
     name = "tensorflow-keras"
     methods = ("gradient descent",)
     algorithm = "Keras model.fit: Dense(1), SGD, one full batch per epoch, validation data"
 
-    def load(self, data: Data, method: Method) -> None:
-        import keras
-        import tensorflow as tf
+    method: GradientDescent
 
-        assert isinstance(method, GradientDescent)
+    def load(self, data: Data, method: Method) -> None:
         super().load(data, method)
+        asked, dtype = self.method, self.X.dtype.name
         # Keras keeps the learning rate and the losses in this dtype, whatever that of the model.
-        keras.config.set_floatx(self.X.dtype.name)
+        keras.config.set_floatx(dtype)
         with tf.device(self.device):
             self.train = tf.data.Dataset.from_tensors((self.X, self.y))
             self.test = tf.data.Dataset.from_tensors((self.X_test, self.y_test))
-            dense = keras.layers.Dense(1, dtype=self.X.dtype.name)
-            features = keras.Input((data.X.shape[1],), dtype=self.X.dtype.name)
+            dense = keras.layers.Dense(1, dtype=dtype)
+            features = keras.Input((data.X.shape[1],), dtype=dtype)
             self.model = keras.Sequential([features, dense])
-            optimizer = keras.optimizers.SGD(method.learning_rate)
-            loss = {"l1": "mean_absolute_error", "squared": "mean_squared_error"}[method.loss]
+            optimizer = keras.optimizers.SGD(asked.learning_rate)
+            loss = {"l1": "mean_absolute_error", "squared": "mean_squared_error"}[asked.loss]
             self.model.compile(optimizer=optimizer, loss=loss)
-        dtype = data.X.dtype
-        start = np.array(method.start_weight, dtype)[:, None], np.array([method.start_bias], dtype)
+        start = np.array(asked.start_weight, dtype)[:, None], np.array([asked.start_bias], dtype)
         self.start_weights = start
 
     def fit(self) -> Fit:
-        import tensorflow as tf
-
-        assert isinstance(self.method, GradientDescent)
         with tf.device(self.device):
             self.model.set_weights(self.start_weights)
             history = self.model.fit(
@@ -70,27 +66,22 @@ class _TensorFlowSteps(TensorFlowBackend):
 
     methods = ("gradient descent",)
 
+    method: GradientDescent
+
     def load(self, data: Data, method: Method) -> None:
-        import tensorflow as tf
-
-        assert isinstance(method, GradientDescent)
         super().load(data, method)
-        self.norm = {"l1": tf.abs, "squared": tf.square}[method.loss]
+        self.norm = {"l1": tf.abs, "squared": tf.square}[self.method.loss]
         with tf.device(self.device):
-            start = tf.constant(method.start_weight, self.X.dtype)
+            start = tf.constant(self.method.start_weight, self.X.dtype)
             self.start_weight = start[:, None]
-            self.start_bias = tf.constant(method.start_bias, self.X.dtype)
+            self.start_bias = tf.constant(self.method.start_bias, self.X.dtype)
 
-    def loss(self, weight: tf.Tensor, bias: tf.Tensor, X: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    def loss(self, weight: Any, bias: Any, X: Any, y: Any) -> Any:
         """Mean loss; X (n, p), y (n, 1), weight (p, 1)."""
-        import tensorflow as tf
-
         return tf.reduce_mean(self.norm(X @ weight + bias - y))
 
-    def gradients(self, weight: Any, bias: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def gradients(self, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
         """Train loss and its gradients with respect to weight and bias."""
-        import tensorflow as tf
-
         with tf.GradientTape() as tape:
             tape.watch((weight, bias))
             loss = self.loss(weight, bias, self.X, self.y)
@@ -104,16 +95,13 @@ class TensorFlowFunction(_TensorFlowSteps):
     algorithm = "tf.function step (GradientTape, variables), Python loop around it"
 
     def load(self, data: Data, method: Method) -> None:
-        import tensorflow as tf
-
         super().load(data, method)
-        assert isinstance(method, GradientDescent)
-        rate = method.learning_rate
+        rate = self.method.learning_rate
         with tf.device(self.device):
             self.weight, self.bias = tf.Variable(self.start_weight), tf.Variable(self.start_bias)
 
         @tf.function
-        def step() -> tuple[tf.Tensor, tf.Tensor]:
+        def step() -> tuple[Any, Any]:
             train, d_weight, d_bias = self.gradients(self.weight, self.bias)
             self.weight.assign_sub(rate * d_weight)
             self.bias.assign_sub(rate * d_bias)
@@ -122,9 +110,6 @@ class TensorFlowFunction(_TensorFlowSteps):
         self.step = step
 
     def fit(self) -> Fit:
-        import tensorflow as tf
-
-        assert isinstance(self.method, GradientDescent)
         with tf.device(self.device):
             self.weight.assign(self.start_weight)
             self.bias.assign(self.start_bias)
@@ -142,16 +127,13 @@ class TensorFlowXLA(_TensorFlowSteps):
     algorithm = "tf.function(jit_compile=True) of the whole training loop"
 
     def load(self, data: Data, method: Method) -> None:
-        import tensorflow as tf
-
         super().load(data, method)
-        assert isinstance(method, GradientDescent)
-        epochs, rate = method.epochs, method.learning_rate
+        epochs, rate = self.method.epochs, self.method.learning_rate
 
-        # The start is an argument, and the data, captured, become inputs too: as constants they
-        # would leave XLA free to compute the answer while it compiles.
+        # The start is an argument, and the captured data become inputs too: constants would let
+        # XLA compute the answer while it compiles.
         @tf.function(jit_compile=True)
-        def train_all(weight: Any, bias: Any) -> tuple[tf.Tensor, ...]:
+        def train_all(weight: Any, bias: Any) -> tuple[Any, ...]:
             train = tf.TensorArray(self.X.dtype, size=epochs)
             test = tf.TensorArray(self.X.dtype, size=epochs)
             for epoch in tf.range(epochs):
@@ -165,8 +147,6 @@ class TensorFlowXLA(_TensorFlowSteps):
         self.train_all = train_all
 
     def fit(self) -> Fit:
-        import tensorflow as tf
-
         with tf.device(self.device):
             weight, bias, train, test = self.train_all(self.start_weight, self.start_bias)
         self.result = weight

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from backends import rank_deficient as rank
 from backends.base import Data, Fit, Method
-from backends.rank_deficient import refuse_pivot, refuse_wide
+from backends.tensorflow import tf
 from backends.tensorflow.base import TensorFlowBackend
 
-if TYPE_CHECKING:
-    import tensorflow as tf
 
-
-class _TensorFlowLstsq(TensorFlowBackend):
+class _TensorFlowSolver(TensorFlowBackend):
     methods = ("least squares",)
-    fast: ClassVar[bool]
+
+    @abstractmethod
+    def solve(self) -> Any:
+        """(weight, bias) as one column, (n_features + 1, 1)."""
 
     def fit(self) -> Fit:
-        import tensorflow as tf
-
         with tf.device(self.device):
-            A = tf.concat([self.X, tf.ones_like(self.X[:, :1])], axis=1)
-            self.result = tf.linalg.lstsq(A, self.y, fast=self.fast)
-        solution = self.result.numpy()[:, 0]
-        return Fit(solution[:-1], float(solution[-1]))
+            self.result = self.solve()
+        return Fit.of(self.result.numpy()[:, 0])
+
+
+class _TensorFlowLstsq(_TensorFlowSolver):
+    fast: ClassVar[bool]
+
+    def solve(self) -> Any:
+        A = tf.concat([self.X, tf.ones_like(self.X[:, :1])], axis=1)
+        return tf.linalg.lstsq(A, self.y, fast=self.fast)
 
 
 class TensorFlowCholesky(_TensorFlowLstsq):
@@ -42,6 +48,7 @@ class TensorFlowQR(_TensorFlowLstsq):
     name = "tensorflow-qr"
     devices = ("cpu",)
     algorithm = "tf.linalg.lstsq(fast=False): complete orthogonal decomposition (QR) of [X 1]"
+    stability = "orthogonal"
     known_failures: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("odd-square", "odd-wide", "odd-constant"),
         "it finds the shortest weight and bias together, and does not tell the rank",
@@ -49,24 +56,21 @@ class TensorFlowQR(_TensorFlowLstsq):
     fast = False
 
 
-class TensorFlowGram(TensorFlowBackend):
+class TensorFlowGram(_TensorFlowSolver):
     """The normal equations as one graph, without a copy of X that has a column of ones."""
 
     name = "tensorflow-gram"
-    methods = ("least squares",)
     algorithm = "tf.function: Cholesky of [X 1]'[X 1] (normal equations), made in blocks"
     stability = "normal equations"
     style = "tuned"
     optional = True
 
     def load(self, data: Data, method: Method) -> None:
-        import tensorflow as tf
-
         super().load(data, method)
 
         # Not compiled by XLA, whose products are slower than TensorFlow's own on the CPU.
         @tf.function
-        def solve(X: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        def graph(X: Any, y: Any) -> tuple[Any, Any]:
             gram = tf.matmul(X, X, transpose_a=True)
             sums = tf.matmul(X, tf.ones_like(y), transpose_a=True)
             n = tf.fill([1, 1], tf.cast(len(data.y), X.dtype))
@@ -77,14 +81,10 @@ class TensorFlowGram(TensorFlowBackend):
             pivots = tf.square(tf.linalg.diag_part(factor)) / tf.linalg.diag_part(gram)
             return tf.linalg.cholesky_solve(factor, moment), tf.reduce_min(pivots)
 
-        self.solve = solve
+        self.graph = graph
 
-    def fit(self) -> Fit:
-        import tensorflow as tf
-
-        refuse_wide(self.X)
-        with tf.device(self.device):
-            self.result, pivot = self.solve(self.X, self.y)
-        refuse_pivot(float(pivot.numpy()), self.result.dtype.as_numpy_dtype)
-        solution = self.result.numpy()[:, 0]
-        return Fit(solution[:-1], float(solution[-1]))
+    def solve(self) -> Any:
+        rank.refuse_wide(self.X)
+        solution, pivot = self.graph(self.X, self.y)
+        rank.refuse_pivot(float(pivot.numpy()), len(self.y), solution.dtype.as_numpy_dtype)
+        return solution

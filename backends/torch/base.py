@@ -1,4 +1,4 @@
-"""What the torch backends share: devices, the transfer, what torch says of itself."""
+"""What the torch backends share: devices, the transfer, what torch reports."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import shutil
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from backends.base import Backend, Data, Method, Probes, Unavailable
-
-if TYPE_CHECKING:
-    import torch
+from backends.base import Backend, Data, Device, GradientDescent, Method, Probes, Unavailable
+from backends.torch import torch
 
 
-def need_compiler() -> None:
-    """Whether `torch.compile` can make C++ code here; it would say so in a page of text.
+def need_compiler(include: str = sysconfig.get_path("include")) -> None:
+    """Check that `torch.compile` can make C++ code here; torch would say so in a page of text.
+
+    Args:
+        include: the folder of Python's headers.
 
     Raises:
         Unavailable: there is no C++ compiler, or Python came without its headers.
@@ -25,7 +26,7 @@ def need_compiler() -> None:
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     if shutil.which(compiler) is None:
         raise Unavailable(f"torch.compile needs a C++ compiler and finds no {compiler}: install it")
-    header = Path(sysconfig.get_path("include")) / "Python.h"
+    header = Path(include) / "Python.h"
     if not header.exists():
         raise Unavailable(f"torch.compile needs Python's headers and finds no {header}")
 
@@ -34,14 +35,11 @@ class TorchBackend(Backend):
     """Tensors on one device, full precision everywhere unless TF32 is asked for."""
 
     framework = "torch"
-    requires = ("torch",)
-    devices: ClassVar[tuple[Literal["cpu", "cuda"], ...]] = ("cpu", "cuda")
+    devices: ClassVar[tuple[Device, ...]] = ("cpu", "cuda")
 
-    result: torch.Tensor  # some tensor that `fit` computed: says where and in which dtype
+    result: torch.Tensor  # some tensor that `fit` computed: tells the device
 
     def start(self, device: str, threads: int) -> None:
-        import torch
-
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
         torch.backends.cudnn.allow_tf32 = self.tf32
@@ -56,14 +54,10 @@ class TorchBackend(Backend):
 
     def synchronize(self) -> None:
         """Wait until the device has finished."""
-        import torch
-
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
     def load(self, data: Data, method: Method) -> None:
-        import torch
-
         def tensor(array: Any) -> torch.Tensor:
             return torch.from_numpy(array).to(self.device)
 
@@ -73,17 +67,12 @@ class TorchBackend(Backend):
         self.synchronize()
 
     def describe(self) -> dict[str, Any]:
-        import torch
-
         cuda = self.device.type == "cuda"
         # On the CPU, too: less than "highest" lets oneDNN round to bfloat16 there.
         products = torch.get_float32_matmul_precision()
-        return {
-            "version": torch.__version__,
+        return super().describe() | {
             "device": str(self.result.device),
-            "dtype": str(self.result.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
-            "algorithm": self.algorithm,
             "tf32": products != "highest" or torch.backends.cuda.matmul.allow_tf32,
             "float32 products": products,
             "blas": "cuBLAS, cuSOLVER" if cuda else _blas(torch.__config__.show()),
@@ -91,8 +80,6 @@ class TorchBackend(Backend):
         }
 
     def device_seconds(self) -> float | None:
-        import torch
-
         if self.device.type == "cpu":
             return None
         first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -103,8 +90,6 @@ class TorchBackend(Backend):
         return 1e-3 * float(first.elapsed_time(last))
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:
-        import torch
-
         kind = getattr(torch, dtype)
         one = torch.ones(1, dtype=kind, device=self.device)
         A = torch.ones(side, side, dtype=kind, device=self.device)
@@ -120,10 +105,21 @@ class TorchBackend(Backend):
         return Probes(lambda: (one + one).item(), product=product, read=lambda: buffer.sum().item())
 
 
+class TorchDescent(TorchBackend):
+    """Gradient descent from parameters that are on the device."""
+
+    methods = ("gradient descent",)
+
+    method: GradientDescent
+
+    def load(self, data: Data, method: Method) -> None:
+        super().load(data, method)
+        start = [*self.method.start_weight, self.method.start_bias]
+        self.start_parameters = torch.tensor(start, dtype=self.X.dtype, device=self.device)
+
+
 def _cuda() -> dict[str, str]:
     """What is worth showing of torch on a GPU."""
-    import torch
-
     return {
         "cuda": str(torch.version.cuda),
         "allocator": torch.cuda.get_allocator_backend(),

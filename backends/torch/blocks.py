@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import torch
+from backends.torch import torch
 
 #: Of one block, for each thread: twice what a core's second-level cache usually holds. In smaller
 #: ones the threads meet too often, at the end of every operation.
@@ -42,8 +40,6 @@ def padded(n_columns: int, itemsize: int) -> int:
 
 def threads_for(X: torch.Tensor) -> int:
     """How many threads work on X at once; a GPU counts as `GPU_THREADS`."""
-    import torch
-
     return GPU_THREADS if X.is_cuda else torch.get_num_threads()
 
 
@@ -61,6 +57,7 @@ class Blocks:
         y: torch.Tensor,
         dtype: torch.dtype | None = None,
         shift: torch.Tensor | None = None,
+        n_bytes: int = BYTES,
     ) -> None:
         """Nothing is copied yet.
 
@@ -68,16 +65,15 @@ class Blocks:
             X: (n_samples, n_features).
             y: (n_samples,).
             dtype: of the blocks; by default that of X.
-            shift: (n_features + 2,), what is taken off each column; its first element is 0.
+            shift: (n_features + 2,), what is subtracted from each column; its first element is 0.
+            n_bytes: size of a block for each thread.
         """
-        import torch
-
         n, dtype = len(y), dtype or X.dtype
         self.q = X.shape[1] + 2  # columns that are not padding
         self.shift = X.new_zeros(self.q, dtype=dtype) if shift is None else shift.to(dtype)
         width = padded(self.q, dtype.itemsize)
         threads = threads_for(X)
-        n_blocks = max(1, round(n * width * dtype.itemsize / (threads * BYTES)))
+        n_blocks = max(1, round(n * width * dtype.itemsize / (threads * n_bytes)))
         n_rows = math.ceil(n / n_blocks)
         few = 12 if dtype == torch.float32 else 24
         run = min(n, RUN if width < few else max(self.q, RUN, math.ceil(n_rows / threads)))
@@ -89,8 +85,6 @@ class Blocks:
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         """Each block overwrites the last one, and is not to be written to."""
-        import torch
-
         rows, q = self.rows, self.q
         if not self.filled:
             rows[:, 0] = 1
@@ -108,8 +102,6 @@ class Blocks:
 
         Within a run rounding errors are those of the dtype; over runs they average out.
         """
-        import torch
-
         width = self.rows.shape[1]
         strip = width if self.rows.is_cuda else STRIP
         total = self.shift.new_zeros(width, width, dtype=torch.float64)
@@ -130,8 +122,6 @@ class Blocks:
             b: (n_features + 1,).
             careful: whether to do that, or to make a matrix product after all.
         """
-        import torch
-
         v = torch.cat([-b, b.new_ones(1), b.new_zeros(self.rows.shape[1] - self.q)])
         total = torch.zeros_like(v)
         # As one row for each run: a vector that all share would be multiplied by one thread.
@@ -148,8 +138,6 @@ class Blocks:
 
     def _over_runs(self, sums: torch.Tensor) -> torch.Tensor:
         """The sum of what was made of each run of a block: float64 if there are several."""
-        import torch
-
         return sums if self.block is self.rows else sums.sum(dim=0, dtype=torch.float64)
 
 
@@ -159,7 +147,6 @@ def exact_product(A: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
     The leading bits of both are so few that any sum of their products is exact; the rest is small
     (Ozaki, Ogita, Oishi & Rump, Numer. Algorithms 59, 2012).
     """
-    import torch
 
     def leading(a: torch.Tensor) -> torch.Tensor:
         # Beside a number that is 2**(54 - bits) times as large there is room for so many bits.

@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from backends.base import Data, Fit, GradientDescent, Method
-from backends.torch.base import TorchBackend, need_compiler
-
-if TYPE_CHECKING:
-    import torch
+from backends.base import Data, Fit, Method
+from backends.torch import torch
+from backends.torch.base import TorchDescent, need_compiler
 
 
 def _stack(losses: list[torch.Tensor]) -> np.ndarray:
     """Losses that were left on the device, as one host array."""
-    import torch
-
     return torch.stack(losses).cpu().numpy() if losses else np.empty(0)
 
 
-class TorchEager(TorchBackend):
+class TorchEager(TorchDescent):
     """The tutorial's loop: `nn.Linear`, a loss module, `optim.SGD`, `backward`."""
 
     name = "torch-eager"
-    methods = ("gradient descent",)
     algorithm = "the tutorial's loop: nn.Linear, autograd, optim.SGD"
 
     def load(self, data: Data, method: Method) -> None:
-        import torch
-
-        assert isinstance(method, GradientDescent)
         super().load(data, method)
         self.y, self.y_test = self.y[:, None], self.y_test[:, None]
         self.model = torch.nn.Linear(data.X.shape[1], 1, device=self.device, dtype=self.X.dtype)
-        self.loss = {"l1": torch.nn.L1Loss, "squared": torch.nn.MSELoss}[method.loss]()
-        start = [*method.start_weight, method.start_bias]
-        self.start_parameters = torch.tensor(start, dtype=self.X.dtype, device=self.device)
+        self.loss = {"l1": torch.nn.L1Loss, "squared": torch.nn.MSELoss}[self.method.loss]()
 
     def fit(self) -> Fit:
-        import torch
-
         method, model = self.method, self.model
-        assert isinstance(method, GradientDescent)
         with torch.no_grad():
             model.weight.copy_(self.start_parameters[None, :-1])
             model.bias.copy_(self.start_parameters[-1:])
@@ -57,18 +42,17 @@ class TorchEager(TorchBackend):
             model.eval()
             with torch.inference_mode():
                 test.append(self.loss(model(self.X_test), self.y_test))
-            # Printing the loss, as the tutorial does, would bring it home in every epoch.
+            # Printing the loss, as the tutorial does, would copy it to the host in every epoch.
             train.append(loss.detach())
         self.result = model.weight.detach()
         weight = self.result[0].cpu().numpy().copy()
         return Fit(weight, float(model.bias), _stack(train), _stack(test))
 
 
-class TorchCompile(TorchBackend):
+class TorchCompile(TorchDescent):
     """One step (loss, gradient, update, test loss) as one graph through `torch.compile`."""
 
     name = "torch-compile"
-    methods = ("gradient descent",)
     algorithm = "torch.compile of one step (torch.func.grad_and_value), Python loop around it"
 
     def start(self, device: str, threads: int) -> None:
@@ -76,12 +60,9 @@ class TorchCompile(TorchBackend):
         super().start(device, threads)
 
     def load(self, data: Data, method: Method) -> None:
-        import torch
-
-        assert isinstance(method, GradientDescent)
         super().load(data, method)
-        norm = {"l1": torch.abs, "squared": torch.square}[method.loss]
-        rate = method.learning_rate
+        norm = {"l1": torch.abs, "squared": torch.square}[self.method.loss]
+        rate = self.method.learning_rate
 
         def loss(
             weight: torch.Tensor, bias: torch.Tensor, X: torch.Tensor, y: torch.Tensor
@@ -99,14 +80,10 @@ class TorchCompile(TorchBackend):
 
         torch.compiler.reset()  # the graph of the last workload would be tried first
         self.step = torch.compile(step, fullgraph=True)
-        start = method.start_weight
-        self.start_weight = torch.tensor(start, dtype=self.X.dtype, device=self.device)
-        self.start_bias = torch.tensor(method.start_bias, dtype=self.X.dtype, device=self.device)
+        self.start_weight = self.start_parameters[:-1].clone()
+        self.start_bias = self.start_parameters[-1].clone()
 
     def fit(self) -> Fit:
-        import torch
-
-        assert isinstance(self.method, GradientDescent)
         weight, bias = self.start_weight, self.start_bias
         train, test = [], []
         with torch.no_grad():

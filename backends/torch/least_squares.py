@@ -2,98 +2,94 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from backends import rank_deficient as rank
 from backends.base import Fit
-from backends.rank_deficient import (
-    CUTOFF,
-    DEPENDENT,
-    NEEDS_FULL_RANK,
-    refuse_pivot,
-    refuse_wide,
-    shortest,
-)
+from backends.torch import torch
 from backends.torch.base import TorchBackend
 from backends.torch.blocks import Blocks
-
-if TYPE_CHECKING:
-    import torch
 
 
 def _with_ones(X: torch.Tensor) -> torch.Tensor:
     """A = [X 1]: (n_samples, n_features + 1)."""
-    import torch
-
     return torch.cat([X, torch.ones_like(X[:, :1])], dim=1)
 
 
-def cholesky(gram: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def _to_host(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()
+
+
+def cholesky(gram: torch.Tensor, n: int, dtype: torch.dtype) -> torch.Tensor:
     """The lower triangle L with L L' = gram.
 
     Args:
         gram: X'X; only its lower triangle is used.
-        dtype: that it was computed in.
+        n: terms that were added up in `dtype`.
+        dtype: that X'X was computed in.
 
     Raises:
-        LinAlgError: a pivot is not positive, or nothing but rounding.
+        LinAlgError: a pivot is not positive, or may be nothing but rounding.
     """
-    import torch
-
     factor, info = torch.linalg.cholesky_ex(gram)
     pivots = factor.diagonal() ** 2 / gram.diagonal()
-    refuse_pivot(0.0 if info.item() else float(pivots.min()), torch.finfo(dtype).dtype)
+    rank.refuse_pivot(0.0 if info.item() else float(pivots.min()), n, torch.finfo(dtype).dtype)
     return factor
 
 
 class TorchSolver(TorchBackend):
-    """Turns coefficients (weight, bias) into a fit."""
+    """Turns coefficients on the device into a fit."""
 
     methods = ("least squares",)
 
-    def done(self, coefficients: torch.Tensor) -> Fit:
-        """The fit of (weight, bias), (n_features + 1,)."""
-        self.result = coefficients
-        solution = coefficients.cpu().numpy()
-        return Fit(solution[:-1], float(solution[-1]))
+    @abstractmethod
+    def solve(self) -> torch.Tensor:
+        """(weight, bias): (n_features + 1,)."""
+
+    def fit(self) -> Fit:
+        self.result = self.solve()
+        return Fit.of(_to_host(self.result))
 
 
-class TorchGelsy(TorchSolver):
+class TorchGelsy(TorchBackend):
     """`torch.linalg.lstsq`: QR with column pivoting on the CPU, plain QR on CUDA."""
 
     name = "torch-gelsy"
+    methods = ("least squares",)
     algorithm = "torch.linalg.lstsq of [X 1]: gelsy (pivoted QR); gels (QR) on CUDA"
+    stability = "orthogonal"
     known_failures: ClassVar[Mapping[str, str]] = {
         f"{name} on cuda": f"gels is all there is on CUDA, and {reason}"
-        for name, reason in NEEDS_FULL_RANK.items()
+        for name, reason in rank.NEEDS_FULL_RANK.items()
     }
 
     @property
     def driver(self) -> str:
-        """CUDA has no other driver than gels, which takes X to have full rank."""
+        """CUDA has no driver but gels, which assumes that [X 1] has full rank."""
         return "gelsy" if self.device.type == "cpu" else "gels"
 
+    def lstsq(self, A: torch.Tensor, b: torch.Tensor, driver: str) -> tuple[torch.Tensor, Any]:
+        """The minimiser of ||A w - b||_2, and the rank of A; gels takes it for full."""
+        found = torch.linalg.lstsq(A, b[:, None], driver=driver)
+        self.result = found.solution[:, 0]
+        return self.result, A.shape[1] if driver == "gels" else found.rank
+
     def fit(self) -> Fit:
-        import torch
-
-        def solve(A: torch.Tensor, b: torch.Tensor, driver: str) -> Any:
-            return torch.linalg.lstsq(A, b[:, None], driver=driver)
-
         if self.driver == "gels":
-            refuse_wide(self.X)
-        found = solve(_with_ones(self.X), self.y, self.driver)
-        # torch hands gelsy its list of pivots uninitialised, with which its answer is wrong at
-        # times where the rank is not full: gelsd (SVD) has none.
-        if self.driver == "gelsy" and found.rank <= self.X.shape[1]:
-            weight, bias = shortest(
-                lambda A, b: solve(A, b, "gelsd").solution[:, 0], self.X, self.y
-            )
-            return self.done(torch.cat([weight, bias[None]]))
-        if not bool(found.solution.isfinite().all()):
-            raise np.linalg.LinAlgError(DEPENDENT)
-        return self.done(found.solution[:, 0])
+            rank.refuse_wide(self.X)
+        found = self.lstsq(_with_ones(self.X), self.y, self.driver)
+        # torch hands gelsy its list of pivots uninitialised, which makes its answer wrong at times
+        # where the rank is not full: gelsd (SVD) has none.
+        fit = rank.checked_fit(
+            found, lambda A, b: self.lstsq(A, b, "gelsd"), self.X, self.y, to_host=_to_host
+        )
+        if not (np.isfinite(fit.weight).all() and np.isfinite(fit.bias)):
+            raise np.linalg.LinAlgError(rank.DEPENDENT)
+        return fit
 
     def describe(self) -> dict[str, Any]:
         name = {"gelsy": "QR with column pivoting", "gels": "QR"}[self.driver]
@@ -105,18 +101,18 @@ class TorchQR(TorchSolver):
 
     name = "torch-qr"
     algorithm = "torch.linalg.qr of [X 1], solve_triangular"
+    stability = "orthogonal"
     optional = True
-    known_failures = NEEDS_FULL_RANK
+    known_failures = rank.NEEDS_FULL_RANK
 
-    def fit(self) -> Fit:
-        import torch
-
-        refuse_wide(self.X)
+    def solve(self) -> torch.Tensor:
+        rank.refuse_wide(self.X)
         Q, R = torch.linalg.qr(_with_ones(self.X))
+        least = rank.CUTOFF * torch.finfo(R.dtype).eps * R.norm(dim=0)
         # A column that depends on those before it leaves nothing but rounding on the diagonal.
-        if bool((R.diagonal().abs() <= CUTOFF * torch.finfo(R.dtype).eps * R.norm(dim=0)).any()):
-            raise np.linalg.LinAlgError(DEPENDENT)
-        return self.done(torch.linalg.solve_triangular(R, Q.T @ self.y[:, None], upper=True)[:, 0])
+        if bool((R.diagonal().abs() <= least).any()):
+            raise np.linalg.LinAlgError(rank.DEPENDENT)
+        return torch.linalg.solve_triangular(R, Q.T @ self.y[:, None], upper=True)[:, 0]
 
 
 class TorchCholesky(TorchSolver):
@@ -126,13 +122,11 @@ class TorchCholesky(TorchSolver):
     algorithm = "Cholesky of [X 1]'[X 1] (normal equations)"
     stability = "normal equations"
 
-    def fit(self) -> Fit:
-        import torch
-
-        refuse_wide(self.X)
+    def solve(self) -> torch.Tensor:
+        rank.refuse_wide(self.X)
         A = _with_ones(self.X)
-        factor = cholesky(A.T @ A, A.dtype)
-        return self.done(torch.cholesky_solve((A.T @ self.y)[:, None], factor)[:, 0])
+        factor = cholesky(A.T @ A, len(A), A.dtype)
+        return torch.cholesky_solve((A.T @ self.y)[:, None], factor)[:, 0]
 
 
 class TorchCholeskyBlocks(TorchSolver):
@@ -143,11 +137,10 @@ class TorchCholeskyBlocks(TorchSolver):
     style = "tuned"
     stability = "normal equations"
 
-    def fit(self) -> Fit:
-        import torch
-
-        refuse_wide(self.X)
-        products = Blocks(self.X, self.y).gram()
-        factor = cholesky(products[:-1, :-1], self.X.dtype)
+    def solve(self) -> torch.Tensor:
+        rank.refuse_wide(self.X)
+        rows = Blocks(self.X, self.y)
+        products = rows.gram()
+        factor = cholesky(products[:-1, :-1], rows.block.shape[-2], self.X.dtype)
         found = torch.cholesky_solve(products[-1:, :-1].T, factor)[:, 0]
-        return self.done(found.roll(-1).to(self.X.dtype))
+        return found.roll(-1).to(self.X.dtype)

@@ -9,43 +9,32 @@ of these afterwards, many epochs in one product.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from backends.base import Data, Fit, GradientDescent, Method, Unavailable
-from backends.torch.base import TorchBackend, need_compiler
+from backends.base import Data, Fit, Method, Unavailable
+from backends.torch import torch
+from backends.torch.base import TorchDescent, need_compiler
 from backends.torch.blocks import threads_for
-
-if TYPE_CHECKING:
-    import torch
-
-#: Residuals of so many bytes for each thread are made at once for the losses: they should stay in
-#: the cache.
-_BYTES = 1 << 20
 
 
 def _design(X: torch.Tensor) -> torch.Tensor:
     """[X 1]', rows contiguous: (n_features + 1, n_samples)."""
-    import torch
-
     return torch.cat([X.T, X.new_ones(1, len(X))])
 
 
-class _TorchLoop(TorchBackend):
-    """What the two have in common: all but the way from one epoch's coefficients to the next."""
+class _TorchLoop(TorchDescent):
+    """What both have in common: all but how one epoch's coefficients lead to the next."""
 
-    methods = ("gradient descent",)
     style = "tuned"
+    #: Residuals of this many bytes per thread are computed at once for the losses: they should
+    #: stay in the cache.
+    loss_bytes = 1 << 20
 
     def load(self, data: Data, method: Method) -> None:
-        import torch
-
-        assert isinstance(method, GradientDescent)
         super().load(data, method)
-        self.epochs, self.l1 = method.epochs, method.loss == "l1"
+        self.epochs, self.l1 = self.method.epochs, self.method.loss == "l1"
         #: The step is this times D s, with s = sign(r) or r.
-        self.rate = method.learning_rate / max(len(data.y), 1) * (1 if self.l1 else 2)
-        start = [*method.start_weight, method.start_bias]
-        self.b = torch.tensor(start, dtype=self.X.dtype, device=self.device)
+        self.rate = self.method.learning_rate / max(len(data.y), 1) * (1 if self.l1 else 2)
 
     @abstractmethod
     def path(self, D: torch.Tensor) -> torch.Tensor:
@@ -63,10 +52,8 @@ class _TorchLoop(TorchBackend):
 
         Of few samples at a time in all epochs: D is read but once.
         """
-        import torch
-
         norm = torch.abs if self.l1 else torch.square
-        samples = max(1, threads_for(D) * _BYTES // (D.itemsize * max(1, len(path))))
+        samples = max(1, threads_for(D) * self.loss_bytes // (D.itemsize * max(1, len(path))))
         parts = zip(D.split(samples, dim=1), y.split(samples), strict=True)
         sums = [norm(torch.addmm(b, path, A, beta=-1)).sum(dim=1) for A, b in parts]
         if len(sums) == 1:
@@ -74,13 +61,11 @@ class _TorchLoop(TorchBackend):
         return (torch.stack(sums).sum(dim=0, dtype=torch.float64) / len(y)).to(y.dtype)
 
     def fit(self) -> Fit:
-        import torch
-
         with torch.no_grad():
             path, train, test = self.train()
         self.result = path[-1]
         b = self.result.cpu().numpy().copy()
-        return Fit(b[:-1], float(b[-1]), train.cpu().numpy(), test.cpu().numpy())
+        return Fit.of(b, train.cpu().numpy(), test.cpu().numpy())
 
 
 class TorchManual(_TorchLoop):
@@ -100,10 +85,8 @@ class TorchManual(_TorchLoop):
         self.graph = None
 
     def path(self, D: torch.Tensor) -> torch.Tensor:
-        import torch
-
         path = D.new_empty(self.epochs + 1, len(D))
-        path[0] = self.b
+        path[0] = self.start_parameters
         r, g, y, transposed, rate = (
             D.new_empty(D.shape[1]),
             D.new_empty(len(D)),
@@ -123,8 +106,6 @@ class TorchManual(_TorchLoop):
         return path
 
     def train(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        import torch
-
         if self.device.type == "cpu":
             return super().train()
         if self.graph is None:
@@ -156,19 +137,17 @@ class TorchScan(_TorchLoop):
     )
 
     def start(self, device: str, threads: int) -> None:
-        import torch
-
         if torch.__version__ < "2.8":  # TorchVersion compares numbers
             raise Unavailable(f"torch.compile takes scan from torch 2.8 on: {torch.__version__}")
         need_compiler()
         super().start(device, threads)
 
     def load(self, data: Data, method: Method) -> None:
-        import torch
         from torch._higher_order_ops.scan import scan
 
         super().load(data, method)
-        epochs, rate, l1 = self.epochs, self.rate, self.l1
+        # Local names, because Dynamo does not know a lazy module.
+        epochs, rate, l1, stack = self.epochs, self.rate, self.l1, torch.stack
         at_once = max(steps for steps in range(1, 11) if epochs % steps == 0)
 
         def steps(b: torch.Tensor, D: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -178,7 +157,7 @@ class TorchScan(_TorchLoop):
                     r = (D * b[:, None]).sum(dim=0) - y
                     b = b - rate * (D * (r.sign() if l1 else r)).sum(dim=1)
                     rows.append(b)
-                return b.clone(), torch.stack(rows)
+                return b.clone(), stack(rows)
 
             return scan(iteration, b, b.new_zeros(epochs // at_once, 1))[1]
 
@@ -187,9 +166,8 @@ class TorchScan(_TorchLoop):
         self.steps = torch.compile(steps, fullgraph=True, dynamic=False, options=options)
 
     def path(self, D: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        start = self.b[None]
+        start = self.start_parameters
         if not self.epochs:
-            return start
-        return torch.cat([start, self.steps(self.b, D, self.y).reshape(self.epochs, len(D))])
+            return start[None]
+        later = self.steps(start, D, self.y).reshape(self.epochs, len(D))
+        return torch.cat([start[None], later])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from backends.base import Fit
+from backends.torch import torch
 from backends.torch.blocks import Blocks
 from backends.torch.least_squares import TorchSolver
-
-if TYPE_CHECKING:
-    import torch
 
 #: Rows whose means are taken off; of fewer than twice as many, all.
 _SAMPLE = 256
@@ -18,8 +15,6 @@ _GROWTH = 8.0
 #: ... and is worth while if that is no more than this.
 _SHRINKS = 0.1
 _MOST_STEPS = 8
-#: n_samples (n_features + 2)**2, up to which QR in float64 takes no longer than to begin the rest.
-_FEW = 200_000
 _PROBES = 8
 
 
@@ -43,15 +38,18 @@ class TorchRefined(TorchSolver):
 
     name = "torch-refined"
     algorithm = "Cholesky of centred X'X with corrections from the residual; QR where these fail"
+    stability = "orthogonal"
     style = "tuned"
 
-    way: str  # that the last fit went
+    #: n_samples (n_features + 2)**2 up to which QR in float64 takes less time than starting the
+    #: other steps.
+    few = 200_000
 
-    def fit(self) -> Fit:
-        import torch
+    way: str  # how the last fit was solved
 
+    def solve(self) -> torch.Tensor:
         if (found := self.direct()) is not None:
-            return self.done(found.to(self.X.dtype))
+            return found.to(self.X.dtype)
         shift = self.shift()
         rows = Blocks(self.X, self.y, torch.float64, shift)
         b = self.corrected(rows)
@@ -60,7 +58,7 @@ class TorchRefined(TorchSolver):
         # Back to the origin: y - shift_y = b_0 + (X - shift_X) w.
         weight = b[1:]
         bias = b[:1] + shift[-1] - shift[1:-1] @ weight
-        return self.done(torch.cat([weight, bias]).to(self.X.dtype))
+        return torch.cat([weight, bias]).to(self.X.dtype)
 
     def direct(self) -> torch.Tensor | None:
         """(weight, bias) by QR at once, of few numbers that need no more; or else None.
@@ -68,10 +66,8 @@ class TorchRefined(TorchSolver):
         On few data the number of operations counts, not what they do. No digit of float32 is lost,
         and of float64 none that QR would keep.
         """
-        import torch
-
         (n, p), u = self.X.shape, torch.finfo(torch.float64).eps / 2
-        if n <= p or n * (p + 2) ** 2 > _FEW:
+        if n <= p or n * (p + 2) ** 2 > self.few:
             return None
         ones = self.X.new_ones(n, 1)
         R = torch.linalg.qr(torch.cat([self.X, ones, self.y[:, None]], 1).double(), mode="r").R
@@ -91,8 +87,6 @@ class TorchRefined(TorchSolver):
         That is near enough to round it to about whole standard deviations: taking so few digits
         off numbers that have few themselves rounds nothing.
         """
-        import torch
-
         every = max(1, len(self.y) // _SAMPLE)
         rows = torch.cat([self.X[::every], self.y[::every, None]], dim=1).double()
         mean = rows.mean(dim=0)
@@ -102,8 +96,6 @@ class TorchRefined(TorchSolver):
 
     def corrected(self, rows: Blocks) -> torch.Tensor | None:
         """(b_0, weight) of the shifted data by Cholesky; None if that cannot do."""
-        import torch
-
         limits, data_limits = torch.finfo(torch.float64), torch.finfo(self.X.dtype)
         products = rows.gram()
         gram, moment = products[:-1, :-1], products[-1, :-1]
@@ -113,7 +105,7 @@ class TorchRefined(TorchSolver):
         least = (len(self.y) * limits.tiny / limits.eps) ** 0.5
         if info.item() or not bool((lengths > least).all()):
             return None
-        kappa = condition(factor, lengths)
+        kappa = self.condition(factor, lengths)
         shrinks = _GROWTH * limits.eps * kappa**2
         if not shrinks <= _SHRINKS:
             return None
@@ -147,8 +139,6 @@ class TorchRefined(TorchSolver):
 
     def orthogonal(self, rows: Blocks) -> torch.Tensor:
         """(b_0, weight) of the shifted data by QR; of several solutions, the shortest weight."""
-        import torch
-
         p, u = self.X.shape[1], torch.finfo(torch.float64).eps / 2
         R = torch.zeros(p + 2, p + 2, dtype=torch.float64, device=self.device)
         for block in rows:
@@ -172,25 +162,22 @@ class TorchRefined(TorchSolver):
         b_0 = (R[0, -1] - R[0, 1:-1] @ weight) / R[0, 0]
         return torch.cat([b_0[None], weight])
 
+    def condition(self, factor: torch.Tensor, lengths: torch.Tensor) -> float:
+        """About 1 / sigma, sigma the smallest singular value of A with its columns made 1 long.
+
+        The Frobenius norm of L^-1 D, D = diag(lengths), is one to sqrt(n_columns) times that. It
+        is estimated from the products of L^-1 D with a few random vectors (M. F. Hutchinson,
+        Comm. Statist. Simulation Comput. 18, 1989).
+
+        Args:
+            factor: L of A'A = L L'.
+            lengths: of the columns of A.
+        """
+        generator = torch.Generator(factor.device).manual_seed(0)
+        shape = len(factor), _PROBES
+        probes = torch.randn(shape, generator=generator, dtype=factor.dtype, device=factor.device)
+        made = torch.linalg.solve_triangular(factor, lengths[:, None] * probes, upper=False)
+        return float(made.norm()) / _PROBES**0.5
+
     def describe(self) -> dict[str, Any]:
         return super().describe() | {"algorithm": self.way}
-
-
-def condition(factor: torch.Tensor, lengths: torch.Tensor) -> float:
-    """About 1 / sigma, sigma the smallest singular value of A with its columns made 1 long.
-
-    The Frobenius norm of L^-1 D, D = diag(lengths), is that or up to sqrt(n_columns) times as
-    much. It is estimated from what L^-1 D makes of a few random vectors (M. F. Hutchinson, Comm.
-    Statist. Simulation Comput. 18, 1989).
-
-    Args:
-        factor: L of A'A = L L'.
-        lengths: of the columns of A.
-    """
-    import torch
-
-    generator = torch.Generator(factor.device).manual_seed(0)
-    shape = len(factor), _PROBES
-    probes = torch.randn(shape, generator=generator, dtype=factor.dtype, device=factor.device)
-    made = torch.linalg.solve_triangular(factor, lengths[:, None] * probes, upper=False)
-    return float(made.norm()) / _PROBES**0.5

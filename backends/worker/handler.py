@@ -1,54 +1,54 @@
 """The process in which one backend lives: reads requests, answers each with one JSON line.
 
 Run as `python -m backends.worker REQUESTS ANSWERS` (two file descriptors). Standard output and
-error belong to the framework, which may print what it likes. It needs NumPy, this package and the
-framework of its backend, and nothing else.
+error belong to the framework, which may print what it likes. The process needs NumPy, this package
+and the framework of its backend, and nothing else.
 
-| request `do` | fields                                | answer |
-| ------------ | ------------------------------------- | ------ |
-| start        | backend, plugins, device, threads, (tf32, extra_work) | import_, start_seconds |
-| load         | folder, method                        | sha256, transfer_seconds |
-| pin          | cores                                 | cores (in force, or null) |
-| first        |                                       | seconds, peak_bytes, fit, description |
-| sample       | fits                                  | seconds (per fit) |
-| last         |                                       | fit, device_seconds |
-| transfers    |                                       | seconds (list) |
-| changed      | seconds (to wait at most)             | changed (since its fit returned) |
-| limits       | side, n_bytes, dtype, read            | words, call_seconds, (two rates) |
-| stop         |                                       | - |
+| request   | fields                          | answer |
+| --------- | ------------------------------- | ------ |
+| start     | backend, plugins, device, threads, (tf32, extra_work) | import_seconds, start_seconds |
+| load      | folder, method                  | sha256, transfer_seconds |
+| pin       | cores                           | cores (in force, or null) |
+| first     |                                 | seconds, peak_bytes, fit, description |
+| sample    | fits                            | seconds (per fit) |
+| last      |                                 | fit, device_seconds |
+| transfers |                                 | seconds (list) |
+| changed   | seconds (to wait at most)       | changed (since its fit returned) |
+| limits    | side, n_bytes, dtype, read      | words, call_seconds, product_rate, read_rate |
+| stop      |                                 | none: the process ends |
 
-What cannot be measured is null.
-Every answer has `ok`; where it is false, `kind` ("unavailable", "memory" or "error") and `reason`.
+The field `do` names the request. What cannot be measured is null.
+Every answer has `ok`. If it is false: `kind` ("unavailable", "memory" or "error") and `reason`.
+Workers of other revisions answer the same parent (`run --against`), so requests and answers only
+gain optional fields.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import importlib
+import json
+import os
+import platform
+import signal
+import sys
 import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-_began = time.perf_counter()
-import numpy as np  # noqa: E402 - timed: every framework here needs it
+import numpy as np
 
-_numpy_seconds = time.perf_counter() - _began
+from backends import registry
+from backends.base import Backend, Data, Fit, Method, Unavailable
+from backends.worker import roofline
+from backends.worker.memory import Peak
+from backends.worker.messages import ARRAYS, FIELDS, fit_to_json, method_from_json, sha256
+from backends.worker.slowdown import count_up, slowed
 
-import ctypes  # noqa: E402
-import gc  # noqa: E402
-import importlib  # noqa: E402
-import json  # noqa: E402
-import os  # noqa: E402
-import platform  # noqa: E402
-import signal  # noqa: E402
-import sys  # noqa: E402
-import traceback  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
-
-from backends import registry  # noqa: E402
-from backends.base import Backend, Data, Fit, Method, Unavailable  # noqa: E402
-from backends.worker import roofline as limits  # noqa: E402
-from backends.worker.memory import Peak  # noqa: E402
-from backends.worker.messages import ARRAYS, FIELDS, fit_to_json, method_from_json, sha256  # noqa: E402
-from backends.worker.slowdown import slowed  # noqa: E402
+Clock = Callable[[], int]  # nanoseconds
 
 
 class Unfinished(Exception):
@@ -57,25 +57,38 @@ class Unfinished(Exception):
 
 #: Seconds in which a device finishes what it was given.
 _UNFINISHED = 0.5
-#: Seconds from which a fit is too long to be made untimed first; what it would save is a few per
-#: cent then.
+#: Fits that take this many seconds get no untimed fit first: it would save a few per cent at most.
 _LONG = 0.25
-#: How often data are loaded once more, and from how many seconds in all the least of it is enough.
+#: The data are loaded again at least and at most this often, and no more after so many seconds.
 _LEAST_TRANSFERS, _MOST_TRANSFERS, _TRANSFERS_SECONDS = 3, 10, 0.1
 
 
-class Worker:
-    """Carries out requests on one backend; each method answers one kind of request."""
+class RequestHandler:
+    """Carries out requests on one backend; each public method answers one kind of request."""
 
     backend: Backend
     device: str
     threads: int
+    timed: Callable[[], Fit]  # the backend's `fit`, or a slowed one
     returned: Fit  # what the backend returned last, in its own arrays
-    fit: dict[str, Any]  # the same as it was at that moment
+    fit: dict[str, Any]  # a copy of `returned`, made at once
     loaded: tuple[Data, Method]
-    seconds: float  # that the last timed fit took
+    fit_seconds: float  # of the last timed fit
 
-    extra_work = 0.0
+    def __init__(
+        self,
+        numpy_seconds: float = 0.0,
+        clock: Clock = time.perf_counter_ns,
+        work: Callable[[int], None] = count_up,
+    ) -> None:
+        """Nothing is imported yet.
+
+        Args:
+            numpy_seconds: how long this process took to import NumPy.
+            clock: the time in ns.
+            work: does that many steps of extra work.
+        """
+        self._numpy_seconds, self._clock, self._work = numpy_seconds, clock, work
 
     def start(
         self,
@@ -87,50 +100,44 @@ class Worker:
         extra_work: float = 0.0,
     ) -> dict[str, Any]:
         """Import the framework, then make the device ready."""
-        self.device, self.threads, self.extra_work = device, threads, extra_work
+        self.device, self.threads, self._extra_work = device, threads, extra_work
         known = registry.load(tuple(Path(path) for path in plugins))
         if backend not in known:
             raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
-        made = known[backend]
-        began = time.perf_counter()
+        chosen = known[backend]
+        began = self._clock()
         try:
-            importlib.import_module(made.framework)
+            importlib.import_module(chosen.framework)
         except ImportError as error:
-            raise Unavailable(registry.missing(made) or str(error)) from error
-        imported = time.perf_counter()
-        self.backend = made()
+            raise Unavailable(registry.missing(chosen) or str(error)) from error
+        import_seconds = self._since(began)
+        began = self._clock()
+        self.backend = chosen()
         self.backend.tf32 = tf32
         self.backend.start(device, threads)
         return {
-            "import_seconds": _numpy_seconds + imported - began,
-            "start_seconds": time.perf_counter() - imported,
+            "import_seconds": self._numpy_seconds + import_seconds,
+            "start_seconds": self._since(began),
         }
 
     def load(self, folder: str, method: dict[str, Any]) -> dict[str, Any]:
         """Map the arrays, digest them (which also reads them once), give them to the backend."""
-        # Copy-on-write: the arrays may be written to, as those of a user may, and processes
+        # Copy-on-write: a backend may write to its arrays, as to those of a user, and processes
         # still share the pages that nobody wrote to.
-        arrays = {name: _map(Path(folder) / f"{name}.npy") for name in ARRAYS}
-        data = Data(**arrays)
+        data = Data(**{name: _map(Path(folder) / f"{name}.npy") for name in ARRAYS})
         digest = sha256(data)
-        vars(self.backend).pop("fit", None)  # slowed for the data before
         self.loaded = data, method_from_json(method)
+        self.timed = self.backend.fit
         return {"sha256": digest, "transfer_seconds": self._transfer()}
 
     def transfers(self) -> dict[str, Any]:
-        """Load the same data some times more: the first time the device had no memory for them."""
+        """Load the same data again: the first time, the device had to allocate memory for them."""
         found: list[float] = []
         while len(found) < _MOST_TRANSFERS:
             if len(found) >= _LEAST_TRANSFERS and sum(found) > _TRANSFERS_SECONDS:
                 break
             found.append(self._transfer())
         return {"seconds": found}
-
-    def _transfer(self) -> float:
-        """The seconds of one `load`."""
-        began = time.perf_counter()
-        self.backend.load(*self.loaded)
-        return time.perf_counter() - began
 
     def pin(self, cores: list[int]) -> dict[str, Any]:
         """Bind all threads of this process to `cores`, where the system can do that."""
@@ -144,35 +151,36 @@ class Worker:
     def first(self) -> dict[str, Any]:
         """The first fit since `load`: compiles, traces, fills caches."""
         peak = Peak()
-        began = time.perf_counter()
+        began = self._clock()
         fit = self.backend.fit()
-        self.seconds = time.perf_counter() - began
+        self.fit_seconds = self._since(began)
         peak_bytes = peak.bytes() if self.device == "cpu" else None
         self._keep(fit)
-        if self.extra_work:
-            self.backend.fit = slowed(self.backend.fit, self.extra_work)  # type: ignore[method-assign]
+        if self._extra_work:
+            self.timed = slowed(self.backend.fit, self._extra_work, self._clock, self._work)
         # What is alive now stays: the collector need not look at a framework again and again.
         gc.collect()
         gc.freeze()
         return {
-            "seconds": self.seconds,
+            "seconds": self.fit_seconds,
             "peak_bytes": peak_bytes,
             "fit": self.fit,
-            "description": self.backend.describe()
+            "description": {"dtype": str(fit.weight.dtype)}
+            | self.backend.describe()
             | {"python": platform.python_version(), "numpy": np.__version__},
         }
 
     def sample(self, fits: int) -> dict[str, Any]:
-        """Time `fits` fits in a row, the garbage collector waiting.
+        """Time `fits` fits in a row, without garbage collection.
 
-        Where there are several, one more goes before them untimed: other workers had the caches.
-        So it does where there are several threads, unless it would take long: threads that were
-        stopped until now may share a core until the system's next tick finds out, and those that
-        wait for them at the end of every operation spin.
+        Several fits are preceded by an untimed one, because other workers used the caches
+        meanwhile. So is a single fit on several threads, unless it takes long: threads that were
+        stopped may share a core until the system's next tick moves them, while those that wait for
+        them at the end of every operation spin.
         """
-        fit, clock, repeats = self.backend.fit, time.perf_counter_ns, range(fits)
+        fit, clock, repeats = self.timed, self._clock, range(fits)
         self._spoil()
-        if fits > 1 or (self.threads > 1 and self.seconds < _LONG):
+        if fits > 1 or (self.threads > 1 and self.fit_seconds < _LONG):
             fit()
         gc.disable()
         began = clock()
@@ -181,11 +189,11 @@ class Worker:
         ended = clock()
         self._keep(result)
         gc.enable()
-        # What was overwritten is still there: it comes now, or never.
+        # A NaN may be what `_spoil` wrote: then the result arrives now, or never.
         if _has_nan(self.fit) and self.changed(_UNFINISHED)["changed"]:
             raise Unfinished("returned before its device had finished: the result came afterwards")
-        self.seconds = (ended - began) / fits / 1e9
-        return {"seconds": self.seconds}
+        self.fit_seconds = (ended - began) / fits / 1e9
+        return {"seconds": self.fit_seconds}
 
     def last(self) -> dict[str, Any]:
         """The last fit of a sample, so that it is judged as well; and the device's time of one."""
@@ -208,22 +216,31 @@ class Worker:
             ("words", "call_seconds", "product_rate", "read_rate")
         )
         if probes:
-            found |= {"words": probes.words, "call_seconds": limits.seconds(probes.call)}
+            found |= {"words": probes.words, "call_seconds": roofline.seconds(probes.call)}
             if probes.product:
-                found["product_rate"] = 2 * side**3 / limits.seconds(probes.product)
+                found["product_rate"] = 2 * side**3 / roofline.seconds(probes.product)
             if probes.read:
-                found["read_rate"] = n_bytes / limits.seconds(probes.read)
+                found["read_rate"] = n_bytes / roofline.seconds(probes.read)
         if read and self.device == "cpu":
-            found["read_rate"] = limits.read_rate(n_bytes, dtype, self.threads)
+            found["read_rate"] = roofline.read_rate(n_bytes, dtype, self.threads)
         return found
 
+    def _since(self, began: int) -> float:
+        return (self._clock() - began) / 1e9
+
+    def _transfer(self) -> float:
+        """The seconds of one `load`."""
+        began = self._clock()
+        self.backend.load(*self.loaded)
+        return self._since(began)
+
     def _keep(self, fit: Fit) -> None:
-        """Take down a result as it is at this moment: whoever is not finished is caught."""
+        """Copy a result at once: one that is not finished is found out later."""
         self.fit = fit_to_json(fit)
         self.returned = fit
 
     def _spoil(self) -> None:
-        """Overwrite the last result, lest an unfinished one be taken for the next."""
+        """Overwrite the last result, so that an unfinished one cannot pass for the next."""
         for name in FIELDS:
             values = getattr(self.returned, name)
             if isinstance(values, np.ndarray) and values.flags.writeable:
@@ -242,12 +259,13 @@ def _map(path: Path) -> np.ndarray:
         return np.asarray(np.load(path))
 
 
-def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
+def answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
+    """What `handle` makes of the fields of a request, or why it failed."""
     try:
         return {"ok": True, **handle(**request)}
     except Unavailable as reason:
-        # A device that is full may look as if it were not there.
-        kind = "memory" if _ran_out(str(reason)) else "unavailable"
+        # A device whose memory is full may look as if it were not there.
+        kind = "memory" if ran_out_of_memory(str(reason)) else "unavailable"
         return {"ok": False, "kind": kind, "reason": str(reason)}
     except Unfinished as reason:
         return {"ok": False, "kind": "error", "reason": str(reason)}
@@ -255,12 +273,12 @@ def _answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> d
         traceback.print_exc()
         name = type(error).__name__
         text = " ".join(str(error).split())
-        if _ran_out(f"{name} {text}"):
+        if ran_out_of_memory(f"{name} {text}"):
             return {"ok": False, "kind": "memory", "reason": f"out of memory: {text[:200]}"}
         return {"ok": False, "kind": "error", "reason": f"{name}: {text}"[:500]}
 
 
-def _ran_out(error: str) -> bool:
+def ran_out_of_memory(error: str) -> bool:
     """Whether the name or the text of an error says that there was no more memory."""
     return any(words in error.lower() for words in _OUT_OF_MEMORY)
 
@@ -274,25 +292,21 @@ _OUT_OF_MEMORY = (
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent is gone, even in the middle of a fit."""
+    """Ask Linux to kill this process when its parent dies, even in the middle of a fit."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def main() -> None:
-    """Serve requests until the parent says stop or goes away."""
+def serve(numpy_seconds: float) -> None:
+    """Answer requests until the parent says stop or closes the pipe."""
     _die_with_parent()
     requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
-    worker = Worker()
+    handler = RequestHandler(numpy_seconds)
     for line in requests:
         request = json.loads(line)
         if (do := request.pop("do")) == "stop":
             break
-        print(json.dumps(_answer(getattr(worker, do), request)), file=answers, flush=True)
+        print(json.dumps(answer(getattr(handler, do), request)), file=answers, flush=True)
     sys.stdout.flush()
     # Frameworks with thread pools can hang in their exit handlers; nothing here needs them.
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

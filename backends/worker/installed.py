@@ -1,13 +1,13 @@
 """What an interpreter has, as one JSON line: `PYTHON -m backends.worker.installed [PLUGIN ...]`.
 
-Plain Python 3 until it knows better: an interpreter that is too old for the rest must be able to
-say so itself.
+Written for any Python 3 up to the check of the version: an interpreter that is too old for the rest
+must be able to say so itself.
 """
 
 import json
 import sys
 
-#: The oldest Python that a worker runs under; the suite itself needs no newer one.
+#: The oldest Python that a worker runs under, which is also the oldest for the suite.
 OLDEST = (3, 11)
 
 

@@ -1,4 +1,4 @@
-"""What goes between a worker and its parent: data, methods and fits, in the JSON of a request."""
+"""What a worker and its parent exchange: data, methods and fits, as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIELDS = ("weight", "bias", "train_losses", "test_losses")  # of a fit
 
 
 def method_to_json(method: Method) -> dict[str, Any]:
-    """A method as it stands in requests and run files."""
+    """A method as it is written in requests and run files."""
     return {"kind": method.kind, **asdict(method)}
 
 
@@ -41,8 +41,8 @@ def fit_to_json(fit: Fit) -> dict[str, Any]:
     """A fit as numbers and lists.
 
     Raises:
-        TypeError: it holds anything but NumPy arrays. To look at a framework's own array is to
-            wait for its device, and that after the clock was stopped.
+        TypeError: it holds anything but NumPy arrays. Reading a framework's own array would wait
+            for its device, and that after the clock was stopped.
     """
 
     def numbers(name: str) -> Any:

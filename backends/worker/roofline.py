@@ -1,7 +1,7 @@
-"""What the machine can do at best, measured from within a worker: the limits of its backend.
+"""What the machine can do at best, measured from within a worker.
 
-Reading is measured with NumPy alone, which every worker has; a matrix product and the cheapest call
-belong to a framework, which offers them through `Backend.probes`.
+Reading is measured with NumPy alone, which every worker has. A matrix product and the cheapest call
+depend on the framework, which offers them through `Backend.probes`.
 """
 
 from __future__ import annotations
@@ -13,25 +13,37 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+Clock = Callable[[], float]  # seconds
+
 #: A measurement lasts at least about this long ...
 _SECONDS = 0.5e-3
-#: ... and the shortest of so many counts: whatever disturbs it makes it longer.
+#: ... and the shortest of so many counts: disturbances only make it longer.
 _REPEATS = 3
-#: Less than this for each thread would measure the loop around the reading.
+#: With fewer bytes per thread, the loop around the reading would be measured.
 _LEAST_BYTES = 1 << 16
 
 
-def seconds(call: Callable[[], object]) -> float:
+def seconds(call: Callable[[], object], clock: Clock = time.perf_counter) -> float:
     """The time of one `call`, in the best of several batches."""
-    return _best(lambda count: _time(lambda: [call() for _ in range(count)]))
+    return _best(lambda count: _time(lambda: [call() for _ in range(count)], clock))
 
 
-def read_rate(n_bytes: int, dtype: str, threads: int) -> float:
-    """Bytes a second that `threads` threads together read of a buffer of `n_bytes`.
+def maxima(view: np.ndarray) -> np.ndarray:
+    """Read every row of `view`: of NumPy's functions, this one does the least besides."""
+    return np.asarray(np.maximum.reduce(view, axis=1))
 
-    They read it over and over, each its part, so that it is in whatever cache it fits into, as
-    the data of a fit that is repeated are. Taking the maximum is the reading: of what NumPy has,
-    it does the least besides. (STREAM, McCalpin 1995, also writes, which no regression has to.)
+
+def read_rate(
+    n_bytes: int,
+    dtype: str,
+    threads: int,
+    clock: Clock = time.perf_counter,
+    read_rows: Callable[[np.ndarray], np.ndarray] = maxima,
+) -> float:
+    """Bytes per second that `threads` threads together read of a buffer of `n_bytes`.
+
+    Each reads its part again and again, so that it stays in whatever cache it fits into, as the
+    data of a repeated fit do. (STREAM, McCalpin 1995, also writes, which no regression has to.)
     """
     n_bytes = max(n_bytes, threads * _LEAST_BYTES)
     buffer = np.ones(n_bytes // np.dtype(dtype).itemsize, dtype)
@@ -42,25 +54,21 @@ def read_rate(n_bytes: int, dtype: str, threads: int) -> float:
         def read(count: int) -> float:
             # Every row of the view is the whole part: one call reads it `count` times.
             views = [as_strided(part, (count, part.size), (0, part.itemsize)) for part in parts]
-            return _time(lambda: list(pool.map(_maxima, views)))
+            return _time(lambda: list(pool.map(read_rows, views)), clock)
 
-        # Starting threads takes some 0.1 ms, which is to be little of it.
+        # Starting threads takes some 0.1 ms, which must be a small part of the measurement.
         return buffer.nbytes / _best(read, 10 * _SECONDS if threads > 1 else _SECONDS)
 
 
-def _maxima(view: np.ndarray) -> np.ndarray:
-    return np.asarray(np.maximum.reduce(view, axis=1))
-
-
 def _best(timed: Callable[[int], float], least: float = _SECONDS) -> float:
-    """Seconds of one of what `timed` does a number of times, and takes at least `least` for."""
+    """Seconds of one repetition; `timed(count)` takes at least `least` s for enough of them."""
     count = 1
     while (took := min(timed(count) for _ in range(_REPEATS))) < least:
         count = max(2 * count, round(1.2 * count * least / max(took, 1e-9)))
     return took / count
 
 
-def _time(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def _time(call: Callable[[], object], clock: Clock) -> float:
+    began = clock()
     call()
-    return time.perf_counter() - began
+    return clock() - began

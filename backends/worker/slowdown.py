@@ -1,46 +1,65 @@
-"""Extra work after each fit: what the suite is tried on, to see that it finds what is slower."""
+"""Extra work after each fit, to check that the suite finds what became slower."""
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable
 
 from backends.base import Fit
 
 _BATCH_SECONDS = 5e-3  # of fits, and of extra work, when the latter is measured
+_MEASURE_SECONDS = 0.5  # spent on measuring it, at least
 _STEP_SECONDS = 4e-8  # of extra work, roughly
 
 
-def slowed(fit: Callable[[], Fit], extra_work: float) -> Callable[[], Fit]:
-    """`fit`, and after it a loop that takes `extra_work` times as long.
+def count_up(steps: int) -> None:
+    """Extra work: the interpreter's own steps, whose code every fit keeps in the caches.
 
-    The loop has a number of steps, fixed here once, and not a span of time: it is slowed down by
-    whatever slows down the machine, as a real regression is. Its steps are the interpreter's, whose
-    code every fit keeps warm: those of a library would cost the first few of them far more.
+    The first few calls of a library would take far longer than the later ones.
+    """
+    total = 0
+    for step in range(steps):
+        total += step
+
+
+def slowed(
+    fit: Callable[[], Fit],
+    extra_work: float,
+    clock: Callable[[], int] = time.perf_counter_ns,
+    work: Callable[[int], None] = count_up,
+) -> Callable[[], Fit]:
+    """`fit`, and after it work that takes `extra_work` times as long.
+
+    The work is a number of steps, fixed here once, and not a span of time: whatever slows down the
+    machine slows it down as well, as it would a real regression.
+
+    Args:
+        fit: what to slow down.
+        extra_work: as a share of the time of `fit`.
+        clock: the time in ns.
+        work: does that many steps.
     """
 
-    def fit_and_more(steps: int) -> Fit:
+    def fit_and_work(steps: int) -> Fit:
         result = fit()
-        total = 0
-        for step in range(steps):
-            total += step
+        work(steps)
         return result
 
     def seconds(steps: int, fits: int) -> float:
-        began = time.perf_counter()
+        began = clock()
         for _ in range(fits):
-            fit_and_more(steps)
-        return time.perf_counter() - began
+            fit_and_work(steps)
+        return (clock() - began) / 1e9
 
-    # In turns, so that both meet the machine as it is, and with so many steps that they are felt.
+    # In turns, so that both see the same state of the machine, and with enough steps to measure.
     seconds(0, 1)
     fits = max(1, round(_BATCH_SECONDS / seconds(0, 1)))
     steps = round(_BATCH_SECONDS / fits / _STEP_SECONDS)
     pairs: list[tuple[float, float]] = []
-    ends = time.perf_counter() + 0.5
-    while len(pairs) < 20 or time.perf_counter() < ends:
+    began = clock()
+    while len(pairs) < 20 or clock() - began < _MEASURE_SECONDS * 1e9:
         pairs.append((seconds(0, fits), seconds(steps, fits)))
     ratios = sorted(slow / plain for plain, slow in pairs)
     of_a_step = max(ratios[len(ratios) // 2] - 1, 1e-9) / steps
-    return functools.partial(fit_and_more, round(extra_work / of_a_step))
+    wanted = round(extra_work / of_a_step)
+    return lambda: fit_and_work(wanted)

@@ -26,6 +26,11 @@ class Served:
         self.backends = registry.load(plugins)
         self.pools: dict[object, Pool] = {}
 
+    def entry(self, workload: Workload, name: str, device: str = "cpu", **more: Any) -> Entry:
+        """A workload for a backend in a process of its own, with one thread unless told."""
+        process = Home(name, device, **{"threads": 1} | more)
+        return Entry(workload, self.backends[name], process)
+
     def by(self, name: str, device: str = "cpu", tf32: bool = False) -> tuple[Pool, Home]:
         """A pool whose worker is the home of this backend, with one thread."""
         backend, home = self.backends[name], Home(name, device, threads=1, tf32=tf32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +13,7 @@ import pytest
 
 from backends.base import Data, LeastSquares, Unavailable
 from backends.cupy import CupyBackend, CupyCholesky, CupyLstsq
-from backends.worker import handler as worker
+from backends.worker.handler import ran_out_of_memory
 from benchmarks.gate import gate
 from benchmarks.gate import reference as standard
 from benchmarks.problems.problem import Problem, Synthetic
@@ -21,17 +22,24 @@ from benchmarks.problems.workloads import Workload
 BOTH = pytest.mark.parametrize("kind", [CupyLstsq, CupyCholesky])
 
 
-@pytest.fixture
-def cupy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+@pytest.fixture(scope="module")
+def fake() -> Iterator[ModuleType]:
     path = Path(__file__).parents[1] / "fakes" / "cupy.py"
     spec = importlib.util.spec_from_file_location("cupy", path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    for name in ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.linalg"):
-        monkeypatch.setitem(sys.modules, name, module)  # and gone after the test
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.linalg"):
+            patch.setitem(sys.modules, name, module)  # and gone after these tests
+        spec.loader.exec_module(module)
+        yield module
+
+
+@pytest.fixture
+def cupy(fake: ModuleType) -> ModuleType:
+    fake.ran_out, fake.tf32, fake.synchronisations = False, False, 0
+    return fake
 
 
 def problem(dtype: str = "float32") -> tuple[Workload, Problem]:
@@ -60,7 +68,8 @@ def test_a_fit_is_right_and_on_the_host(
     assert verdict.passed, verdict.reason
     assert backend.describe() | {"version": "14.2.0"} == backend.describe()
     found = backend.describe()
-    assert [found[key] for key in ("device", "dtype", "cuda")] == ["cuda:0", dtype, "13.0"]
+    assert [found[key] for key in ("device", "cuda")] == ["cuda:0", "13.0"]
+    assert fit.weight.dtype == dtype
     seconds = backend.device_seconds()
     assert seconds
     assert seconds > 0
@@ -98,7 +107,7 @@ def test_a_full_device_is_told_from_one_that_is_not_there(cupy: ModuleType) -> N
     cupy.ran_out = True
     with pytest.raises(Unavailable) as caught:
         CupyLstsq().start("cuda:0", 1)
-    assert worker._ran_out(str(caught.value))
+    assert ran_out_of_memory(str(caught.value))
 
 
 @BOTH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from operator import mul
 
@@ -16,20 +17,26 @@ torch = pytest.importorskip("torch")
 from backends.torch.blocks import Blocks, exact_product  # noqa: E402
 
 
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("n", "p"), [(1, 1), (3, 5), (1000, 2), (2001, 47), (700, 300)])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_sums_are_those_of_all_rows(
-    n: int, p: int, dtype: str, threads: int, monkeypatch: pytest.MonkeyPatch
+    n: int, p: int, dtype: str, threads: int, set_threads: Callable[[int], None]
 ) -> None:
     """Whatever is left over when rows make blocks and runs, and columns tiles and strips."""
-    monkeypatch.setattr("backends.torch.blocks.BYTES", 1 << 14)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    set_threads(threads)
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((n, p)).astype(dtype) + 5, rng.standard_normal(n).astype(dtype)
     shift = np.concatenate([[0.0], np.full(p, 5.0), [0.5]])
     tensors = torch.from_numpy(X), torch.from_numpy(y)
-    rows = Blocks(*tensors, shift=torch.from_numpy(shift))
+    rows = Blocks(*tensors, shift=torch.from_numpy(shift), n_bytes=1 << 14)
     expected = np.column_stack([np.ones(n), X, y]) - shift
     u = np.finfo(dtype).eps
     for _ in range(2):  # what is left in memory of the first time does no harm

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from backends.base import Backend, Data, Fit, GradientDescent, Unavailable
+from backends.torch.base import need_compiler
 from backends.torch.descent import TorchCompile
 from backends.torch.loops import TorchManual, TorchScan
 from benchmarks.gate import solution as reference
@@ -41,9 +42,11 @@ def test_by_hand(loss: Literal["l1", "squared"], epochs: int) -> None:
     check(*fit(TorchManual(), epochs, loss))
 
 
-def test_losses_in_more_than_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.torch.loops._BYTES", 40 * 8 * 7)
-    check(*fit(TorchManual(), 20, "l1"))
+def test_losses_in_more_than_one_part() -> None:
+    class InParts(TorchManual):
+        loss_bytes = 40 * 8 * 7
+
+    check(*fit(InParts(), 20, "l1"))
 
 
 @pytest.mark.parametrize("epochs", [0, 13])
@@ -59,7 +62,6 @@ def test_without_a_compiler(backend: type[Backend], monkeypatch: pytest.MonkeyPa
         backend().start("cpu", 1)
 
 
-def test_without_pythons_headers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sysconfig.get_path", lambda name: "/nowhere")
+def test_without_pythons_headers() -> None:
     with pytest.raises(Unavailable, match=r"finds no /nowhere/Python\.h"):
-        TorchScan().start("cpu", 1)
+        need_compiler("/nowhere")

@@ -60,6 +60,9 @@ asarray, zeros, ones, empty = map(_made, (np.asarray, np.zeros, np.ones, np.empt
 ones_like, column_stack = map(_made, (np.ones_like, np.column_stack))
 
 
+asnumpy = np.array
+
+
 def _cholesky(a: np.ndarray) -> Any:
     try:
         return _on_device(np.linalg.cholesky(np.array(a)))

@@ -63,10 +63,10 @@ class Honest(Backend):
 
     name = "device-honest"
     framework = "numpy"
-    requires = ("numpy",)
     methods = ("least squares",)
     devices = ("cuda",)
     algorithm = "LAPACK gelsd, on a thread that plays the device"
+    stability = "orthogonal"
 
     delay: ClassVar[float] = 0.002
 

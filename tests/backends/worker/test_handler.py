@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from backends.base import Fit, Unavailable
-from backends.numpy import NumpyGelsd
-from backends.worker import handler as worker
-from backends.worker import slowdown as slowed
+from backends.worker.handler import RequestHandler, answer
+from backends.worker.messages import ARRAYS
+
+#: A backend whose fits take no time but what a test gives them.
+PLUGIN = """
+import numpy as np
+from backends.base import Backend, Fit
+
+class Played(Backend):
+    name = "played"
+    framework = "numpy"
+    methods = ("least squares",)
+    algorithm = "none"
+    stability = "orthogonal"
+    calls = 0
+    on_fit = staticmethod(lambda calls: None)
+
+    def fit(self):
+        self.calls += 1
+        self.on_fit(self.calls)
+        return Fit(np.zeros(1, np.float32), 0.0)
+"""
 
 
 class Clock:
     """Moves only when a fit or the extra work does something."""
 
-    now = 0.0
+    seconds = 0.0
 
-    def perf_counter(self) -> float:
-        return self.now
+    def __call__(self) -> int:
+        return round(1e9 * self.seconds)
 
-    def perf_counter_ns(self) -> int:
-        return round(1e9 * self.now)
+    def move(self, seconds: float) -> None:
+        self.seconds += seconds
 
-    def steps(self, count: int) -> Iterator[int]:
-        """What the extra work loops over: 30 ns a step."""
-        for step in range(count):
-            self.now += 30e-9
-            yield step
+    def work(self, steps: int) -> None:
+        """The extra work: 30 ns a step."""
+        self.seconds += 30e-9 * steps
+
+
+def started(folder: Path, clock: Clock, threads: int, extra_work: float = 0.0) -> RequestHandler:
+    """A handler of the played backend, and its data in `folder`."""
+    plugin = folder / "played.py"
+    plugin.write_text(PLUGIN)
+    for name in ARRAYS:
+        np.save(folder / f"{name}.npy", np.zeros((2, 1) if "X" in name else 2, np.float32))
+    handler = RequestHandler(clock=clock, work=clock.work)
+    handler.start("played", [str(plugin)], "cpu", threads, extra_work=extra_work)
+    return handler
+
+
+def fails(error: Exception) -> Any:
+    def handle(**_: object) -> dict[str, Any]:
+        raise error
+
+    return handle
 
 
 @pytest.mark.parametrize(
@@ -50,49 +85,29 @@ class Clock:
     ],
 )
 def test_each_frameworks_way_to_say_out_of_memory_is_known(name: str, text: str) -> None:
-    def fails(**_: object) -> dict[str, Any]:
-        raise type(name, (RuntimeError,), {})(text)
-
-    assert worker._answer(fails, {})["kind"] == "memory"
+    assert answer(fails(type(name, (RuntimeError,), {})(text)), {})["kind"] == "memory"
 
 
 def test_a_device_that_is_full_is_not_called_absent() -> None:
-    def fails(**_: object) -> dict[str, Any]:
-        raise Unavailable("CuPy 14.2.0 finds no usable GPU: cudaErrorMemoryAllocation: ...")
-
-    assert worker._answer(fails, {})["kind"] == "memory"
+    full = Unavailable("CuPy 14.2.0 finds no usable GPU: cudaErrorMemoryAllocation: ...")
+    assert answer(fails(full), {})["kind"] == "memory"
 
 
 def test_other_errors_are_not_taken_for_it() -> None:
-    def fails(**_: object) -> dict[str, Any]:
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
-
-    assert worker._answer(fails, {})["kind"] == "error"
+    other = RuntimeError("CUDA error: an illegal memory access was encountered")
+    assert answer(fails(other), {})["kind"] == "error"
 
 
-def test_extra_work_is_a_share_of_the_fit_and_does_not_add_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_extra_work_is_a_share_of_the_fit_and_does_not_add_up(tmp_path: Path) -> None:
     """A worker serves one workload after another: what slows the first must not slow the next."""
     clock = Clock()
-
-    def fit(_: object) -> Fit:
-        clock.now += 1e-3
-        return Fit(np.zeros(1), 0.0)
-
-    monkeypatch.setattr(worker, "time", clock)
-    monkeypatch.setattr(slowed, "time", clock)
-    monkeypatch.setattr(slowed, "range", clock.steps, raising=False)
-    monkeypatch.setattr(worker, "_map", lambda path: np.zeros((2, 1), np.float32))
-    monkeypatch.setattr(NumpyGelsd, "fit", fit)
-    monkeypatch.setattr(NumpyGelsd, "describe", lambda self: {})
-    plain, double = worker.Worker(), worker.Worker()
-    plain.start("numpy-gelsd", [], "cpu", 1)
-    double.start("numpy-gelsd", [], "cpu", 1, extra_work=1.0)
+    plain, double = started(tmp_path, clock, 1), started(tmp_path, clock, 1, extra_work=1.0)
+    for handler in (plain, double):
+        vars(handler.backend)["on_fit"] = lambda calls: clock.move(1e-3)
     for _ in range(3):
-        for served in (plain, double):
-            served.load(".", {"kind": "least squares"})
-            served.first()
+        for handler in (plain, double):
+            handler.load(str(tmp_path), {"kind": "least squares"})
+            handler.first()
         assert plain.sample(3)["seconds"] == pytest.approx(1e-3)
         assert double.sample(3)["seconds"] == pytest.approx(2e-3, rel=0.01)
 
@@ -102,25 +117,30 @@ def test_extra_work_is_a_share_of_the_fit_and_does_not_add_up(
     [(1, 1, 1e-3, 1), (1, 5, 1e-3, 6), (4, 1, 1e-3, 2), (4, 5, 1e-3, 6), (4, 1, 1.0, 1)],
 )
 def test_threads_that_wake_up_are_given_a_fit_to_spread_out(
-    threads: int, fits: int, seconds: float, made: int, monkeypatch: pytest.MonkeyPatch
+    threads: int, fits: int, seconds: float, made: int, tmp_path: Path
 ) -> None:
     """That fit takes ten times as long as those that follow it, and is not in the sample."""
-    clock, calls = Clock(), 0
+    clock = Clock()
+    handler = started(tmp_path, clock, threads)
+    # The first call is that of `first`.
+    vars(handler.backend)["on_fit"] = lambda calls: clock.move(
+        (10 if calls == 2 < made + 1 else 1) * seconds
+    )
+    handler.load(str(tmp_path), {"kind": "least squares"})
+    handler.first()
+    assert handler.sample(fits)["seconds"] == pytest.approx(seconds)
+    assert vars(handler.backend)["calls"] == 1 + made
 
-    def fit(_: object) -> Fit:
-        nonlocal calls
-        calls += 1
-        clock.now += (10 if calls == 1 < made else 1) * seconds
-        return Fit(np.zeros(1), 0.0)
 
-    monkeypatch.setattr(worker, "time", clock)
-    monkeypatch.setattr(worker, "_map", lambda path: np.zeros((2, 1), np.float32))
-    monkeypatch.setattr(NumpyGelsd, "fit", fit)
-    monkeypatch.setattr(NumpyGelsd, "describe", lambda self: {})
-    served = worker.Worker()
-    served.start("numpy-gelsd", [], "cpu", threads)
-    served.load(".", {"kind": "least squares"})
-    served.first()
-    calls = 0
-    assert served.sample(fits)["seconds"] == pytest.approx(seconds)
-    assert calls == made
+def test_the_dtype_is_that_of_what_fit_returned(tmp_path: Path) -> None:
+    handler = started(tmp_path, Clock(), 1)
+    handler.load(str(tmp_path), {"kind": "least squares"})
+    description = handler.first()["description"]
+    assert description["dtype"] == "float32"
+    assert description["device"] == "cpu"
+    assert description["version"] == description["numpy"] == np.__version__
+
+
+def test_a_fit_in_one_array() -> None:
+    fit = Fit.of(np.array([1.0, 2.0, 3.0]))
+    assert (fit.weight.tolist(), fit.bias) == ([1.0, 2.0], 3.0)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backends.base import Data, LeastSquares
 from backends.numpy import NumpyGelsd
-from backends.worker import roofline as limits
+from backends.worker import roofline
 from backends.worker.memory import Peak
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not say")
@@ -22,7 +23,7 @@ class Clock:
     def __init__(self) -> None:
         self.now, self._lock = 0.0, threading.Lock()
 
-    def perf_counter(self) -> float:
+    def __call__(self) -> float:
         return self.now
 
     def move(self, seconds: float) -> None:
@@ -30,62 +31,53 @@ class Clock:
             self.now += seconds
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(limits, "time", made)
-    return made
-
-
 @pytest.mark.parametrize("takes", [2e-3, 3e-7])
-def test_a_call_is_timed_once_and_not_all_its_repetitions(clock: Clock, takes: float) -> None:
-    assert limits.seconds(lambda: clock.move(takes)) == pytest.approx(takes)
+def test_a_call_is_timed_once_and_not_all_its_repetitions(takes: float) -> None:
+    clock = Clock()
+    assert roofline.seconds(lambda: clock.move(takes), clock) == pytest.approx(takes)
 
 
-def test_what_a_first_call_takes_does_not_count(clock: Clock) -> None:
+def test_what_a_first_call_takes_does_not_count() -> None:
+    clock = Clock()
     calls: list[float] = []
 
     def slow_at_first() -> None:
         clock.move(1e-6 if calls else 0.2)
         calls.append(1.0)
 
-    assert limits.seconds(slow_at_first) == pytest.approx(1e-6)
+    assert roofline.seconds(slow_at_first, clock) == pytest.approx(1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n_bytes", [8, 1 << 20])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_read_rate_is_that_of_what_was_read(
-    dtype: str, n_bytes: int, threads: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_read_rate_is_that_of_what_was_read(dtype: str, n_bytes: int, threads: int) -> None:
     """A memory that gives each thread 1 GB a second, and takes 1 µs more for each call."""
-    really = limits._maxima
+    clock = Clock()
 
     def maxima(view: np.ndarray) -> np.ndarray:
         # The threads read at the same time: each moves the clock by its part of it.
         clock.move((view.nbytes / 1e9 + 1e-6) / threads)
-        return really(view)
+        return roofline.maxima(view)
 
-    monkeypatch.setattr(limits, "_maxima", maxima)
-    assert limits.read_rate(n_bytes, dtype, threads) == pytest.approx(threads * 1e9, rel=0.005)
+    found = roofline.read_rate(n_bytes, dtype, threads, clock, maxima)
+    assert found == pytest.approx(threads * 1e9, rel=0.005)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_memory_is_really_read(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_really_read(threads: int) -> None:
     """By the system's clock, and every number of the buffer."""
     seen: list[np.ndarray] = []
-    really = limits._maxima
 
     def maxima(view: np.ndarray) -> np.ndarray:
         seen.append(view)
-        return really(view)
+        return roofline.maxima(view)
 
-    monkeypatch.setattr(limits, "_maxima", maxima)
-    assert limits.read_rate(1 << 20, "float64", threads) > 0
+    assert roofline.read_rate(1 << 20, "float64", threads, read_rows=maxima) > 0
     assert {view.shape[1] for view in seen} == {(1 << 20) // 8 // threads}
     assert len({view.ctypes.data for view in seen}) == threads
     assert {view.strides for view in seen} == {(0, 8)}
-    assert all((really(view) == 1).all() for view in seen[:threads])
+    assert all((roofline.maxima(view) == 1).all() for view in seen[:threads])
 
 
 def test_numpy_offers_its_product_and_its_cheapest_call() -> None:
@@ -116,10 +108,5 @@ def test_the_peak_is_what_was_needed_on_top_and_is_forgotten() -> None:
 
 
 @linux
-def test_what_cannot_be_read_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pathlib import Path
-
-    from backends.worker import memory
-
-    monkeypatch.setattr(memory, "_SELF", Path("/nowhere"))
-    assert Peak().bytes() is None
+def test_what_cannot_be_read_is_none() -> None:
+    assert Peak(Path("/nowhere")).bytes() is None
