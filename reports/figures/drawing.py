@@ -138,7 +138,8 @@ def _themed(style: str) -> str:
     """A style with the page's colours and font."""
     declarations = [part.split(": ", 1) for part in style.split("; ")]
     themed = [(name, _THEMED.get(value, value)) for name, value in declarations]
-    return ";".join(f"{name}:{value}" for name, value in themed if name != "font-family")
+    kept = ";".join(f"{name}:{value}" for name, value in themed if name != "font-family")
+    return _FURTHER_DIGITS.sub(r"\1", kept)
 
 
 def picture(
