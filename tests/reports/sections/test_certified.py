@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.gate.verdict import Digits
 from benchmarks.runfile.records import FailureRecord, Record, VerdictRecord
@@ -31,10 +32,11 @@ def name_of(set_: str, dtype: str) -> str:
 def run(*dtypes: str, only: tuple[str, ...] = tuple(FOUND)) -> Run:
     """A check of three backends on three sets, in each dtype."""
     entries, kept = [], list[Record]()
+    shape: dict[str, Any] = {"n_features": 1, "certified": [1.0, 2.0], "sha256": "ab"}
     for dtype in dtypes:
         for set_ in ("filip", "longley", "wampler1"):
             name = name_of(set_, dtype)
-            kept.append(runs.plain(name, dtype=dtype, certified=[1.0, 2.0], sha256="ab"))
+            kept.append(runs.plain(name, dtype=dtype, **shape))
             for backend in only:
                 entries.append(runs.entry(name, backend))
                 kept.append(outcome(entries[-1].id, FOUND[backend][set_]))
