@@ -127,7 +127,7 @@ def _elements(found: Element, new_id: Callable[[str], str]) -> list[Element]:
             case name if name != "id" and not value.startswith("rotate(-0 "):
                 made.set(name, _FURTHER_DIGITS.sub(r"\1", " ".join(value.split())))
     made.extend(one for child in found for one in _elements(child, new_id))
-    if tag in ("g", "defs") and not (made.attrib and len(made)):
+    if (tag == "g" and not made.attrib) or (tag == "defs" and not len(made)):
         return list(made)
     if tag == "text":
         made.text = found.text
