@@ -17,7 +17,7 @@ help:
 	@echo "make test     the test suite"
 	@echo "make bench    the pytest-benchmark suite"
 	@echo "make check    fit and judge every backend, without timing"
-	@echo "make lint     ruff and mypy"
+	@echo "make lint     ruff, mypy, and the directions of imports"
 	@echo "make format   let ruff format the code"
 	@echo "make clean    remove the virtual environment and the latest report"
 
@@ -37,6 +37,7 @@ lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(READY)
 	$(BIN)/ruff format

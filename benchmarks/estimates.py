@@ -1,14 +1,13 @@
 """From samples to a typical time and to a ratio, each with its interval.
 
 Everything is paired: two entries are compared through the rounds in which both were timed, so
-that a machine that slows down for a second slows both. What is left is of two kinds, and an
-interval has to hold for both:
+that a machine that slows down for a second slows both. Intervals cover two kinds of variation:
 
-- *within* a process, rounds scatter, and neighbouring rounds scatter together. So the rounds of
-  one process are cut into `BLOCKS` consecutive blocks, and medians of blocks are what varies;
+- *within* a process, rounds scatter, and neighbouring rounds scatter together. So the rounds are
+  cut into `BLOCKS` consecutive blocks, whose medians give the variance.
 - *between* processes of the same program there is a difference that lasts as long as they live
-  (memory layout, where the threads landed): about `PROCESS_SPREAD`. With several replicate
-  processes it is estimated from them as well; with one it has to be assumed.
+  (memory layout, placement of threads): about `PROCESS_SPREAD`. Replicate processes refine this
+  figure; with a single process it is assumed.
 """
 
 from __future__ import annotations
@@ -25,14 +24,13 @@ from scipy import special
 
 CONFIDENCE = 0.95
 BLOCKS = 10
-#: Standard deviation of log time between processes of one program, as it is usually found ...
+#: A typical standard deviation of log time between processes of one program.
 PROCESS_SPREAD = 0.006
-#: ... and how many processes' worth of evidence that is taken to be.
+#: `PROCESS_SPREAD` weighs as much as so many further processes.
 PRIOR_FREEDOM = 6
-#: Below this many rounds no interval is computed from their scatter ...
+#: With fewer rounds, no interval is computed from their scatter.
 FEWEST = 3
-#: ... and a time or ratio is taken to be known within this factor, which is more than a machine
-#: was seen to drift within one run.
+#: The time or ratio is then known within this factor: no machine was seen to drift more in a run.
 DRIFT = 2.0
 
 Comparison = Literal["faster", "slower", "cannot tell"]
@@ -45,13 +43,13 @@ class Sample(NamedTuple):
     seconds: float  # per fit
 
 
-#: The samples of one entry by the number of their round.
+#: The samples of one entry by round.
 Rounds = Mapping[int, Sample]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A positive quantity and an interval that holds it with the confidence asked for."""
+    """A positive quantity and its confidence interval."""
 
     value: float
     low: float
@@ -91,16 +89,13 @@ def ratio(
     confidence: float = CONFIDENCE,
     further: Sequence[Variance] = (),
 ) -> Estimate | None:
-    """How many times the baseline's time, from the rounds in which both were timed.
+    """The median of `times` / `baseline` over the rounds that have both; None if none has.
 
     Args:
-        times: of the one.
+        times: of one entry.
         baseline: of the other.
         confidence: of the interval.
-        further: variances of the logarithm of the ratio that the rounds do not show.
-
-    Returns:
-        The median of the ratios within rounds, with its interval; None where no round has both.
+        further: variances of the log ratio that the rounds do not show.
     """
     both = sorted(times.keys() & baseline.keys())
     if not both:
@@ -111,20 +106,19 @@ def ratio(
 
 
 def simultaneous(n_entries: int, confidence: float = CONFIDENCE) -> float:
-    """The confidence for each pair with which all pairs of that many entries hold together.
+    """The confidence of each pair with which all pairs of `n_entries` hold together.
 
-    Bonferroni's correction: the risk is shared out equally among the pairs, which is right
-    whatever the pairs have in common.
+    Bonferroni's correction: the pairs share the risk equally. It is valid for dependent pairs.
     """
     return 1 - (1 - confidence) / max(math.comb(n_entries, 2), 1)
 
 
 def places(times: Mapping[str, Rounds], confidence: float) -> dict[str, str]:
-    """By entry, one more than the number of others that are faster for certain; "2=" if shared.
+    """By entry, one more than the number of certainly faster others; "2=" if shared.
 
-    With intervals that hold for all pairs together, no entry's true place is better than that:
-    it is the lower end of an interval for the place (Al Mohamad et al. 2022, *Simultaneous
-    confidence intervals for ranks*, Biometrics 78).
+    If the intervals of all pairs hold together, no entry's true place is better: this is the
+    lower end of an interval for the place (Al Mohamad et al. 2022, *Simultaneous confidence
+    intervals for ranks*, Biometrics 78).
 
     Args:
         times: the rounds of each entry.
@@ -141,10 +135,10 @@ def places(times: Mapping[str, Rounds], confidence: float) -> dict[str, str]:
 
 
 def log_typical(rounds: Rounds) -> tuple[float, Variance]:
-    """The logarithm of the median time, in log seconds, and the variance with which it is known.
+    """The log of the median time in seconds, and its variance.
 
     Raises:
-        ValueError: fewer than `FEWEST` samples, whose scatter says nothing.
+        ValueError: fewer than `FEWEST` samples.
     """
     if len(rounds) < FEWEST:
         raise ValueError("too few samples")
@@ -162,8 +156,8 @@ def _estimate(
     """Median and interval of log times (one side) or of log ratios (two sides).
 
     Args:
-        logs: one value a round, in their order.
-        sides: for each side, the process that gave its sample in each of the rounds.
+        logs: one value for each round, in order.
+        sides: for each side, the process of its sample in each round.
         confidence: of the interval.
         further: variances to add.
     """
@@ -175,17 +169,17 @@ def _estimate(
 
 
 class Variance(NamedTuple):
-    """The variance of an estimate, and the degrees of freedom with which it is known."""
+    """The variance of an estimate, and its degrees of freedom."""
 
     value: float
     freedom: float
 
 
 def _variance(values: np.ndarray, sides: Sequence[Sequence[int]]) -> Variance:
-    """The variance of the median; arguments as those of `_estimate`."""
+    """The variance of the median; arguments as in `_estimate`."""
     blocks = [float(np.median(block)) for block in np.array_split(values, min(BLOCKS, len(values)))]
-    # Blocks of one round or two scatter like rounds; the median of rounds scatters more than their
-    # mean, by pi/2 in variance.
+    # Blocks of one or two rounds scatter like rounds. The variance of a median of rounds is pi/2
+    # times that of their mean.
     few = math.pi / 2 if len(values) < 2 * BLOCKS else 1.0
     within = Variance(few * float(np.var(blocks, ddof=1)) / len(blocks), len(blocks) - 1)
     return add([within, *(_between(values, np.asarray(side), within.value) for side in sides)])
@@ -194,15 +188,14 @@ def _variance(values: np.ndarray, sides: Sequence[Sequence[int]]) -> Variance:
 def _between(values: np.ndarray, processes: np.ndarray, within: float) -> Variance:
     """What the choice of processes on one side contributes.
 
-    The variance between the processes' medians, less what the scatter of their rounds explains,
-    is moderated by `PROCESS_SPREAD`, which counts as much as `PRIOR_FREEDOM` further processes:
-    two or three processes alone say too little (Smyth 2004, *Linear models and empirical Bayes
-    methods*, section 3).
+    The variance between the processes' medians, less that from the scatter of rounds. Few
+    processes say too little, so it is averaged with `PROCESS_SPREAD`, which counts as
+    `PRIOR_FREEDOM` processes (Smyth 2004, *Linear models and empirical Bayes methods*, section 3).
     """
     names = np.unique(processes)
     medians = [float(np.median(values[processes == name])) for name in names]
     own = len(names) - 1
-    # `within` is the variance of a median of all rounds; each process had its part of them.
+    # `within` is the variance of a median of all rounds; each process has only a share of them.
     observed = float(np.var(medians, ddof=1)) if own else 0.0
     found = max(0.0, observed - len(names) * within)
     freedom = PRIOR_FREEDOM + own
@@ -224,7 +217,7 @@ def interval(centre: float, variance: Variance, confidence: float) -> Estimate:
 
 
 def assumed(centre: float) -> Estimate:
-    """A quantity of which only the logarithm is known: within `DRIFT`, either way."""
+    """A quantity with the logarithm `centre`, taken to be known within `DRIFT`."""
     return _around(centre, math.log(DRIFT))
 
 

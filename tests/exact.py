@@ -1,4 +1,4 @@
-"""Least squares in rational arithmetic: what references and certified values are held to."""
+"""Least squares in rational arithmetic, to check references and certified values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import numpy as np
 
-Row = list[Fraction]
+Fractions = list[Fraction]
 
 
-def least_squares(A: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -> Row:
+def least_squares(A: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -> Fractions:
     """The solution of the normal equations, for independent columns."""
     reduced, pivots = _reduce(_normal(A, y))
     assert len(pivots) == len(A[0])
@@ -18,7 +18,7 @@ def least_squares(A: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -> Row
 
 
 def shortest(X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Of all minimisers (weight, bias), bias last, the one with the shortest weight; rounded once.
+    """The minimiser (weight, bias) with the shortest weight, bias last, rounded once.
 
     With the centred features X = B C in reduced row echelon form C, and z the coefficients of B,
     the shortest w with C w = z is C' (C C')^-1 z.
@@ -43,14 +43,14 @@ def _dot(a: Sequence[Fraction], b: Sequence[Fraction]) -> Fraction:
     return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
 
 
-def _normal(A: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -> list[Row]:
+def _normal(A: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -> list[Fractions]:
     """A'A, and A'y as a last column."""
     columns = [*zip(*A, strict=True)]
     return [[_dot(a, b) for b in columns] + [_dot(a, y)] for a in columns]
 
 
-def _reduce(rows: list[Row]) -> tuple[list[Row], list[int]]:
-    """The reduced row echelon form (all but the last column are eliminated), and its pivots."""
+def _reduce(rows: list[Fractions]) -> tuple[list[Fractions], list[int]]:
+    """The reduced row echelon form, with all columns but the last eliminated, and its pivots."""
     rows, pivots = [row[:] for row in rows], []
     for column in range(len(rows[0]) - 1 if rows else 0):
         place = len(pivots)

@@ -13,7 +13,7 @@ from backends.base import Backend
 from benchmarks.engine import machine
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.process import Home
+from benchmarks.engine.process import Process
 from benchmarks.problems.workloads import DEFAULT, WORKLOADS, select
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +40,7 @@ def test_the_example_of_a_backend_is_complete_short_and_right(tmp_path: Path) ->
     plugin.write_text(source)
     backend: type[Backend] = registry.load((plugin,))["numpy-qr"]
     with Pool(tmp_path, machine.usable_cores(), plugins=[plugin]) as pool:
-        entry = Entry(WORKLOADS["line"], backend, Home("numpy-qr", "cpu", 1))
+        entry = Entry(WORKLOADS["line"], backend, Process("numpy-qr", "cpu", 1))
         assert pool.first_fit(entry).reason == ""
 
 

@@ -3,8 +3,6 @@
 A command imports what it needs when it is called, so that `list` and `--help` answer at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NoReturn
 

@@ -1,7 +1,5 @@
 """`linreg-bench check`."""
 
-from __future__ import annotations
-
 import typer
 
 from benchmarks.cli import options as given

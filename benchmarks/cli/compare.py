@@ -1,7 +1,5 @@
 """`linreg-bench compare`."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 
@@ -21,7 +19,7 @@ def compare(
     ] = False,
 ) -> None:
     """Compare a run with an earlier one; the exit status is 1 if an entry newly fails the gate."""
-    limit = parse_share("--fail-if-slower", fail_if_slower) if fail_if_slower else None
+    limit = parse_share("--fail-if-slower", fail_if_slower)
     from rich.console import Console
 
     from benchmarks.runfile import reader

@@ -1,30 +1,23 @@
 """`linreg-bench env create`, `list` and `remove`."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from benchmarks.engine.variants import Environment
 
 app = typer.Typer(no_args_is_help=True, help="Environments for `run --env`, in .envs.")
 
 Name = Annotated[str, typer.Argument(help="Its name, as in `run --env NAME`.")]
+Requirements = Annotated[
+    list[str], typer.Argument(help="What pip installs, such as 'torch==2.12.*'.")
+]
 
 
 @app.command()
-def create(
-    name: Name,
-    requirements: Annotated[
-        list[str], typer.Argument(help="What pip installs, such as 'torch==2.12.*'.")
-    ],
-) -> None:
+def create(name: Name, requirements: Requirements) -> None:
     """Make an environment with venv and pip; NumPy is added."""
     from benchmarks.engine import variants
 
-    print(_shown(variants.create(name, requirements)))
+    print(variants.create(name, requirements))
 
 
 @app.command("list")
@@ -33,7 +26,7 @@ def list_() -> None:
     from benchmarks.engine import variants
 
     for found in variants.made():
-        print(_shown(found) if isinstance(found, variants.Environment) else found)
+        print(found)
 
 
 @app.command()
@@ -42,9 +35,3 @@ def remove(name: Name) -> None:
     from benchmarks.engine import variants
 
     variants.remove(name)
-
-
-def _shown(environment: Environment) -> str:
-    record = environment.record()
-    packages = ", ".join(f"{name} {version}" for name, version in record.packages.items())
-    return f"{record.name}: Python {record.python}, {packages}"

@@ -1,7 +1,5 @@
 """`linreg-bench export`."""
 
-from __future__ import annotations
-
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -12,23 +10,16 @@ import typer
 from benchmarks.cli.options import RunPath
 from benchmarks.errors import UserError
 
-
-class Format(StrEnum):
-    """What `export` can write."""
-
-    JSON = "json"
-    CSV = "csv"
-    PARQUET = "parquet"
-    PYTEST_BENCHMARK = "pytest-benchmark"
+Format = StrEnum("Format", ["json", "csv", "parquet", "pytest-benchmark"])
 
 
 def export(
     run: RunPath,
-    format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.JSON,
+    format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.json,
     out: Annotated[Path | None, typer.Option(help="A file instead of standard output.")] = None,
 ) -> None:
     """Write the rows of a run, to standard output or to a file."""
-    if out is None and format is Format.PARQUET and sys.stdout.isatty():
+    if out is None and format is Format.parquet and sys.stdout.isatty():
         raise UserError("parquet is binary and this is a terminal: say where with --out")
     from benchmarks.runfile import reader
     from reports import export as exporter

@@ -1,8 +1,6 @@
 """`linreg-bench list`. It imports no framework."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from benchmarks.cli.options import Plugin
 
@@ -13,46 +11,52 @@ def list_(plugin: Plugin = None) -> None:
     from benchmarks.engine import machine
     from benchmarks.problems.workloads import SIZE_HELP, SIZES, WORKLOADS
 
-    backends = registry.load(tuple(plugin or ())).values()
-    for method in dict.fromkeys(method for backend in backends for method in backend.methods):
-        lines, missing = [], set()
-        for backend in (b for b in backends if method in b.methods):
-            if reason := registry.missing(backend):
-                missing.add(backend.name)
-            devices, version = ", ".join(backend.devices), registry.installed_version(backend)
-            run = "--full" if backend.optional else "default"
-            about = reason or backend.algorithm
-            lines.append((backend.name, devices, backend.style, run, version or "no", about))
-        heads = ("name", "devices", "style", "run", "available", "algorithm")
-        _print(f"Backends for {method}", heads, lines, missing)
-    gpus = machine.gpus()
-    devices = [("cpu", f"{len(machine.usable_cores())} usable cores")]
-    devices += [(f"cuda:{n}", f"{gpu.name}, driver {gpu.driver}") for n, gpu in enumerate(gpus)]
-    if not gpus:
-        devices.append(("cuda", "not available: no NVIDIA GPU on this machine"))
-    _print("Devices", ("name", "what it is"), devices, {"cuda"})
+    known = registry.load(tuple(plugin or ()))
+    missing = {name: why for name, b in known.items() if (why := registry.missing(b))}
+    for method in dict.fromkeys(method for b in known.values() for method in b.methods):
+        _print(
+            f"Backends for {method}",
+            ("name", "devices", "style", "run", "available", "algorithm"),
+            (
+                (
+                    name,
+                    ", ".join(backend.devices),
+                    backend.style,
+                    "--full" if backend.optional else "default",
+                    registry.installed_version(backend) or "no",
+                    missing.get(name, backend.algorithm),
+                )
+                for name, backend in known.items()
+                if method in backend.methods
+            ),
+            dim=missing,
+        )
+    gpus = [f"{gpu.name}, driver {gpu.driver}" for gpu in machine.gpus()]
+    devices = {"cpu": f"{len(machine.usable_cores())} usable cores"}
+    devices |= {f"cuda:{number}": gpu for number, gpu in enumerate(gpus)}
+    none = {} if gpus else {"cuda": "not available: no NVIDIA GPU on this machine"}
+    _print("Devices", ("name", "what it is"), (devices | none).items(), dim=none)
     heads = ("name", "size", "dtype", "what it is")
     for group in dict.fromkeys(workload.group for workload in WORKLOADS.values()):
-        title = "Workloads" if group == "default" else f"Workloads of the group {group}"
-        lines = []
-        for workload in (w for w in WORKLOADS.values() if w.group == group):
-            recipe = workload.recipe
-            size = f"{recipe.n_samples:,} x {recipe.n_features:,}"
-            lines.append((workload.name, size, recipe.dtype, workload.description))
-        _print(title, heads, lines)
-    lines = [
+        lines = (
+            (w.name, f"{r.n_samples:,} x {r.n_features:,}", r.dtype, w.description)
+            for w, r in ((w, w.recipe) for w in WORKLOADS.values() if w.group == group)
+        )
+        of = "" if group == "default" else f" of the group {group}"
+        _print(f"Workloads{of}", heads, lines)
+    groups = (
         (name, f"{len(sizes)} sizes", "float32", f"{sizes[0]} to {sizes[-1]}: how time grows")
         for name, sizes in SIZES.items()
-    ]
-    _print("Groups of sizes", heads, lines)
+    )
+    _print("Groups of sizes", heads, groups)
     print(f"\nA size is a workload too: {SIZE_HELP}")
 
 
 def _print(
-    title: str, heads: Sequence[str], lines: Iterable[Sequence[str]], dim: Iterable[str] = ()
+    title: str, heads: Sequence[str], lines: Iterable[Sequence[str]], dim: Collection[str] = ()
 ) -> None:
-    """Print a table; lines whose name is in `dim` are about what is not available."""
-    from rich import print
+    """Print a table; `dim` names the lines about what is not available."""
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -61,6 +65,7 @@ def _print(
         table.add_column(head, no_wrap=True)
     table.add_column(heads[-1], overflow="fold", min_width=24)
     for line in lines:
-        # As Text: the name of a plug-in could be taken for markup.
+        # Text is not parsed as markup, which the name of a plug-in could contain.
         table.add_row(*map(Text, line), style="dim" if line[0] in dim else None)
-    print(table)
+    # A terminal narrower than the table wraps its lines; nothing is cut off.
+    Console().print(table, crop=False)

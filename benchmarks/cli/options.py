@@ -1,7 +1,5 @@
 """Options that several commands share, and how their values are written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -75,12 +73,14 @@ def parse_seconds(option: str, text: str) -> float:
     return value
 
 
-def parse_share(option: str, text: str) -> float:
-    """A share from `5%` or `0.05`.
+def parse_share(option: str, text: str | None) -> float | None:
+    """A share from `5%` or `0.05`; None if the option was not given.
 
     Raises:
         UserError: `text` is not a number between 0 and 1.
     """
+    if text is None:
+        return None
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:

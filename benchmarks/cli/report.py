@@ -1,7 +1,5 @@
 """`linreg-bench report`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +19,11 @@ def report(
     if out is None and len(runs) > 1:
         raise UserError("several runs have no folder of their own: say where with --out")
     from reports import page, side_by_side, sources
+    from reports.document import of_source
 
     found = [sources.read(run) for run in runs]
     if len(found) > 1 and out is not None:
         written = side_by_side.write(found, out)
     else:
-        written = page.write(found[0].document(), out or found[0].folder)
+        written = page.write(of_source(found[0]), out or found[0].folder)
     print(line(f"report: {written}"))

@@ -1,7 +1,5 @@
 """`linreg-bench run`."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -57,7 +55,7 @@ def run(
     """Fit, judge and time; leave a run file and a report."""
     if fail_if_slower is not None and against is None and not env:
         raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
-    limit = parse_share("--fail-if-slower", fail_if_slower) if fail_if_slower else None
+    limit = parse_share("--fail-if-slower", fail_if_slower)
     if resume:
         _resume(context, out, patience, quiet)
     from benchmarks.cli import session

@@ -1,7 +1,5 @@
 """What `run` and `check` share: plan the entries, run them, and report what was measured."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from benchmarks.engine import machine
 from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
+from benchmarks.engine.progress import Progress
 from benchmarks.engine.resume import Earlier
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.evidence import calibrate
@@ -95,6 +94,10 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+class _Progress(TerminalProgress, Progress):
+    """Shows in a terminal what the engine tells."""
+
+
 def execute(
     plan: Plan,
     options: Options,
@@ -103,20 +106,17 @@ def execute(
     earlier: Earlier | None = None,
     limit: float | None = None,
 ) -> NoReturn:
-    """Run, show and draw; exits with the status that the outcome deserves.
+    """Run, leave the run file and a report in `out`, and exit with the status of the outcome.
 
     Args:
-        plan: what to run.
-        options: how to run it.
-        out: folder for the run file and the report.
         quiet: whether to print no more than the path of the report.
-        earlier: what an interrupted run has measured already.
         limit: by which share an entry may be slower than its variant; None: by any share.
     """
     if earlier is None:
         writer.set_aside(out)
     stopped: BaseException | None = None
-    with TerminalProgress(quiet=quiet) as progress:
+    progress = _Progress(quiet=quiet)
+    with progress:
         try:
             engine.run(plan, options, out, progress, earlier)
         except (KeyboardInterrupt, UserError) as error:
@@ -133,24 +133,21 @@ def execute(
 
 def _report(folder: Path, quiet: bool, limit: float | None) -> bool:
     """Show the run in `folder` and draw its page; whether an entry failed or is too slow."""
+    from rich.console import Console
+
     from reports import page  # imports matplotlib, which bad input need not wait for
     from reports.analysis.rows import rows
     from reports.document import document
-    from reports.terminal import table
+    from reports.terminal.document import show
 
     run = reader.read(folder)
     found = rows(run)
     seen = document(run, found, folder)
     if not quiet:
-        table.show(seen, found)
+        show(seen, Console())
     print(line(f"report: {page.write(seen, folder)}"))
-    failed = [
-        row
-        for row in found
-        if row.status == "failed" and not row.entry.known_failure and not row.entry.variant
-    ]
-    slower = [c for c in seen.changes if limit and c.ratio and c.certainly_slower(limit)]
+    failed = [row for row in found if row.status == "failed" and not row.entry.variant]
+    slower = [c for c in seen.changes if limit is not None and c.certainly_slower(limit)]
     for change in slower:
-        ratio = change.ratio
-        print(f"slower: {change.entry} takes {ratio.value:.3f} times as long ")
-    return bool(failed or slower)
+        print(f"slower: {change.entry} takes {change.ratio} times as long")
+    return bool(slower) or any(not row.entry.known_failure for row in failed)

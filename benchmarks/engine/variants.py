@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,10 @@ class Environment:
     version: str  # of Python
     packages: dict[str, str] = field(default_factory=dict)  # version by distribution
     ready: frozenset[str] = frozenset()  # backends whose framework is there
+
+    def __str__(self) -> str:
+        packages = ", ".join(f"{k} {v}" for k, v in machine.packages(self.packages).items())
+        return f"{self.name}: Python {self.version}, {packages}"
 
     @property
     def launch(self) -> Launch:
@@ -105,7 +109,7 @@ def _ask(name: str, python: Path, plugins: Sequence[Path]) -> Environment:
     module = "backends.worker.installed"
     command = [str(python), "-m", module, *(str(path.resolve()) for path in plugins)]
     try:
-        done = _run(command, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=_PATIENCE)
+        done = call(command, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=_PATIENCE)
     except OSError as error:
         raise UserError(f"{trouble} does not start: {error.strerror}") from error
     except subprocess.TimeoutExpired:
@@ -121,13 +125,31 @@ def _ask(name: str, python: Path, plugins: Sequence[Path]) -> Environment:
     return Environment(name, python, version, answer["packages"], frozenset(answer["ready"]))
 
 
-def create(name: str, requirements: Sequence[str], folder: Path = FOLDER) -> Environment:
+def call(command: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program of another interpreter; its output is kept."""
+    return subprocess.run(
+        command,
+        env=interpreter_environment(),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        **how,
+    )
+
+
+def create(
+    name: str,
+    requirements: Sequence[str],
+    folder: Path = FOLDER,
+    call: Callable[[Sequence[str]], subprocess.CompletedProcess[str]] = call,
+) -> Environment:
     """Make the environment `name` with venv and pip.
 
     Args:
         name: of its own folder, and for `--env`.
         requirements: what pip is to install, such as `torch==2.12.*`; `ALWAYS` is added.
         folder: that holds all environments.
+        call: runs venv and pip.
 
     Raises:
         UserError: there is one of that name, or venv or pip fails; its last lines say why.
@@ -145,7 +167,7 @@ def create(name: str, requirements: Sequence[str], folder: Path = FOLDER) -> Env
             [sys.executable, "-m", "venv", str(own)],
             [*pip, *(package for package in ALWAYS if package not in given), *requirements],
         ):
-            done = _run(command)
+            done = call(command)
             if done.returncode:
                 lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
                 said = [line for line in lines if not line.startswith("WARNING")]
@@ -184,17 +206,6 @@ def _check_name(name: str) -> None:
 
 def _python_of(environment: Path) -> Path:
     return environment / "bin" / "python"
-
-
-def _run(command: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        env=interpreter_environment(),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        **how,
-    )
 
 
 def checkout(revision: str, folder: Path) -> Launch:

@@ -5,27 +5,28 @@ work. The result is kept in `reports/calibration.json`, and shown with the resul
 on the same machine.
 """
 
-from __future__ import annotations
-
 import json
 import statistics
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.engine import machine
-from benchmarks.engine.process import ROOT
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import Pool
+from benchmarks.engine.process import ROOT, Process
 from benchmarks.errors import UserError
 from benchmarks.estimates import Estimate
-from benchmarks.evidence.overhead import Overhead, overhead
+from benchmarks.evidence import nothing
 from benchmarks.evidence.versus import copy, make_plan, measure, ratios
-from benchmarks.problems.workloads import Workload
+from benchmarks.problems.workloads import WORKLOADS, Workload
 from benchmarks.runfile import writer
 from benchmarks.runfile.header import Machine
 
 FILE = ROOT / "reports" / "calibration.json"
 COPIES = (copy(), copy(0.02), copy(0.05))
-REPLICATES = 4
 #: A difference is detected in most comparisons if it exceeds half the interval's width by this
 #: factor: 1.96 standard errors of reach, and 1.64 more so that 95 in 100 lie beyond it.
 _POWER = 1 + 1.64 / 1.96
@@ -37,6 +38,14 @@ class Resolution:
 
     seconds: float  # of measurement, both sides together
     difference: float  # 0.02: one side takes 2 % longer
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What the suite itself adds, in seconds."""
+
+    empty_fit: float  # per fit, within a sample
+    between_samples: float  # per sample: messages, stopping and waking the worker
 
 
 @dataclass(frozen=True)
@@ -56,13 +65,17 @@ class Calibration:
         return f"this machine can tell two entries apart that differ by {', or '.join(parts)}"
 
 
-def calibrate(workload: Workload, backend: str, seconds: float, seed: int) -> Calibration:
+def calibrate(
+    workloads: Sequence[Workload], backend: str, seconds: float, seed: int
+) -> Calibration:
     """Measure for `seconds`, on one core or as many as the workload has threads.
 
     Raises:
-        UserError: a worker failed, or the time was too short.
+        UserError: a worker failed, the time was too short, or there is not one of each.
     """
-    plan = make_plan([workload], [backend], COPIES, threads=None, replicates=REPLICATES)
+    plan = make_plan(workloads, [backend], COPIES, threads=None, replicates=4)
+    if len(plan.entries) > 1 + len(COPIES):
+        raise UserError("calibrate one backend on one workload")
     run = measure(plan, seconds, seed)
     # A pair is two of the entries that shared the time.
     of_pair = 2 * seconds / len(plan.entries)
@@ -76,8 +89,26 @@ def calibrate(workload: Workload, backend: str, seconds: float, seed: int) -> Ca
         taken=writer.now(),
         ratios={entry.name: ratio for entry, ratio in ratios(run).items()},
         resolutions=resolutions,
-        overhead=overhead(machine.usable_cores()),
+        overhead=overhead(),
     )
+
+
+def overhead() -> Overhead:
+    """Time an empty fit, and what passes between two samples of it."""
+    cores, plugin = machine.usable_cores(), Path(nothing.__file__)
+    entry = Entry(WORKLOADS["line"], nothing.Nothing, Process("nothing", "cpu", 1))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Pool(Path(folder), cores, plugins=[plugin]) as pool,
+    ):
+        pool.first_fit(entry)
+        empty = [pool.sample(entry.process, 1000) for _ in range(20)]
+        between = []
+        for _ in range(200):
+            began = time.perf_counter()
+            inside = pool.sample(entry.process, 1)
+            between.append(time.perf_counter() - began - inside)
+    return Overhead(statistics.median(empty), statistics.median(between))
 
 
 def save(calibration: Calibration, path: Path = FILE) -> None:

@@ -1,7 +1,5 @@
 """A backend that does nothing: its time is what the suite itself adds to a fit."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from backends.base import Data, Fit, Method

@@ -1,6 +1,4 @@
-"""Is a backend as fast as itself, and a slowed copy as much slower as it was slowed?"""
-
-from __future__ import annotations
+"""Are differences found, and is what does not differ left alone?"""
 
 import json
 import math
@@ -20,17 +18,24 @@ from backends import registry
 from benchmarks.engine import machine
 from benchmarks.engine.plan import Plan
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.process import ROOT, Process
+from benchmarks.engine.process import ROOT, Launch, Process
+from benchmarks.errors import FAILED
 from benchmarks.estimates import Estimate
 from benchmarks.evidence.versus import FIFTY, copy, make_plan, measure, ratios
 from benchmarks.problems.workloads import select
+from benchmarks.runfile.header import EntryRecord
 
 #: Backends that copy X in every fit.
 _COPYING = "torch-cholesky,torch-gelsy,sklearn-linear,numpy-gelsd"
+#: The backend that becomes slower, and those that do not.
+_SLOWED, _OTHERS = "torch-cholesky", ("numpy-gelsd", "scipy-*y", "torch-gelsy", "sklearn-linear")
+_WORKLOADS = ("line", "500x5", "300x20", "1000x10:float64", "2000x5")
 
 Comparisons = Annotated[int, typer.Option(help="How many comparisons.")]
-Seconds = Annotated[float, typer.Option(help="Measurement time of each.")]
+Seconds = Annotated[float, typer.Option(help="Measurement time of each run.")]
 Replicates = Annotated[int, typer.Option(help="Processes on each side.")]
+Percent = Annotated[float, typer.Option(help="How much extra work the slower side does.")]
+Limit = Annotated[float, typer.Option(help="The slow-down that is not accepted, in percent.")]
 LeastSquares = Annotated[str, typer.Option(help="A least-squares workload.")]
 Rounds = Annotated[int, typer.Option(help="Rounds in each way.")]
 
@@ -38,11 +43,11 @@ Rounds = Annotated[int, typer.Option(help="Rounds in each way.")]
 def aa(comparisons: Comparisons = 20, seconds: Seconds = 4.0, replicates: Replicates = 4) -> None:
     """Compare torch-eager with itself, by the suite and by pytest-benchmark in alternation."""
     plan = make_plan([FIFTY], ["torch-eager"], [copy()], replicates=replicates)
-    ours, theirs = [], []
-    for ratio in _repeat(plan, comparisons, seconds, 0.99):
-        ours.append(ratio)
+    ours, theirs = list[Estimate](), list[float]()
+    for found in _repeat(plan, comparisons, seconds, 0.99):
+        ours += found.values()
         theirs.append(by_pytest_benchmark(seconds))
-        print(f"     pytest-benchmark {theirs[-1]:.4f}", flush=True)
+        print(f"     pytest-benchmark: {theirs[-1]:.4f}", flush=True)
     spread = _summarize("linreg-bench", [ratio.value for ratio in ours])
     _count_right(ours)
     times = _summarize("pytest-benchmark", theirs) / spread
@@ -52,16 +57,16 @@ def aa(comparisons: Comparisons = 20, seconds: Seconds = 4.0, replicates: Replic
 def power(
     comparisons: Comparisons = 20,
     seconds: Seconds = 10.0,
-    percent: Annotated[float, typer.Option(help="How much extra work.")] = 5.0,
+    percent: Percent = 5.0,
     replicates: Replicates = 4,
 ) -> None:
     """Compare torch-eager with copies of itself that do real extra work."""
     plan = make_plan([FIFTY], ["torch-eager"], [copy(percent / 100)], replicates=replicates)
-    found = list(_repeat(plan, comparisons, seconds, 0.95))
+    ratios = [r for found in _repeat(plan, comparisons, seconds, 0.95) for r in found.values()]
     for word in ("slower", "cannot tell", "faster"):
-        count = sum(ratio.against_one() == word for ratio in found)
+        count = sum(ratio.against_one() == word for ratio in ratios)
         print(f"called {word} in {count} of {comparisons}")
-    _summarize(f"{percent:g} % extra work in {seconds:g} s", [ratio.value for ratio in found])
+    _summarize(f"{percent:g} % extra work in {seconds:g} s", [ratio.value for ratio in ratios])
 
 
 def all_cores(
@@ -70,17 +75,69 @@ def all_cores(
     """Compare torch-cholesky on `tall` with itself, on all cores."""
     tall, threads = select(["tall"]), len(machine.usable_cores())
     plan = make_plan(tall, ["torch-cholesky"], [copy()], threads=threads, replicates=replicates)
-    found = list(_repeat(plan, comparisons, seconds, 0.99))
-    _summarize(f"torch-cholesky, {threads} threads", [ratio.value for ratio in found])
-    _count_right(found)
+    ratios = [r for found in _repeat(plan, comparisons, seconds, 0.99) for r in found.values()]
+    _summarize(f"torch-cholesky, {threads} threads", [ratio.value for ratio in ratios])
+    _count_right(ratios)
 
 
-def _repeat(plan: Plan, times: int, seconds: float, confidence: float) -> Iterator[Estimate]:
-    """Ratios of the plan's one pair, each printed and from processes of its own."""
+def beside(
+    times: Comparisons = 10, seconds: Seconds = 15.0, percent: Percent = 10.0, limit: Limit = 5.0
+) -> None:
+    """Time a backend beside itself and beside a slower version, in the same rounds."""
+    again, slow = copies = copy(), copy(percent / 100)
+    plan = make_plan(select(_WORKLOADS), [_SLOWED], copies, replicates=3)
+    # All intervals of a run hold together at 99 %, as those of `run --fail-if-slower` do.
+    confidence = 1 - 0.01 / (len(copies) * len(_WORKLOADS))
+    called = [
+        {entry.variant for entry, ratio in found.items() if ratio.low > 1 + limit / 100}
+        for found in _repeat(plan, times, seconds, confidence)
+    ]
+    wrong, right = (sum(side.variant in found for found in called) for side in (again, slow))
+    print(f"false alarms: {wrong} of {times}; {percent:g} % found: {right} of {times}")
+
+
+def between(
+    times: Comparisons = 10, seconds: Seconds = 60.0, percent: Percent = 10.0, limit: Limit = 5.0
+) -> None:
+    """Compare runs of the same code, and with runs in which one backend has become slower."""
+    plan = make_plan(select(_WORKLOADS), [_SLOWED, *_OTHERS], replicates=3)
+    # Without a variant: it keeps its name.
+    launch = Launch(extra_work=percent / 100)
+    entries = [
+        replace(e, process=replace(e.process, launch=launch)) if e.backend.name == _SLOWED else e
+        for e in plan.entries
+    ]
+    wrong = right = 0
+    for _ in range(times):
+        with tempfile.TemporaryDirectory() as folder:
+            old, same, slower = (Path(folder) / name for name in ("old", "same", "slower"))
+            for path in (old, same):
+                measure(plan, seconds, folder=path)
+            measure(replace(plan, entries=entries), seconds, folder=slower)
+            wrong += _is_slower(old, same, limit)
+            right += _is_slower(old, slower, limit)
+    print(f"false alarms: {wrong} of {times}; {percent:g} % found: {right} of {times}")
+
+
+def _is_slower(old: Path, new: Path, limit: float) -> bool:
+    """Whether `linreg-bench compare` says so, which prints what it found."""
+    command = [sys.executable, "-m", "benchmarks.cli", "compare", str(old), str(new)]
+    print(f"the old run, and the one that is called {new.name}:", flush=True)
+    done = subprocess.run([*command, "--fail-if-slower", f"{limit:g}%"], cwd=ROOT)
+    if done.returncode not in (0, FAILED):
+        done.check_returncode()
+    return done.returncode == FAILED
+
+
+def _repeat(
+    plan: Plan, times: int, seconds: float, confidence: float
+) -> Iterator[dict[EntryRecord, Estimate]]:
+    """The ratios of several runs, each with new processes and another seed; prints them."""
     for seed in range(times):
-        [ratio] = ratios(measure(plan, seconds, seed), confidence).values()
-        print(f"{seed + 1:3}: {ratio} {ratio.against_one()}", flush=True)
-        yield ratio
+        found = ratios(measure(plan, seconds, seed), confidence)
+        for entry, ratio in found.items():
+            print(f"{seed + 1:3}: {entry.id}: {ratio} {ratio.against_one()}", flush=True)
+        yield found
 
 
 def _summarize(name: str, ratios: Sequence[float]) -> float:
@@ -98,9 +155,9 @@ def _count_right(ratios: Sequence[Estimate]) -> None:
 
 def pausing(workload: LeastSquares = "ill-conditioned", rounds: Rounds = 100) -> None:
     """Time all least-squares backends with waiting workers stopped, and with them left alone."""
-    usual = [b for b in registry.load().values() if not b.optional and not registry.missing(b)]
-    names = [backend.name for backend in usual if "least squares" in backend.methods]
+    usual = [b for b in registry.load().values() if "least squares" in b.methods and not b.optional]
     threads = len(machine.usable_cores())
+    names = [backend.name for backend in usual]
     plan = make_plan(select([workload]), names, threads=threads, replicates=1)
     stopped, alone = (_medians(plan, rounds, stop_idle=way) for way in (True, False))
     print("median time of one fit, waiting workers stopped, and left alone:")
@@ -129,14 +186,11 @@ def processes(
 
 def _medians(plan: Plan, rounds: int, **kept: bool) -> dict[Process, float]:
     """The median time of one fit by process, from rounds in random order; `kept` is for `Pool`."""
-    rng, times = random.Random(0), dict[Process, list[float]]()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Pool(Path(folder), machine.usable_cores(), **kept) as pool,
-    ):
+    cores, rng, times = machine.usable_cores(), random.Random(0), dict[Process, list[float]]()
+    with tempfile.TemporaryDirectory() as folder, Pool(Path(folder), cores, **kept) as pool:
         for entry in plan.entries:
             for process in plan.processes(entry):
-                pool.first_fit(replace(entry, process=process))
+                pool.first_fit(entry, process)
                 times[process] = []
         for _ in range(rounds):
             for process in rng.sample(list(times), len(times)):
@@ -145,7 +199,6 @@ def _medians(plan: Plan, rounds: int, **kept: bool) -> dict[Process, float]:
 
 
 _PYTEST = """
-import numpy as np
 import pytest
 from backends.torch.descent import TorchEager
 from benchmarks.evidence.versus import FIFTY

@@ -1,7 +1,5 @@
 """Backends against copies of themselves, in the same rounds: how the evidence is measured."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace

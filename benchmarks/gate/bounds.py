@@ -22,9 +22,8 @@ TF32 = 2.0**-11
 def tf32_error(n_features: int) -> float:
     """Relative change of the data that accounts for products of inputs rounded to TF32.
 
-    Both factors of each product are rounded once. The length of the sum does not matter, since
-    the sum is kept in float32 (Blanchard et al., SIAM J. Sci. Comput. 42, 2020). A factorisation
-    rounds them again in the update by each column.
+    Both factors of each product are rounded, but the sum is kept in float32 (Blanchard et al.,
+    SIAM J. Sci. Comput. 42, 2020). A factorisation rounds again in the update by each column.
     """
     return sum_error(n_features + 1, TF32)
 
@@ -36,24 +35,24 @@ class SolverBounds:
     coefficients: float  # ||b_hat - b|| / ||b||; if `vanishing`, / (||y|| / ||A||)
     fitted: float  # ||A (b_hat - b)|| / ||A b||; if `vanishing`, / ||y||
     source: str
-    #: Whether the fitted values are 0 except for rounding, so that no error is relative to them.
+    #: Whether the fitted values are 0 except for rounding, so nothing can be relative to them.
     vanishing: bool = False
 
 
 def solver_bounds(c: Conditioning, stability: Stability, eps: float) -> SolverBounds:
     """Bounds for a least-squares solver of this stability, with backward error `eps`.
 
-    *Orthogonal* (QR, SVD): the fit is exact for data changed by eps ||A|| and eps ||y||. Then
-    b moves by eps (2 kappa/cos + kappa**2 tan) relatively (Wedin; LAPACK Users' Guide, 4.5;
-    Higham, *Accuracy and Stability of Numerical Algorithms*, ch. 20). The same perturbation,
-    P (dy - dA b) + A (A'A)^-1 dA' r, multiplied by A once more, bounds the fitted values.
+    *Orthogonal* (QR, SVD): the fit is exact for data changed by eps ||A|| and eps ||y||. The
+    relative change of b is eps (2 kappa/cos + kappa**2 tan) (Wedin; LAPACK Users' Guide, 4.5;
+    Higham, *Accuracy and Stability of Numerical Algorithms*, ch. 20). That of the fitted values
+    follows from their change, P (dy - dA b) + A (A'A)^-1 dA' r.
 
-    *Normal equations*: A'A is formed with error eps ||A||**2 and A'y with eps ||A|| ||y||, so that
-    db = (A'A)^-1 (dc - dG b) is at most eps kappa**2 (1 + 1/cos) relatively (Higham, 20.4).
+    *Normal equations*: the errors are eps ||A||**2 in A'A and eps ||A|| ||y|| in A'y. The relative
+    change of b, db = (A'A)^-1 (dc - dG b), is at most eps kappa**2 (1 + 1/cos) (Higham, 20.4).
 
-    Where the features are dependent, kappa is that of their row space. Rounding errors tilt that
-    space as well, by another eps kappa (Wedin, BIT 13, 1973; Björck, *Numerical Methods for Least
-    Squares Problems*, 1.4), or eps kappa**2 for normal equations.
+    For dependent features, kappa is that of their row space. Rounding errors tilt that space as
+    well, by another eps kappa (Wedin, BIT 13, 1973; Björck, *Numerical Methods for Least Squares
+    Problems*, 1.4), or eps kappa**2 for normal equations.
     """
     kappa, tan, cos = c.condition, c.tangent, c.cosine
     orthogonal = stability == "orthogonal"
@@ -87,11 +86,10 @@ def coefficient_bounds(
 ) -> np.ndarray:
     """Bounds of the absolute error of each coefficient, bias last, for independent features.
 
-    The perturbations of `solver_bounds`, row by row. Let a be the coefficient's row of
-    A+ = (A'A)^-1 A', and g its row of (A'A)^-1. Then the error of an orthogonal solver is at most
-    eps (||a|| (||A|| ||b|| + ||y||) + ||g|| ||A|| ||r||), and that of normal equations at most
-    eps ||g|| ||A|| (||A|| ||b|| + ||y||). ||a|| times the residual standard deviation is the
-    coefficient's standard error: rounding disturbs most what the data determine worst.
+    The perturbations of `solver_bounds`, row by row. Let a be a row of (A'A)^-1 A', and g one of
+    (A'A)^-1. The error of an orthogonal solver is at most
+    eps (||a|| (||A|| ||b|| + ||y||) + ||g|| ||A|| ||r||), and that of normal equations
+    eps ||g|| ||A|| (||A|| ||b|| + ||y||).
 
     Returns:
         (n_features + 1,), infinite where rounding leaves no digit.
@@ -130,16 +128,16 @@ def descent_bounds(
     e <- ||I - lr H|| e + rounding of one step.
 
     *L1 loss*: equal signs of the residuals make equal steps. Signs can differ only where |r| is at
-    most ||a|| e + rounding, and only those samples contribute to dg, the difference of the two
-    gradients. The loss is convex, hence dg'd >= 0 for the difference d of the coefficients, and
+    most ||a|| e + rounding, and only there do the two gradients differ, by dg in all. The loss is
+    convex, so dg'd >= 0 for the difference d of the coefficients, and
     ||d - lr dg||**2 <= e**2 + lr**2 ||dg||**2, plus 2 lr times what rounded residuals may take
-    from dg'd. A constant step ends up circling the optimum, and rounding decides where on the
-    circle. Once e would exceed the largest possible step, lr ||mean |A| ||, that step is the bound.
+    from dg'd. With a constant step the iteration ends up circling the optimum, and rounding
+    decides where. Once e exceeds the largest possible step, lr ||mean |A| ||, that is the bound.
 
     Args:
-        data: what is fitted.
-        method: how.
-        trajectory: of `method` in float64.
+        data: of the workload.
+        method: the same for both.
+        trajectory: in float64.
         products: relative error of each product in A'r and A b, besides u.
     """
     train = _Samples(data.X, data.y, method, products)
@@ -178,7 +176,7 @@ class _Samples:
         self, X: np.ndarray, y: np.ndarray, method: GradientDescent, products: float
     ) -> None:
         self.A, self.y, self.method = design(X), y.astype(np.float64), method
-        # Both trajectories are rounded, the reference to float64.
+        # The reference is rounded too, to float64.
         self.u, self.products = unit_roundoff(X.dtype) + UNIT_FLOAT64, products
         self.absolute = np.abs(self.A)
         self.lengths = np.linalg.norm(self.A, axis=1)
@@ -196,7 +194,7 @@ class _Samples:
         return math.sqrt(e**2 + (lr * flips) ** 2 + 2 * lr * misjudged)
 
     def slope_rounding(self, b: np.ndarray) -> float:
-        """Rounding of the gradient, in the 2-norm; the rounding of lr is counted as part of it."""
+        """Rounding of the gradient in the 2-norm, including that of lr."""
         sums = sum_error(len(self.y), self.u) + 2 * self.u + self.products
         if self.method.loss == "l1":
             return sums * float(np.linalg.norm(self.absolute.mean(axis=0)))
@@ -205,7 +203,7 @@ class _Samples:
         return (sums + residuals) * float(np.linalg.norm(terms))
 
     def loss_bound(self, b: np.ndarray, e: float) -> float:
-        """How far a rounded loss at a distance of at most `e` from `b` is from the loss at b."""
+        """Error of a rounded loss at a distance of at most `e` from `b`, against that at `b`."""
         n, r = len(self.y), self.A @ b - self.y
         value = loss(self.method, r)
         evaluation = (sum_error(n, self.u) + self.u) * value
@@ -216,7 +214,7 @@ class _Samples:
             return slope * e + self.curvature * e**2 + evaluation
         slope = float(np.linalg.norm(self.A.T @ np.sign(r))) / n
         kinks = 2 * float(np.mean(self.lengths * self._ambiguous(b, e)))
-        # mean |A d| is never more than its root mean square.
+        # mean |A d| is at most its root mean square.
         steepest = min(slope + kinks, math.sqrt(self.curvature))
         return steepest * e + float(np.mean(r_error)) + evaluation
 
@@ -229,5 +227,5 @@ class _Samples:
         return (sum_error(len(b) + 1, self.u) + self.products) * self._sizes(b)
 
     def _sizes(self, b: np.ndarray) -> np.ndarray:
-        """|A| |b| + |y|: a residual is the difference of two sums of at most this size."""
+        """|A| |b| + |y|: the size of the terms in each residual."""
         return self.absolute @ np.abs(b) + np.abs(self.y)

@@ -33,16 +33,15 @@ class _Malformed(Exception):
 def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
     """Hold a fit to the reference and, where there is noise, to the truth.
 
-    A fit of wrong shape or type, or with values that are not finite, gets a failed verdict and
-    never raises. The losses of a least-squares fit, and test losses without test samples, are
-    ignored.
+    A fit with a wrong shape or type, or with values that are not finite, fails; it never raises.
+    The losses of a least-squares fit, and test losses without test samples, are ignored.
 
     Args:
         fit: what a backend returned.
         ref: of the workload that was fitted, from `reference.prepare`.
         stability: which bound applies to the backend's least squares.
     """
-    # Absurdly large coefficients overflow to an infinite error, and fail because of it.
+    # Absurdly large coefficients overflow to an infinite error, and fail.
     with np.errstate(all="ignore"):
         try:
             weight = _numbers("weight", fit.weight, (ref.problem.data.X.shape[1],))
@@ -104,8 +103,8 @@ def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[C
 def _check_residual(b: np.ndarray, ref: Reference, eps: float) -> Check:
     """Whether a fit minimises except for rounding, whatever its coefficients.
 
-    The exact minimiser for data changed by eps ||A|| and eps ||y|| has a residual longer than the
-    shortest one by at most eps (||A|| ||b_hat|| + ||y||), to first order.
+    The exact minimiser for data changed by eps ||A|| and eps ||y|| has a residual that is longer
+    than the shortest by at most eps (||A|| ||b_hat|| + ||y||), to first order.
     """
     data, solution = ref.problem.data, ref.solution
     residual = float(np.linalg.norm(design(data.X) @ b - data.y))
@@ -153,7 +152,7 @@ def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) ->
     if method.loss == "l1" and ref.problem.sigma == 0 and _steps_away(last, ref, method) <= 1:
         steps, source = _steps_away(b, ref, method), "in steps: lr mean|x| in weight, lr in bias"
         checks.append(_check("coefficients against the optimum", steps, 1.0, source))
-    # Before it has converged, a right descent is not near the truth either.
+    # A right descent that has not converged is not near the truth.
     if ref.problem.sigma and _check_truth(last, ref, 0.0).passed:
         widest = float(np.linalg.norm(ref.solution.triangle, 2))
         checks.append(_check_truth(b, ref, widest * allowed.coefficients))
@@ -169,7 +168,7 @@ def _check_losses(name: str, found: np.ndarray, expected: np.ndarray, allowed: n
 
 
 def _check_last_loss(b: np.ndarray, found: float, ref: Reference, method: GradientDescent) -> Check:
-    """Whether losses and coefficients belong together: the last test loss is that of the fit."""
+    """Whether the last test loss is that of the returned coefficients."""
     data = ref.problem.data
     error = abs(found - loss(method, design(data.X_test) @ b - data.y_test))
     allowed = loss_rounding(data.X_test, data.y_test, method, b, ref.products)
@@ -187,7 +186,7 @@ def _check_printed(
 
 
 def _steps_away(b: np.ndarray, ref: Reference, method: GradientDescent) -> float:
-    """Distance from the truth in the largest steps that L1 descent takes in each coefficient."""
+    """Distance from the truth, in units of the largest L1 step of each coefficient."""
     steps = method.learning_rate * np.abs(design(ref.problem.data.X)).mean(axis=0)
     return float(np.max(np.abs(b - ref.truth) / steps))
 

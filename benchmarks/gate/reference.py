@@ -15,17 +15,17 @@ from benchmarks.gate.solution import Conditioning, Solution, Trajectory
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import TUTORIAL, Workload
 
-#: The losses that the PyTorch tutorial prints: epoch -> (train loss before its step, test loss
-#: after it). It also prints epochs 400 and 500, but from about epoch 390 the iteration circles the
-#: optimum, and rounding decides where.
+#: What the PyTorch tutorial prints: epoch -> (train loss before its step, test loss after it).
+#: It goes on to epoch 500, but from about epoch 390 rounding decides where the iteration circles
+#: the optimum.
 PRINTED = {
     0: (0.8663485646247864, 2.121262311935425),
     100: (0.2715910077095032, 0.6603046655654907),
     200: (0.17166011035442352, 0.3427932560443878),
     300: (0.08071128278970718, 0.15863864123821259),
 }
-#: How far a float32 loss may be from the printed one. The start is recovered from these losses,
-#: and is not known more precisely.
+#: How far a float32 loss may be from the printed one. The start of the workload was recovered
+#: from these losses, and is known no better.
 PRINTED_TOLERANCE = 2e-6
 
 

@@ -1,15 +1,13 @@
 """How large rounding errors are, and dot products in about three times float64.
 
-u is the unit round-off of the data's dtype. Deterministic bounds on sums of n terms grow like
-n u and are far too loose to be of use. Rounding errors that behave like independent random numbers
-give lambda sqrt(n) u (Higham & Mary, SIAM J. Sci. Comput. 41, 2019). We use that, with lambda = 2.
-In every algorithm of the suite the largest rounding errors come from inner products over samples.
+u is the unit round-off of the data's dtype. Worst-case bounds on sums of n terms grow like n u,
+which is far too loose. If rounding errors behave like independent random numbers, the bound is
+lambda sqrt(n) u (Higham & Mary, SIAM J. Sci. Comput. 41, 2019); we use it with lambda = 2.
 
-The precise dot product needs plain NumPy and no extended type. The rounding error of a float64 sum
-or product is itself a float64 number that can be computed (Knuth, *The Art of Computer
-Programming* 2, 4.2.2; Dekker, Numer. Math. 18, 1971). Carrying these errors along gives a dot
-product as if computed in higher precision and rounded once (Ogita, Rump & Oishi, SIAM J. Sci.
-Comput. 26, 2005).
+The precise dot product needs plain NumPy and no extended type: the rounding error of a float64
+sum or product is a float64 number that can be computed (Knuth, *The Art of Computer Programming*
+2, 4.2.2; Dekker, Numer. Math. 18, 1971). Carrying these errors along gives a dot product as if
+computed in higher precision and rounded once (Ogita, Rump & Oishi, SIAM J. Sci. Comput. 26, 2005).
 """
 
 from __future__ import annotations
@@ -38,8 +36,8 @@ def sum_error(n: int, u: float) -> float:
 def backward_error(n_samples: int, u: float) -> float:
     """Relative change of the data that accounts for a stable solver's rounding errors.
 
-    Inner products contribute `sum_error`. LAPACK's iteration for singular values contributes its
-    stopping tolerance, max(10, min(100, u**(-1/8))) u (xBDSQR, TOL).
+    That of inner products over the samples, and the stopping tolerance of LAPACK's iteration for
+    singular values: max(10, min(100, u**(-1/8))) u (xBDSQR, TOL).
     """
     return sum_error(n_samples, u) + max(10.0, min(100.0, u**-0.125)) * u
 
@@ -79,7 +77,7 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         high, middle, low = (
             np.concatenate(parts) for parts in zip((carried, errors, rest), odd, strict=True)
         )
-    # The first two may cancel, so what is left of them is found before the rest is added.
+    # The first two may cancel, so they are added before the rest.
     total, error = two_sum(high[0], middle[0])
     return total + (error + low[0])
 

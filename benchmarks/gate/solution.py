@@ -21,7 +21,7 @@ _STEPS = 60  # of refinement: enough even if each only halves the error
 
 
 class Unsolvable(UserError):
-    """A workload has no reference solution; the other workloads of the run still have theirs."""
+    """No reference solution for this workload; the others of the run are not affected."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,11 @@ def design(X: np.ndarray) -> np.ndarray:
 def least_squares(data: Data) -> Solution:
     """Minimise ||X w + b - y||_2; of several minimisers (w, b), the one with the shortest w.
 
-    The bias is free: w is the shortest weight for which the centred features give the fitted
-    values, so it does not depend on the origin of the features.
+    The bias is free, so w does not depend on the origin of the features.
 
-    QR factorisation goes through blocks of rows (TSQR), so that float32 data are never in memory
-    as float64 all at once. For float32 data its result is accurate enough: the error is at most
-    2**-53 kappa**2, far below the 2**-24 kappa that float32 solvers are held to. For float64 data
-    it is refined until it is correct to about one unit round-off.
+    QR goes through blocks of rows (TSQR), so that float32 data are never in memory as float64
+    all at once. Its error, at most 2**-53 kappa**2, is far below the 2**-24 kappa that float32
+    solvers are held to. For float64 data the result is refined to about one unit round-off.
 
     Raises:
         Unsolvable: the refinement does not converge.
@@ -143,9 +141,9 @@ def _centred(triangle: np.ndarray) -> np.ndarray:
 def _ranks(centred: np.ndarray, n_samples: int, dtype: np.dtype) -> tuple[int, int]:
     """How many singular values are certainly, and how many are possibly, more than rounding.
 
-    The columns are scaled, since the unit of a feature must not decide whether it counts. A
-    singular value below the rounding errors of float64, in which it was computed, counts as 0. One
-    above them, but below the backward error of a solver in `dtype`, may or may not be 0.
+    Columns are scaled, since the unit of a feature must not decide whether it counts. A singular
+    value within the rounding errors of float64 counts as 0. A larger one that is within the
+    backward error of a solver in `dtype` may or may not be 0.
     """
     if not centred.size:
         return 0, 0
@@ -158,13 +156,12 @@ def _ranks(centred: np.ndarray, n_samples: int, dtype: np.dtype) -> tuple[int, i
 def _shortest(
     data: Data, R: np.ndarray, centred: np.ndarray, rank: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The minimiser of the shortest weight for dependent features, and a basis of their row space.
+    """The minimiser with the shortest weight, and a basis of the row space of the features.
 
     QR with column pivoting chooses `rank` independent features. The centred features are then
-    B C, where B holds the chosen ones, centred, and C their contributions to each feature. Let z
-    be the regression of y on the chosen ones: the weight is the shortest solution of C w = z. Only
-    z needs refinement. C is found without a residual whose error kappa**2 would multiply, and its
-    own error, 2**-53 kappa, is well below what float64 solvers are held to.
+    B C: B holds the chosen ones, and C their contributions to each feature. With z the regression
+    of y on the chosen ones, the weight is the shortest solution of C w = z. Only z is refined:
+    the error of C, 2**-53 kappa, is well below what float64 solvers are held to.
     """
     p = data.X.shape[1]
     order = np.asarray(qr(centred, mode="r", pivoting=True)[1] if centred.size else range(p))
@@ -207,9 +204,9 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Least squares to full float64 accuracy, for kappa up to about 1e13.
 
     Iterative refinement of the augmented system r + A b = y, A'r = 0 (Björck, BIT 7, 1967;
-    Higham, *Accuracy and Stability of Numerical Algorithms*, 20.5). Both residuals are computed in
-    higher precision, because an error in A'r is amplified by kappa**2. Rounding r and b themselves
-    does no harm, since the next correction starts from the rounded values.
+    Higham, *Accuracy and Stability of Numerical Algorithms*, 20.5). Both residuals are in higher
+    precision, because kappa**2 amplifies an error in A'r. Rounding r and b themselves does no
+    harm: the next correction starts from the rounded values.
     """
     # Scaling by powers of 2 is exact, and lets columns differ in magnitude.
     scale = 2.0 ** -np.round(np.log2(np.linalg.norm(A, axis=0)))
@@ -279,8 +276,3 @@ def relative_errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
 def loss(method: GradientDescent, r: np.ndarray) -> float:
     """The mean of |r| or of r**2 over the residuals r."""
     return float(np.mean(np.abs(r) if method.loss == "l1" else r**2))
-
-
-def relative_errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
-    """||b_k - b|| / ||b|| of the iterates (n, n_features + 1) against the solution b; (n,)."""
-    return np.asarray(np.linalg.norm(iterates - solution, axis=1) / np.linalg.norm(solution))

@@ -1,8 +1,8 @@
 """Certified data: regressions whose coefficients an authority has published to 15 digits.
 
 The files in `nist/` hold all linear regressions of NIST's Statistical Reference Datasets (StRD,
-https://www.itl.nist.gov/div898/strd/), in NIST's own layout, which is what is read: the name, a
-table of parameters and estimates, and the data. To add a data set, add a file to that folder.
+https://www.itl.nist.gov/div898/strd/) in NIST's own layout: the name, a table of parameters and
+estimates, and the data. To add a data set, add a file.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class CertifiedSet:
         return [tuple(row[0] ** power for power in range(1, degree + 1)) for row in self.x]
 
     def problem(self, dtype: DType) -> Problem:
-        """The data set as a problem, all numbers rounded from their exact decimals to `dtype`.
+        """The data set as a problem, with all numbers rounded to `dtype`.
 
-        A set without intercept gets a mirrored copy of each sample, (x, y) and (-x, -y). By
-        symmetry the intercept of least squares is then exactly 0. The other coefficients are the
-        ones that NIST certifies without it, since the sums x'x and x'y are merely doubled.
+        A set without intercept gets a mirrored copy (-x, -y) of each sample (x, y). By symmetry
+        the intercept of least squares is then exactly 0. The other coefficients are those that
+        NIST certifies, since the sums x'x and x'y are merely doubled.
         """
         X = np.array([[float(x) for x in row] for row in self.features])
         y = np.array([float(value) for value in self.y])

@@ -1,7 +1,7 @@
-"""Problems: data and, where it is known, the truth behind them; and the recipes that make them.
+"""Problems: data, the truth behind them if it is known, and the recipes that make them.
 
-The truth never leaves the parent process: a backend is given `Problem.data` alone. A recipe makes
-the same bytes for the same seed.
+The truth never leaves the parent process: a backend gets only `Problem.data`. A recipe makes the
+same bytes for the same seed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """The recipe of a problem without randomness: the same for every seed."""
+    """A problem without randomness, the same for every seed."""
 
     problem: Problem
 
@@ -65,7 +65,7 @@ class Synthetic:
     Without `condition` the features are independent standard normal. With it, the training
     features are `sqrt(n) U diag(s) V'`: the columns of U are orthonormal and have mean 0, V is a
     random rotation, and s falls geometrically from 1 to 1/condition. `condition` is then the
-    2-norm condition number of [X, 1], the design matrix of least squares with an intercept.
+    2-norm condition number of [X, 1], the design matrix with an intercept.
     """
 
     n_samples: int
@@ -76,14 +76,14 @@ class Synthetic:
 
     @property
     def n_test(self) -> int:
-        """A fifth of all rows, as in the tutorial, but never more than 10,000."""
+        """A fifth of all rows, as in the tutorial, but at most 10,000."""
         return min(max(self.n_samples // 4, 1), 10_000)
 
     def make(self, seed: int) -> Problem:
         """Draw features, truth and noise from `seed`.
 
         The targets come from the features *as rounded* to `dtype`, so that the truth holds for
-        exactly the numbers that the backends receive.
+        the very numbers that backends receive.
         """
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((self.n_samples, self.n_features))
@@ -105,7 +105,7 @@ class Synthetic:
 
 @dataclass(frozen=True)
 class Odd:
-    """Independent standard normal features; either the last one or all targets are odd."""
+    """Independent standard normal features, with an odd last one or with constant targets."""
 
     last: Callable[[np.ndarray], np.ndarray | float] | None = None  # replaces the last feature
     target: float | None = None  # of all samples

@@ -1,7 +1,7 @@
 """The user's own data: a table from a CSV or Parquet file, or a certified set in NIST's layout.
 
-Nothing is guessed and nothing repaired. Data that cannot be fitted as they are get one line of
-error, which says which column and row, and what to do.
+Nothing is guessed or repaired. Data that cannot be fitted as they are get a one-line error that
+names the column and the row, and says what to do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TABLES = (".csv", ".parquet", ".pq")
-#: A column of text with at least this share of numbers is taken for numbers with a mistake in it.
+#: A column of text with at least this share of numbers is taken to have mistakes in it.
 _MOSTLY = 0.5
 #: With this many numbers or fewer, a second thread gains nothing.
 _SMALL = 10_000
@@ -37,7 +37,7 @@ def workload(path: Path, target: str | None) -> Workload:
     """What `--data` and `--target` ask for; for a table, least squares on all of its rows.
 
     Raises:
-        UserError: the file cannot be read or its numbers cannot be fitted.
+        UserError: the file cannot be read, or its numbers cannot be fitted.
     """
     target = None if target is None else line(target)
     try:
@@ -58,7 +58,7 @@ def workload(path: Path, target: str | None) -> Workload:
     if kind not in _TABLES:
         raise UserError(f"--data: {path} is none of {', '.join([*_TABLES, '.dat'])}")
     data, left_out = _split(_read(path), target, str(path))
-    about = f"{target!r} on the {data.X.shape[1]:,} other columns of numbers in {name}"
+    about = f"{target!r} on all other columns of numbers ({data.X.shape[1]:,}) in {name}"
     if left_out:
         about += f", without {', '.join(map(repr, left_out))} (no numbers)"
     about += "; no truth is known, so fits are held only to the reference solution"
@@ -68,7 +68,7 @@ def workload(path: Path, target: str | None) -> Workload:
 
 
 def again(source: DataFile) -> Workload:
-    """The workload of a file that the header of a run file names.
+    """The workload of a file that a run file names.
 
     Raises:
         UserError: the file is gone or has changed.
@@ -106,9 +106,9 @@ def _split(table: pa.Table, target: str | None, where: str) -> tuple[Data, list[
         raise UserError(f"--data: {where} has two columns {twice[0]!r}; rename one of them")
     if target is None:
         shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
-        raise UserError(f"--data {where} needs --target; its columns are {shown}")
+        raise UserError(f"--data: {where} needs --target; its columns are {shown}")
     if target not in names:
-        hint = "" if len(names) > 1 else "only one column was found: are there commas between?"
+        hint = "" if len(names) > 1 else "only one column was found; separate columns by commas"
         raise unknown("column", target, names, hint)
     if not table.num_rows:
         raise UserError(f"--data: {where} has no rows")
@@ -129,7 +129,7 @@ def _split(table: pa.Table, target: str | None, where: str) -> tuple[Data, list[
 
 
 def _numbers(column: pa.ChunkedArray, where: str) -> np.ndarray | None:
-    """A column as float32 if it is that, or as float64; booleans are 0 and 1. None: it is text."""
+    """A column as float64, unless it is float32; booleans are 0 and 1; None if it is text."""
     import pyarrow as pa
 
     kinds = pa.types
@@ -151,7 +151,7 @@ def _numbers(column: pa.ChunkedArray, where: str) -> np.ndarray | None:
 
 
 def _refuse_mistakes(values: list[object], where: str) -> None:
-    """A few wrong values must not turn a column of numbers into text that is silently left out."""
+    """Refuse a column of numbers that a few wrong values turn into text."""
     known = [(row, str(value)) for row, value in enumerate(values, 1) if value is not None]
     wrong = [(row, text) for row, text in known if not _is_number(text)]
     if wrong and len(known) - len(wrong) >= _MOSTLY * len(known):

@@ -28,20 +28,19 @@ class Workload:
     description: str
     recipe: Recipe
     method: Method
-    #: CPU threads unless `--threads` says otherwise; None means all cores. A problem of a few
-    #: thousand numbers gains nothing from a second thread, and times scatter far less on one core.
+    #: CPU threads, unless `--threads` says otherwise; None: all cores. A second thread does not
+    #: speed up a few thousand numbers, and times scatter less on one core.
     threads: int | None = None
-    #: Workloads of a group can be selected by its name. "default" is what runs by default.
+    #: Selects all its workloads; "default" runs by default.
     group: str = "default"
-    #: Workloads of the same stream and recipe have the same data; None: a stream of its own.
+    #: Workloads with the same stream and recipe have the same data; None: the name.
     stream: str | None = None
-    #: Why all backends of a stability are expected to fail it (see `Backend.known_failures`):
-    #: some data leave no digit to any such solver.
+    #: Why all backends of a stability are expected to fail (see `Backend.known_failures`).
     known_failures: Mapping[Stability, str] = field(default_factory=dict)
     file: DataFile | None = None  # for the user's own data
 
     def make(self, seed: int) -> Problem:
-        """The problem for a run's seed, which is combined with the name of the stream."""
+        """The problem for a run's seed, mixed with the stream's name."""
         stream = self.stream or self.name
         return self.recipe.make((seed << 32) + zlib.crc32(stream.encode()))
 
@@ -52,10 +51,10 @@ class Workload:
         return rows * (self.recipe.n_features + 1) * (4 if self.recipe.dtype == "float32" else 8)
 
 
-#: Workloads (globs) that no solver of a stability gets right, and why. On certified sets, eps kappa
-#: is more than 1, or eps kappa**2 for normal equations.
 _LOST = "too ill-conditioned: rounding leaves no digit to such solvers"
 _DEPENDENT = ("odd-square", "odd-wide", "odd-constant", "odd-twice", "odd-sum*")
+#: Why no solver of a stability gets some workloads (globs) right. On certified sets, eps kappa is
+#: more than 1, or eps kappa**2 for normal equations.
 _KNOWN_FAILURES: Sequence[tuple[Stability, str, Sequence[str]]] = (
     ("orthogonal", _LOST, ("nist-filip", "nist-[flpw]*-float32")),
     ("normal equations", _LOST, ("nist-[fp]*", "nist-longley", "nist-[lw]*-float32")),
@@ -171,9 +170,9 @@ WORKLOADS = {workload.name: workload for workload in _ALL}
 DEFAULT, FULL = ("default",), ("*",)
 
 _SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
-#: The learning rate of a size with steps. Independent standard normal features have a Hessian of
-#: about 2 I, so each step removes a fifth of the error. With more samples than features the
-#: eigenvalues stay below 8, so no descent diverges.
+#: The learning rate of a size with steps. The Hessian of standard normal features is about 2 I,
+#: so each step removes a fifth of the error. With more samples than features its eigenvalues are
+#: below 8, so no descent diverges.
 _RATE = 0.1
 _MOST_STEPS = 10_000  # the losses and coefficients of each step are kept
 #: Groups of sizes: samples vary at 10 features, and features at 10,000 samples.
@@ -190,8 +189,8 @@ SIZES = {
     ),
 }
 SIZE_HELP = (
-    "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4] for least squares, or with :steps=100 "
-    "for so many steps of gradient descent"
+    "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4] for least squares; add :steps=100 for "
+    "100 steps of gradient descent"
 )
 
 

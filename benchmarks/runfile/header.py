@@ -127,13 +127,13 @@ class Header:
     kind: ClassVar = "header"
     format: int
     entries: Sequence[EntryRecord]
+    seed: int
+    budget_seconds: Duration | None  # None: nothing is timed
+    precision: Gauge | None
+    replicates: Count
     absent: Sequence[Absence] = ()
     started: str = ""  # ISO 8601, UTC
     command: Sequence[str] = ()
-    seed: int = 0
-    budget_seconds: Duration | None = None  # None: nothing is timed
-    precision: Gauge | None = None
-    replicates: Count = 1
     cold: bool = False  # whether each entry has processes of its own
     tf32: bool = False  # whether it was asked for
     plugins: Sequence[str] = ()  # paths

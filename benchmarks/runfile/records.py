@@ -18,6 +18,8 @@ from benchmarks.runfile.header import Count, Duration, Gauge, Header, MachineSta
 
 #: The time of one fit, whose logarithm is taken.
 FitSeconds = Annotated[float, Field(ge=1e-12, le=1e9, allow_inf_nan=False)]
+#: Small enough for the logarithms of two sizes to differ.
+Size = Annotated[int, Field(ge=1, le=10**12)]
 Rate = Annotated[float, Field(ge=1e-3, le=1e21, allow_inf_nan=False)]
 
 
@@ -71,8 +73,8 @@ class WorkloadRecord:
     description: str = ""
     method: MethodRecord
     dtype: Literal["float32", "float64"]
-    n_samples: Annotated[Count, Field(ge=1)]
-    n_features: Annotated[Count, Field(ge=1)]
+    n_samples: Size
+    n_features: Size
     n_test: Count = 0
     sigma: float | None = None  # of the noise; None, like the truth, for data that were read
     seed: int = 0

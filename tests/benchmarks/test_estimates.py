@@ -67,8 +67,8 @@ CASES = {
     for replicates in (1, 2, 4)
     for correlation in (0.0, 0.6)
 }
-#: Of intervals of 95 %: blocks of rounds are not quite independent where noise lasts, and
-#: the simulation itself is good to 1 %.
+#: The coverage asked of 95 % intervals. Blocks of rounds are not quite independent where noise
+#: lasts, and the simulation itself is good to 1 %.
 ENOUGH = 0.925
 
 
@@ -84,7 +84,7 @@ def test_the_interval_of_a_ratio_holds_the_truth_whatever_the_machine_does(
         baseline = entry(rng, seconds=2.0, common=common, **case)  # type: ignore[arg-type]
         found.append(ratio(times, baseline))
     assert coverage(found, 1.5) > ENOUGH
-    # Drift of a factor of two is cancelled: what is left is a few per cent.
+    # Drift by a factor of two cancels, except for a few per cent.
     assert np.median([one.precision for one in found]) < 0.035
 
 

@@ -96,6 +96,9 @@ def header(entries: Sequence[EntryRecord] = (), **fields: Any) -> Header:
         "started": "2025-11-20T09:30:00Z",
         "command": ("linreg-bench", "run", "--budget", "90"),
         "budget_seconds": 90.0,
+        "precision": 0.01,
+        "seed": 0,
+        "replicates": 1,
         "suite": Suite(version="1.0.0", commit="0123456789abcdef", dirty=False),
         "machine": MACHINE,
         "absent": [

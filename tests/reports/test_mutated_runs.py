@@ -166,6 +166,18 @@ def _line(rng: random.Random, found: list[bytes]) -> None:
             found[one] = b"[" * rng.choice([1, 10**5]) + found[one]
 
 
+def _of_the_same_type(rng: random.Random, value: Any) -> Any:
+    """A value that a reader may accept, and that makes no sense where it stands."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return rng.choice([0, 1, 2, 7, 10**6, 10**12, 10**15, 1e-12, 1e-3, 0.5, 1e9, -1, -1e9])
+    if isinstance(value, str):
+        entry = rng.choice(whole().header.entries)
+        return rng.choice([entry.id, entry.workload, entry.backend, entry.device, "nan", "absent"])
+    return [*value, *value] if isinstance(value, list) else value
+
+
 def _value(rng: random.Random, found: list[bytes]) -> None:
     """Replace, drop or swap a value anywhere in a record; the header is as likely as all others."""
     where = 0 if rng.random() < 0.3 else rng.randrange(len(found))
@@ -181,12 +193,15 @@ def _value(rng: random.Random, found: list[bytes]) -> None:
             break
         inner = inner[key]
     if isinstance(inner, (dict, list)) and inner:
-        if rng.random() < 0.2:
-            del inner[key]
-        elif rng.random() < 0.2:
-            inner[key] = inner[rng.choice(keys)]
-        else:
-            inner[key] = rng.choice(VALUES)
+        match rng.randrange(6):
+            case 0:
+                del inner[key]
+            case 1:
+                inner[key] = inner[rng.choice(keys)]
+            case 2 | 3:
+                inner[key] = rng.choice(VALUES)
+            case _:
+                inner[key] = _of_the_same_type(rng, inner[key])
     found[where] = json.dumps(record).encode() + b"\n"
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,20 +17,19 @@ import psutil
 import pytest
 
 from backends import registry
-from benchmarks import runfile
 from benchmarks.engine import gpu, machine, plan, resume
-from benchmarks.engine.options import Options
-from benchmarks.engine.plan import Entry
+from benchmarks.engine.plan import Entry, Options
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.process import Home, environment
+from benchmarks.engine.process import Process, environment
 from benchmarks.engine.run import run
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.problems.workloads import select
-from benchmarks.runfile import Record
+from benchmarks.runfile.reader import read
+from benchmarks.runfile.records import DeviceRecord, GpuRecord, WarningRecord
+from benchmarks.runfile.run import Run
 from reports import page
-from reports.analysis import rows as results
-from reports.analysis.rows import Row
-from reports.terminal.progress import Progress
+from reports.analysis.rows import Row, rows
+from reports.document import document
 
 TESTS = Path(__file__).parents[2]
 PLUGINS = (TESTS / "plugins" / "devices.py",)
@@ -50,7 +49,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def measure(folder: Path, backends: list[str], workloads: str, **more: Any) -> list[Record]:
+def measure(folder: Path, backends: list[str], workloads: str, **more: Any) -> Run:
     """Run on the CPU and the fake GPU."""
     made = plan.make(
         select(workloads.split(",")),
@@ -64,41 +63,44 @@ def measure(folder: Path, backends: list[str], workloads: str, **more: Any) -> l
         **more,
     )
     options = Options(["test"], machine.usable_cores(), budget=1.0, patience=20, plugins=PLUGINS)
-    with Progress() as progress:
-        run(made, options, folder, progress)
-    return runfile.read(folder)
+    run(made, options, folder)
+    return read(folder)
 
 
-def by_name(records: list[Record]) -> dict[str, Row]:
-    return {f"{row.workload}/{row.backend}": row for row in results.rows(records)}
+def by_name(finished: Run) -> dict[str, Row]:
+    return {f"{row.entry.workload}/{row.entry.name}": row for row in rows(finished)}
+
+
+def page_of(finished: Run) -> str:
+    return page.html(document(finished, rows(finished)))
 
 
 @pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """All backends of the plug-in, without TF32."""
     backends = ["device-*", "numpy-gelsd"]
     return measure(tmp_path_factory.mktemp("devices"), backends, "200x5,100x3:float64")
 
 
-def test_an_honest_device_is_ranked_beside_the_cpu(records: list[Record]) -> None:
-    rows = by_name(records)
+def test_an_honest_device_is_ranked_beside_the_cpu(finished: Run) -> None:
+    found = by_name(finished)
     for name in HONEST:
-        assert rows[f"200x5/{name}"].passed, rows[f"200x5/{name}"].reason
-        assert rows[f"200x5/{name}"].rank
-    device = rows["200x5/device-honest"]
-    assert device.device == "cuda:0"
-    assert device.transfer_seconds is not None
+        assert found[f"200x5/{name}"].passed, found[f"200x5/{name}"].reason
+        assert found[f"200x5/{name}"].place
+    device = found["200x5/device-honest"]
+    assert device.entry.device == "cuda:0"
+    assert device.phases["transfer"] is not None
     assert len(device.transfers) >= 3
     warm = statistics.median(sample.seconds for sample in device.transfers.values())
-    assert device.with_transfer_seconds == warm + device.seconds_median
-    assert len(rows["200x5/numpy-gelsd"].transfers) >= 3
+    assert device.with_transfer == warm + device.time.value
+    assert len(found["200x5/numpy-gelsd"].transfers) >= 3
 
 
-def test_data_travel_once_and_each_fit_waits_once(records: list[Record]) -> None:
+def test_data_travel_once_and_each_fit_waits_once(finished: Run) -> None:
     """X and y in `load`, then the result of the only fit before `describe`."""
-    fit = by_name(records)["200x5/device-honest"].fit
+    fit = by_name(finished)["200x5/device-honest"].fit
     assert fit
-    assert (fit["description"]["transfers"], fit["description"]["synchronisations"]) == (3, 2)
+    assert (fit.description["transfers"], fit.description["synchronisations"]) == (3, 2)
 
 
 REASONS = {
@@ -113,131 +115,131 @@ REASONS = {
 
 
 @pytest.mark.parametrize(("name", "reason"), REASONS.items())
-def test_who_cheats_is_named(records: list[Record], name: str, reason: str) -> None:
-    row = by_name(records)[f"200x5/{name}"]
+def test_who_cheats_is_named(finished: Run, name: str, reason: str) -> None:
+    row = by_name(finished)[f"200x5/{name}"]
     assert row.status == "failed"
     assert row.reason.startswith(reason) or f": {reason}" in row.reason
-    assert row.rank == ""
+    assert row.place == ""
 
 
-def test_every_cheat_of_the_plugin_is_tested(records: list[Record]) -> None:
-    failed = {row.backend for row in results.rows(records) if row.workload == "200x5"}
+def test_every_cheat_of_the_plugin_is_tested(finished: Run) -> None:
+    failed = {row.entry.name for row in rows(finished) if row.entry.workload == "200x5"}
     assert failed - set(HONEST) == set(REASONS)
 
 
-def test_a_result_is_looked_at_again_for_each_workload(records: list[Record]) -> None:
+def test_a_result_is_looked_at_again_for_each_workload(finished: Run) -> None:
     """A backend that waits for the first fit of its life only is caught in the second workload."""
-    rows = by_name(records)
-    assert "before its device had finished" in rows["100x3:float64/device-early"].reason
-    assert "before its device had finished" in rows["100x3:float64/device-early-once-warm"].reason
+    found = by_name(finished)
+    for name in ("device-early", "device-early-once-warm"):
+        assert "before its device had finished" in found[f"100x3:float64/{name}"].reason
 
 
-def test_tf32_makes_no_difference_to_float64(records: list[Record]) -> None:
-    assert by_name(records)["100x3:float64/device-tf32-hidden"].passed
+def test_tf32_makes_no_difference_to_float64(finished: Run) -> None:
+    assert by_name(finished)["100x3:float64/device-tf32-hidden"].passed
 
 
-def test_the_devices_own_time_is_recorded(records: list[Record]) -> None:
-    rows = by_name(records)
+def test_the_devices_own_time_is_recorded(finished: Run) -> None:
+    found = by_name(finished)
     # Two operations, of at least 2 ms each.
-    assert rows["200x5/device-honest"].device_seconds >= 0.004
-    assert rows["200x5/numpy-gelsd"].device_seconds is None
-    assert rows["200x5/device-honest"].joules is None  # there is no driver to ask
+    assert found["200x5/device-honest"].device_seconds >= 0.004
+    assert found["200x5/numpy-gelsd"].device_seconds is None
+    assert found["200x5/device-honest"].joules is None  # there is no driver to ask
 
 
-def test_its_columns_are_there_only_when_a_device_was(
-    records: list[Record], tmp_path: Path
-) -> None:
+def test_its_columns_are_there_only_when_a_device_was(finished: Run) -> None:
     heads = ("of data on the host", "by the device's own clock")
-    shown = page.write(records, tmp_path).read_text()
+    shown = page_of(finished)
     assert all(head.replace("'", "&#39;") in shown for head in heads)
-    on_host = [e for e in records[0]["entries"] if e["device"] == "cpu"]
-    shown = page.write([records[0] | {"entries": on_host}, *records[1:]], tmp_path).read_text()
+    on_host = [entry for entry in finished.header.entries if entry.device == "cpu"]
+    header = replace(finished.header, entries=on_host)
+    shown = page_of(Run(header, [header, *finished.records[1:]]))
     assert not any(head.replace("'", "&#39;") in shown for head in heads)
 
 
 @pytest.fixture
-def with_tf32(tmp_path: Path, driver: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[Record]:
+def with_tf32(tmp_path: Path, driver: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The same with TF32 asked for, on a GPU whose driver is there and holds it back."""
     driver.REASONS = 0x1 | 0x4 | 0x20
+    # A second of every fit would be too long for a test.
     monkeypatch.setattr(gpu, "LONG_ENOUGH", 1e-3)
     backends = ["device-honest", "device-tf32-hidden", "numpy-gelsd"]
     return measure(tmp_path, backends, "200x5", tf32=True)
 
 
-def test_tf32_is_for_all_on_cuda_or_for_none(with_tf32: list[Record], tmp_path: Path) -> None:
-    rows = by_name(with_tf32)
-    device, host = rows["200x5/device-honest"], rows["200x5/numpy-gelsd"]
+def test_tf32_is_for_all_on_cuda_or_for_none(with_tf32: Run) -> None:
+    found = by_name(with_tf32)
+    device, host = found["200x5/device-honest"], found["200x5/numpy-gelsd"]
     assert device.passed, device.reason
-    assert device.weight_error > 1e-5  # it did round
-    assert device.bound > 100 * host.bound
-    assert "TF32" in device.checks[0]["source"]
-    assert "TF32" not in host.checks[0]["source"]
-    assert rows["200x5/device-tf32-hidden"].reason == "tf32 is False, not True as asked for"
-    assert "on for float32 products on CUDA" in page.write(with_tf32, tmp_path).read_text()
-    again = resume.plan(with_tf32[0], registry.load(PLUGINS))
-    assert {entry.home.device: entry.home.tf32 for entry in again.entries} == {
+    assert device.verdict.weight_error > 1e-5  # it did round
+    assert device.verdict.bound > 100 * host.verdict.bound
+    assert "TF32" in device.verdict.checks[0].source
+    assert "TF32" not in host.verdict.checks[0].source
+    assert found["200x5/device-tf32-hidden"].reason == "tf32 is False, not True as asked for"
+    assert "on for float32 products on CUDA" in page_of(with_tf32)
+    again = resume.plan(with_tf32.header, registry.load(PLUGINS))
+    assert {entry.process.device: entry.process.tf32 for entry in again.entries} == {
         "cpu": False,
         "cuda:0": True,
     }
 
 
-def test_what_the_driver_says_is_in_the_run(with_tf32: list[Record], tmp_path: Path) -> None:
-    before, after = runfile.of_kind(with_tf32, "gpu")
-    assert before["workload"] == after["workload"] == "200x5"
-    assert (before["gpu"], before["clock_mhz"], before["temperature"]) == (0, 1410, 41)
+def test_what_the_driver_says_is_in_the_run(with_tf32: Run) -> None:
+    before, after = with_tf32.of(GpuRecord)
+    assert before.workload == after.workload == "200x5"
+    assert (before.gpu, before.clock_mhz, before.temperature) == (0, 1410, 41)
     slowed = "GPU 0 was slowed down by its power limit and its temperature"
-    warnings = [record["message"] for record in runfile.of_kind(with_tf32, "warning")]
-    assert f"200x5: {slowed}" in warnings
+    assert f"200x5: {slowed}" in [record.message for record in with_tf32.of(WarningRecord)]
     device = by_name(with_tf32)["200x5/device-honest"]
     # 250 W for longer than a fit takes: by a little, or by a lot on a machine that is busy.
-    assert 0.8 < device.joules / (250 * device.seconds_median) < 100
-    shown = page.write(with_tf32, tmp_path).read_text()
+    assert 0.8 < device.joules / (250 * device.time.value) < 100
+    shown = page_of(with_tf32)
     assert "1410 to 1410 MHz" in shown
     assert " J</td>" in shown
 
 
 def test_over_sizes_the_page_says_from_which_one_cuda_pays(tmp_path: Path) -> None:
     """The fake device takes 4 ms for whatever it is given: it pays at no such size."""
-    sizes = "100x2,300x2,1000x2,3000x2"
-    measured = measure(tmp_path, HONEST, sizes)
-    assert {row.status for row in results.rows(measured)} == {"passed"}
-    shown = page.write(measured, tmp_path).read_text()
-    assert "CUDA pays at no size up to 3,000 samples with the data on the device" in shown
+    measured = measure(tmp_path, HONEST, "100x2,300x2,1000x2,3000x2")
+    assert {row.status for row in rows(measured)} == {"passed"}
+    said = "CUDA pays at no size up to 3,000 samples with the data on the device"
+    assert said in page_of(measured)
 
 
 def test_energy_is_that_of_the_fastest_on_the_gpu_and_of_fits_that_last(
     tmp_path: Path, driver: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Samples of 5 ms say nothing of it: what does, goes on for as long as the counter needs."""
+    # Long enough for the fake counter, and not too long for a test.
     monkeypatch.setattr(gpu, "LONG_ENOUGH", 0.3)
     found = measure(tmp_path, HONEST, "200x5")
     device = by_name(found)["200x5/device-honest"]
-    assert device.joules == pytest.approx(250 * device.seconds_median, rel=0.5)
+    assert device.joules == pytest.approx(250 * device.time.value, rel=0.5)
     assert by_name(found)["200x5/numpy-gelsd"].joules is None
-    assert sum("joules" in record for record in runfile.of_kind(found, "device")) == 1
+    assert sum(record.joules is not None for record in found.of(DeviceRecord)) == 1
 
 
 def test_gauges_that_a_gpu_lacks_are_left_out(driver: ModuleType) -> None:
     driver.ABSENT = {"power", "energy", "reasons", "violations"}
     [gauges] = gpu.of(["cpu", "cuda:1"]).values()
-    assert gauges.state() == {
-        "gpu": 1,
-        "clock_mhz": 1410,
-        "memory_clock_mhz": 2600,
-        "temperature": 42,
-        "watts": None,
-        "limited_by": [],
-    }
+    assert gauges.record("line") == GpuRecord(
+        workload="line",
+        gpu=1,
+        clock_mhz=1410,
+        memory_clock_mhz=2600,
+        temperature=42,
+        watts=None,
+        limited_by=[],
+    )
     assert gauges.joules() is None
-    assert gpu.Watch([gauges]).troubles() == []
+    assert gpu.Throttling([gauges]).warnings() == []
 
 
 def test_what_held_a_gpu_back_between_two_looks_is_in_its_counters(driver: ModuleType) -> None:
     driver.HELD_BACK = [3.0, 5.0]  # long ago
-    watch = gpu.Watch(gpu.of(["cuda:0"]).values())
+    throttling = gpu.Throttling(gpu.of(["cuda:0"]).values())
     driver.HELD_BACK = [3.01, 5.5]
-    watch.look()
-    assert watch.troubles() == ["GPU 0 was slowed down by its temperature"]
+    throttling.poll()
+    assert throttling.warnings() == ["GPU 0 was slowed down by its temperature"]
 
 
 def test_without_a_driver_there_is_nothing_to_read(driver: ModuleType) -> None:
@@ -245,18 +247,18 @@ def test_without_a_driver_there_is_nothing_to_read(driver: ModuleType) -> None:
     assert machine.gpus() == []
     [gauges] = gpu.of(["cuda:0"]).values()
     assert gauges.joules() is None
-    assert gauges.state()["clock_mhz"] is None
+    assert gauges.record("line").clock_mhz is None
 
 
 def test_a_limit_that_passes_between_two_looks_is_remembered(driver: ModuleType) -> None:
-    watch = gpu.Watch(gpu.of(["cuda:0", "cuda:1"]).values())
-    watch.look()
-    assert watch.troubles() == []
+    throttling = gpu.Throttling(gpu.of(["cuda:0", "cuda:1"]).values())
+    throttling.poll()
+    assert throttling.warnings() == []
     driver.REASONS = 0x40
-    watch.look()
+    throttling.poll()
     driver.REASONS = 0
-    watch.look()
-    assert watch.troubles() == [
+    throttling.poll()
+    assert throttling.warnings() == [
         "GPU 0 was slowed down by its temperature (hardware)",
         "GPU 1 was slowed down by its temperature (hardware)",
     ]
@@ -269,7 +271,7 @@ def test_a_worker_sees_its_own_gpu_and_leaves_memory_to_others(
     device: str, seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    found = environment(Home("x", device, 1))
+    found = environment(Process("x", device, 1))
     assert found["CUDA_VISIBLE_DEVICES"] == seen
     assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
@@ -301,16 +303,16 @@ def test_only_gpus_that_are_left_to_this_process_are_used(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert [found["name"] for found in machine.gpus()] == [f"NVIDIA Fake {name}" for name in names]
-    homes = [Home("x", f"cuda:{number}", 1) for number in range(len(tokens))]
-    assert [environment(home)["CUDA_VISIBLE_DEVICES"] for home in homes] == tokens
-    gauges = gpu.of(home.device for home in homes).values()
-    assert [one.state()["temperature"] - 41 for one in gauges] == [int(name) for name in names]
+    assert [found.name for found in machine.gpus()] == [f"NVIDIA Fake {name}" for name in names]
+    processes = [Process("x", f"cuda:{number}", 1) for number in range(len(tokens))]
+    assert [environment(process)["CUDA_VISIBLE_DEVICES"] for process in processes] == tokens
+    gauges = gpu.of(process.device for process in processes).values()
+    assert [one.record("line").temperature - 41 for one in gauges] == [int(name) for name in names]
 
 
 def test_a_gpu_that_shares_its_memory_with_the_host_is_there(driver: ModuleType) -> None:
     driver.ABSENT = {"memory"}
-    assert [found["memory_bytes"] for found in machine.gpus()] == [None, None]
+    assert [found.memory_bytes for found in machine.gpus()] == [None, None]
 
 
 def test_the_fake_driver_has_nothing_that_the_real_one_lacks(driver: ModuleType) -> None:
@@ -333,7 +335,7 @@ def test_a_framework_that_sees_no_gpu_is_absent_and_says_why(
         pytest.skip(missing)
     [line] = select(["line"])
     with Pool(tmp_path, machine.usable_cores()) as pool, pytest.raises(WorkerFailed) as caught:
-        pool.first_fit(Entry(line, backend, Home(name, "cuda:0", 1)))
+        pool.first_fit(Entry(line, backend, Process(name, "cuda:0", 1)))
     assert caught.value.kind == "unavailable"
     assert re.search("without CUDA|has no CUDA|no usable GPU", str(caught.value))
 
@@ -341,13 +343,13 @@ def test_a_framework_that_sees_no_gpu_is_absent_and_says_why(
 def test_what_lowers_precision_from_outside_is_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
     monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "ANY")
-    found = environment(Home("x", "cuda:0", 1))
+    found = environment(Process("x", "cuda:0", 1))
     assert (found["NVIDIA_TF32_OVERRIDE"], found["ONEDNN_DEFAULT_FPMATH_MODE"]) == ("0", "STRICT")
     switches = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUPY_TF32")
     assert [found[name] for name in switches] == ["0", "0", "0"]
     emulated = ("CUBLAS_EMULATE_SINGLE_PRECISION", "CUBLAS_EMULATE_DOUBLE_PRECISION")
     assert {found[name] for name in emulated} == {"0"}
-    asked_for = environment(Home("x", "cuda:0", 1, tf32=True))
+    asked_for = environment(Process("x", "cuda:0", 1, tf32=True))
     assert [asked_for[name] for name in switches] == ["1", "1", "1"]
 
 
@@ -372,13 +374,15 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_puts_both_devices_into_one_ranking(command: Path) -> None:
-    records = runfile.read(command)
-    assert {(row.backend, row.device) for row in results.rows(records) if row.rank} == {
+    finished = read(command)
+    ranked = {(row.entry.name, row.entry.device) for row in rows(finished) if row.place}
+    assert ranked == {
         ("device-honest", "cuda:0"),
         ("cupy-lstsq", "cuda:0"),
         ("cupy-cholesky", "cuda:0"),
         ("numpy-gelsd", "cpu"),
     }
-    assert [g["name"] for g in records[0]["machine"]["gpus"]] == ["NVIDIA Fake 0", "NVIDIA Fake 1"]
-    assert not any(absence["device"] == "cuda" for absence in records[0]["absent"])
-    assert json.loads((command / "run.jsonl").read_text().split("\n")[0])["tf32"] is True
+    header = finished.header
+    assert [found.name for found in header.machine.gpus] == ["NVIDIA Fake 0", "NVIDIA Fake 1"]
+    assert not any(absence.device == "cuda" for absence in header.absent)
+    assert header.tf32

@@ -1,8 +1,9 @@
-"""The plan has all combinations that make sense, and says why others are absent."""
+"""The plan has all combinations that make sense; an entry finds out other work than its own."""
 
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, ClassVar
 
@@ -11,10 +12,11 @@ import pytest
 from backends import registry
 from backends.base import Backend, Data, Fit, Kind, Method
 from benchmarks.engine import plan
-from benchmarks.engine.plan import MOST_PROCESSES, MOST_REPLICATES, Plan
-from benchmarks.engine.process import Home, Variant
+from benchmarks.engine.plan import MOST_PROCESSES, MOST_REPLICATES, Entry, Plan
+from benchmarks.engine.process import Launch, Process
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import WORKLOADS, select
+from benchmarks.runfile.header import Absence, Variant
 
 
 class Descent(Backend):
@@ -61,9 +63,8 @@ def make(
     return plan.make(select(workloads.split(",")), backends or ALL, devices, **given)
 
 
-def homes(made: Plan) -> set[Home]:
-    """All worker processes."""
-    return {home for entry in made.entries for home in made.processes(entry)}
+def processes(made: Plan) -> set[Process]:
+    return {process for entry in made.entries for process in made.processes(entry)}
 
 
 def ids(made: Plan) -> list[str]:
@@ -121,32 +122,30 @@ def test_more_threads_than_cores_are_refused(threads: int) -> None:
 
 def test_a_known_failure_is_in_the_entry_of_its_workload_only() -> None:
     made = make("tutorial,line-descent", [Descent])
-    known = [entry.to_json()["known_failure"] for entry in made.entries]
+    known = [entry.record().known_failure for entry in made.entries]
     assert known == ["wanders off", ""]
 
 
-def test_a_package_that_is_missing_makes_its_backends_absent(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    reason = "fast is not installed: pip install fast"
-    monkeypatch.setattr(registry, "missing", lambda b: reason if b is Both else "")
-    made = make()
-    assert ids(made) == ["line/a-direct/cpu/1", "line-descent/a-descent/cpu/1"]
-    assert made.absent[0] == plan.Absence("b-both", "any", reason)
-    with pytest.raises(UserError, match="nothing to run: fast is not installed"):
-        make("line", [Both])
+class NotInstalled(Direct):
+    name = "c-absent"
+    framework = "no_such_framework.core"
+    requires = ("no-such-framework[extra]", "another-that-brings-it")
+
+
+ABSENT = "no_such_framework.core is not installed: pip install 'no-such-framework[extra]'"
+
+
+def test_a_package_that_is_missing_makes_its_backends_absent() -> None:
+    made = make("line", [Direct, NotInstalled])
+    assert ids(made) == ["line/a-direct/cpu/1"]
+    assert made.absent[0] == Absence(backend="c-absent", device="any", reason=ABSENT)
+    with pytest.raises(UserError, match=r"nothing to run: no_such_framework\.core is not"):
+        make("line", [NotInstalled])
 
 
 def test_what_is_missing_says_what_to_install() -> None:
-    class Absent(Direct):
-        framework = "no_such_framework.core"
-        requires = ("no-such-framework[extra]", "another-that-brings-it")
-
     assert registry.missing(Direct) == ""
-    said = registry.missing(Absent)
-    assert said == (
-        "no_such_framework.core is not installed: pip install 'no-such-framework[extra]'"
-    )
+    assert registry.missing(NotInstalled) == ABSENT
 
 
 def test_the_installed_version_is_that_of_whatever_brings_the_framework() -> None:
@@ -164,6 +163,7 @@ def test_tensorflow_is_to_be_installed_with_cuda_where_there_is_a_driver(
     driver: str | None, wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The backends are classes: their module is made anew, as a fresh process makes it."""
+    # The machine of the test may have a driver or not.
     monkeypatch.setattr("shutil.which", lambda program: driver)
     spec = importlib.util.find_spec("backends.tensorflow.base")
     assert spec
@@ -200,8 +200,8 @@ def test_a_workload_that_does_not_fit_into_memory_is_refused_before_it_is_made()
 def test_few_entries_get_more_processes_each(backends: list[Any], replicates: int) -> None:
     made = make(backends=backends)
     assert made.replicates == replicates
-    assert len(homes(made)) == replicates * len(backends) <= MOST_PROCESSES
-    numbers = [home.replicate for home in made.processes(made.entries[0])]
+    assert len(processes(made)) == replicates * len(backends) <= MOST_PROCESSES
+    numbers = [process.replicate for process in made.processes(made.entries[0])]
     assert numbers == list(range(replicates))
 
 
@@ -213,21 +213,24 @@ def test_many_entries_get_one_process_each_unless_asked_for() -> None:
 
 
 def test_a_process_serves_all_workloads_with_its_threads() -> None:
-    assert len(homes(make("line,wide,tall", [Direct], replicates=1))) == 2
-    assert len(homes(make("line,wide,tall", [Direct], replicates=1, threads=4))) == 1
+    assert len(processes(make("line,wide,tall", [Direct], replicates=1))) == 2
+    assert len(processes(make("line,wide,tall", [Direct], replicates=1, threads=4))) == 1
 
 
 def test_a_cold_plan_has_a_process_for_every_entry() -> None:
     warm, cold = (make("line,wide,tall", [Direct], cold=cold) for cold in (False, True))
-    assert len(homes(cold)) == 3 * cold.replicates
+    assert len(processes(cold)) == 3 * cold.replicates
     assert ids(cold) == ids(warm)
     assert cold.replicates == warm.replicates
 
 
 def test_a_variant_stands_beside_the_backend_as_it_is() -> None:
-    made = make("line", [Direct], variants=[None, Variant("main")])
+    main = Variant(kind="revision", name="main", source="origin/main")
+    made = make("line", [Direct], launches=[Launch(), Launch(main)])
     assert ids(made) == ["line/a-direct/cpu/1", "line/a-direct@main/cpu/1"]
-    assert [e.to_json()["variant_of"] for e in made.entries] == [None, "line/a-direct/cpu/1"]
+    plain, variant = (entry.record() for entry in made.entries)
+    assert (plain.variant, variant.variant) == (None, main)
+    assert (variant.backend, variant.original) == ("a-direct", plain.id)
 
 
 @pytest.mark.parametrize(
@@ -286,3 +289,76 @@ def test_devices_by_name(asked: list[str], n_gpus: int, devices: list[str]) -> N
 def test_a_device_that_is_not_there_is_refused(asked: str, n_gpus: int, message: str) -> None:
     with pytest.raises(UserError, match=message):
         plan.choose_devices([asked], n_gpus)
+
+
+SHA = "5" * 64
+FAIR = {
+    "version": "1.0",
+    "device": "cpu",
+    "dtype": "float32",
+    "threads": 2,
+    "algorithm": "gelsd",
+    "tf32": False,
+}
+
+
+def torch_entry(device: str = "cpu", workload: str = "line") -> Entry:
+    return Entry(WORKLOADS[workload], registry.load()["torch-cholesky"], Process("x", device, 2))
+
+
+def found(changes: dict[str, Any], asked: Entry | None = None, received: str = SHA) -> str:
+    return (asked or torch_entry()).mismatch(FAIR | changes, received, SHA)
+
+
+def test_the_work_that_was_asked_for_has_no_mismatch() -> None:
+    assert found({}) == ""
+    assert found({"dtype": "float64"}, torch_entry(workload="ill-conditioned")) == ""
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "cuda:1"])
+def test_a_worker_calls_its_only_gpu_the_first(device: str) -> None:
+    assert found({"device": "cuda:0"}, torch_entry(device)) == ""
+    assert found({}, torch_entry(device)) == "device is 'cpu', not 'cuda:0' as asked for"
+    assert "device is 'cuda:0'" in found({"device": "cuda:0"})
+
+
+@pytest.mark.parametrize("tf32", [True, False])
+def test_tf32_is_on_where_it_was_asked_for_and_nowhere_else(tf32: bool) -> None:
+    asked = replace(torch_entry("cuda:0"), process=Process("x", "cuda:0", 2, tf32=tf32))
+    assert found({"device": "cuda:0", "tf32": tf32}, asked) == ""
+    said = f"tf32 is {not tf32}, not {tf32} as asked for"
+    assert found({"device": "cuda:0", "tf32": not tf32}, asked) == said
+
+
+def test_other_data_are_found_first() -> None:
+    assert "SHA-256" in found({"dtype": "float64"}, received="6" * 64)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dtype": "float64"}, "dtype is 'float64', not 'float32' as asked for"),
+        ({"threads": 64}, "threads is 64, not 2 as asked for"),
+        ({"threads": 0}, "threads is 0, not 2 as asked for"),
+        ({"tf32": True}, "tf32 is True, not False as asked for"),
+    ],
+)
+def test_a_difference_is_named_with_what_was_asked_for(changes: dict[str, Any], said: str) -> None:
+    assert found(changes) == said
+
+
+@pytest.mark.parametrize("key", ["threads", "tf32"])
+def test_what_a_framework_cannot_say_is_let_pass(key: str) -> None:
+    assert found({key: None}) == ""
+    assert torch_entry().mismatch({k: v for k, v in FAIR.items() if k != key}, SHA, SHA) == ""
+
+
+@pytest.mark.parametrize("key", ["version", "device", "dtype", "algorithm"])
+def test_what_every_backend_has_to_say_may_not_be_missing(key: str) -> None:
+    assert found({key: None}) == f"does not say its {key}"
+    assert torch_entry().mismatch({k: v for k, v in FAIR.items() if k != key}, SHA, SHA)
+
+
+@pytest.mark.parametrize("key", ["version", "algorithm"])
+def test_an_empty_word_says_nothing(key: str) -> None:
+    assert found({key: ""}) == f"does not say its {key}"

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from backends import registry
-from benchmarks import runfile
 from benchmarks.engine import machine
-from benchmarks.engine.options import Options
-from benchmarks.engine.plan import Entry, Plan
+from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import FirstFit, Pool
-from benchmarks.engine.process import Home
+from benchmarks.engine.process import Process
 from benchmarks.engine.run import run
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.problems.workloads import Workload, select
-from reports.terminal.progress import Progress
+from benchmarks.runfile.reader import read
+from benchmarks.runfile.records import FitRecord, VerdictRecord
 
 #: Backends that write down when they fit, and on which cores. Two of them wait for each other.
 SOURCE = """
@@ -88,23 +88,23 @@ def plugin(tmp_path: Path) -> Path:
 
 def entries(plugin: Path, workload: Workload, *names: str, threads: int = 1) -> list[Entry]:
     known = registry.load((plugin,))
-    return [Entry(workload, known[name], Home(name, "cpu", threads)) for name in names]
+    return [Entry(workload, known[name], Process(name, "cpu", threads)) for name in names]
 
 
 def first_fits(
     plugin: Path, cores: list[int], made: list[Entry], at_once: int
 ) -> dict[str, FirstFit | WorkerFailed]:
     with Pool(plugin.parent, cores, plugins=[plugin]) as pool:
-        for _, answer in pool.start([entry.home for entry in made]):
+        for _, answer in pool.start([entry.process for entry in made]):
             assert not isinstance(answer, WorkerFailed), answer
         found = {}
-        for entry, home, first in pool.first_fits(((e, e.home) for e in made), at_once):
-            assert entry.home == home
-            found[home.name] = first
+        for entry, process, first in pool.first_fits(((e, e.process) for e in made), at_once):
+            assert entry.process == process
+            found[process.name] = first
         for entry in made:
-            first, process = found[entry.home.name], pool.workers[entry.home].process
+            first, worker = found[entry.process.name], pool.workers[entry.process]
             if isinstance(first, FirstFit) and hasattr(os, "sched_getaffinity"):
-                assert psutil.Process(process.pid).cpu_affinity() == first.cores
+                assert psutil.Process(worker.pid).cpu_affinity() == first.cores
         return found
 
 
@@ -115,7 +115,7 @@ def test_two_at_once_have_cores_of_their_own_and_then_the_same(plugin: Path) -> 
     assert isinstance(one, FirstFit), one
     assert isinstance(other, FirstFit), other
     assert one.reason == other.reason == ""
-    allowed = [first.description["allowed"] for first in (one, other)]
+    allowed = [first.answer["description"]["allowed"] for first in (one, other)]
     assert sorted(allowed) == [[core] for core in sorted(CORES[:2])]
     assert one.cores == other.cores
     assert len(one.cores) == 1
@@ -132,9 +132,8 @@ def diary_of_a_run(plugin: Path, workload: Workload, threads: int = 1, cold: boo
     made = entries(plugin, workload, "diary-a", "diary-b", threads=threads)
     plan = Plan([workload], made, [], cold=cold)
     options = Options(["test"], CORES[:2], budget=None, plugins=(plugin,))
-    with Progress(quiet=True) as progress:
-        run(plan, options, plugin.parent, progress)
-    assert len(runfile.of_kind(runfile.read(plugin.parent), "fit")) == 2
+    run(plan, options, plugin.parent)
+    assert len(read(plugin.parent).of(FitRecord)) == 2
     return " ".join((plugin.parent / "diary").read_text().split())
 
 
@@ -157,7 +156,57 @@ def test_those_that_need_all_cores_take_turns(plugin: Path) -> None:
 def test_a_run_makes_first_fits_on_few_data_at_once(plugin: Path) -> None:
     made = entries(plugin, FEW, "meets-a", "meets-b")
     options = Options(["test"], CORES[:2], budget=None, plugins=(plugin,))
-    with Progress(quiet=True) as progress:
-        run(Plan([FEW], made, []), options, plugin.parent, progress)
-    verdicts = runfile.of_kind(runfile.read(plugin.parent), "verdict")
-    assert [verdict["passed"] for verdict in verdicts] == [True, True]
+    run(Plan([FEW], made, []), options, plugin.parent)
+    verdicts = read(plugin.parent).of(VerdictRecord)
+    assert [verdict.passed for verdict in verdicts] == [True, True]
+
+
+HOSTILE = Path(__file__).parents[2] / "plugins" / "hostile.py"
+
+
+def started(folder: Path, at_once: int, *names: str, **kept: float) -> Iterator[tuple[str, str]]:
+    """The first fits of some hostile plug-ins, as they end: the name and what went wrong."""
+    known = registry.load((HOSTILE,))
+    made = [Entry(FEW, known[name], Process(name, "cpu", 1)) for name in names]
+    cores = CORES * at_once  # what hangs needs no core of its own
+    with Pool(folder, cores, plugins=[HOSTILE], **kept) as pool:
+        for _, answer in pool.start([entry.process for entry in made]):
+            assert not isinstance(answer, WorkerFailed), answer
+        for _, process, first in pool.first_fits(((e, e.process) for e in made), at_once):
+            yield process.name, str(first) if isinstance(first, WorkerFailed) else first.reason
+
+
+def test_while_one_hangs_the_others_are_heard(tmp_path: Path) -> None:
+    found = list(started(tmp_path, 2, "hostile-hang", "numpy-gelsd", patience=5.0))
+    assert found == [("numpy-gelsd", ""), ("hostile-hang", "did not answer within 5 s")]
+
+
+def test_while_several_are_asked_their_memory_is_watched(tmp_path: Path) -> None:
+    limits = {"patience": 20.0, "memory_bytes": 1 << 29}
+    name, reason = next(started(tmp_path, 2, "hostile-hang", "hostile-hoard", **limits))
+    assert (name, reason) == ("hostile-hoard", "used more than 0.5 GiB of memory: killed")
+
+
+def test_a_worker_that_is_lost_fails_again_when_it_is_asked(tmp_path: Path) -> None:
+    [(_, reason)] = started(tmp_path, 1, "hostile-exit")
+    assert "exited with status 0" in reason
+
+
+def test_the_next_first_fit_begins_when_there_is_room_for_it(tmp_path: Path) -> None:
+    known, begun = registry.load(), []
+    made = [
+        Entry(FEW, known["numpy-gelsd"], Process("numpy-gelsd", "cpu", 1, replicate=number))
+        for number in range(3)
+    ]
+
+    def wanted() -> Iterator[tuple[Entry, Process]]:
+        for entry in made:
+            begun.append(entry)
+            yield entry, entry.process
+
+    with Pool(tmp_path, CORES) as pool:
+        for _, answer in pool.start([entry.process for entry in made]):
+            assert not isinstance(answer, WorkerFailed), answer
+        for number, (entry, _, _) in enumerate(pool.first_fits(wanted()), start=1):
+            assert begun == made[:number]
+            assert entry is made[number - 1]

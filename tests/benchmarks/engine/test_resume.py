@@ -12,20 +12,33 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from backends import registry
-from benchmarks import runfile
 from benchmarks.engine import plan, resume
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
-from benchmarks.problems import table as data
+from benchmarks.problems import table
 from benchmarks.problems.workloads import select
-from benchmarks.runfile import Record, of_kind
+from benchmarks.runfile.header import Absence, GpuModel, Header, Machine, Variant
+from benchmarks.runfile.reader import read
+from benchmarks.runfile.records import (
+    DoneRecord,
+    FailureRecord,
+    Footer,
+    MethodRecord,
+    Record,
+    SampleRecord,
+    VerdictRecord,
+    WorkerRecord,
+    WorkloadRecord,
+)
+from benchmarks.runfile.run import Run
+from benchmarks.runfile.writer import FORMAT, NAME, RunWriter
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Done
@@ -56,24 +69,24 @@ def linreg_bench(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "benchmarks.cli", *map(str, arguments)]
 
 
-def measured(records: list[Record]) -> float:
-    return sum(s["fits"] * s["seconds"] for s in of_kind(records, "sample"))
+def measured(run: Run) -> float:
+    return sum(sample.fits * sample.seconds for sample in run.of(SampleRecord))
 
 
 @dataclass
 class Killed:
     """A run that was killed, what it had left, and how it was resumed."""
 
-    before: list[Record]
+    before: Run
     fits: Counter[str]  # that the workers made before the kill, by process and data
-    after: list[Record]
+    after: Run
     resumed: subprocess.CompletedProcess[str]
 
 
 def kill_and_resume(folder: Path, moment: float) -> Killed:
     """Kill a run `moment` seconds after its header is on disk, then resume it."""
     folder.mkdir()
-    plugin, diary, file = folder / "diary.py", folder / "diary", folder / "out" / runfile.NAME
+    plugin, diary, file = folder / "diary.py", folder / "diary", folder / "out" / NAME
     plugin.write_text(DIARY)
     command = linreg_bench(
         *("run", "--workloads", "line,200x2", "--backends", "diary-*", "--plugin", plugin),
@@ -91,11 +104,11 @@ def kill_and_resume(folder: Path, moment: float) -> Killed:
     assert process.poll() is None, "the run was over before it was killed"
     process.send_signal(signal.SIGKILL)
     process.wait()
-    before = runfile.read(file)
+    before = read(file)
     fits = Counter(diary.read_text().splitlines() if diary.exists() else [])
     again = linreg_bench("run", "--resume", "--out", folder / "out")
     resumed = subprocess.run(again, capture_output=True, **quiet)
-    return Killed(before, fits, runfile.read(file), resumed)
+    return Killed(before, fits, read(file), resumed)
 
 
 MOMENTS = [random.Random(0).uniform(low, low + 1) for low in range(3)]
@@ -116,27 +129,27 @@ def killed(request: pytest.FixtureRequest, all_killed: list[Killed]) -> Killed:
 
 def test_a_killed_run_is_completed(killed: Killed) -> None:
     assert killed.resumed.returncode == 0, killed.resumed.stderr
-    assert killed.after[-1]["record"] == "footer"
-    assert killed.after[-1]["outcome"] == "complete"
-    assert len(of_kind(killed.after, "header")) == 1
-    assert sorted(r["workload"] for r in of_kind(killed.after, "done")) == ["200x2", "line"]
-    assert len(of_kind(killed.after, "workload")) == 2
-    sampled = {s["entry"] for s in of_kind(killed.after, "sample")}
-    assert sampled == {e["entry"] for e in killed.after[0]["entries"]}
+    assert killed.after.records[-1] is killed.after.footer
+    assert killed.after.footer.outcome == "complete"
+    assert len(killed.after.of(Header)) == 1
+    assert sorted(record.workload for record in killed.after.of(DoneRecord)) == ["200x2", "line"]
+    assert len(killed.after.of(WorkloadRecord)) == 2
+    sampled = {sample.entry for sample in killed.after.of(SampleRecord)}
+    assert sampled == {entry.id for entry in killed.after.header.entries}
 
 
 def test_all_that_was_on_disk_is_still_there_and_nothing_is_there_twice(killed: Killed) -> None:
-    assert killed.after[: len(killed.before)] == killed.before
-    rounds = [(s["entry"], s["round"]) for s in of_kind(killed.after, "sample")]
+    assert killed.after.records[: len(killed.before.records)] == killed.before.records
+    rounds = [(sample.entry, sample.round) for sample in killed.after.of(SampleRecord)]
     assert len(set(rounds)) == len(rounds)
-    workers = [worker["worker"] for worker in of_kind(killed.after, "worker")]
+    workers = [worker.worker for worker in killed.after.of(WorkerRecord)]
     assert len(set(workers)) == len(workers)
 
 
 def test_the_kill_lost_one_round_at_most(killed: Killed) -> None:
     """Each process fits its data twice before the first sample: a first fit and a warm-up."""
     made = sum(max(0, fits - 2) for fits in killed.fits.values())
-    assert made - len(of_kind(killed.before, "sample")) <= 2
+    assert made - len(killed.before.of(SampleRecord)) <= 2
 
 
 def test_the_budget_holds_for_both_parts_together(killed: Killed) -> None:
@@ -145,11 +158,9 @@ def test_the_budget_holds_for_both_parts_together(killed: Killed) -> None:
 
 
 def test_new_processes_are_new_replicates(killed: Killed) -> None:
-    def replicates(records: list[Record], kind: str) -> set[int]:
-        return {record["replicate"] for record in of_kind(records, kind)}
-
-    later = killed.after[len(killed.before) :]
-    assert not replicates(later, "sample") & replicates(killed.before, "worker")
+    later = killed.after.of(SampleRecord)[len(killed.before.of(SampleRecord)) :]
+    earlier = {worker.replicate for worker in killed.before.of(WorkerRecord)}
+    assert not earlier & {sample.replicate for sample in later}
 
 
 @pytest.mark.parametrize("left", [None, b'{"record": "header", "form'])
@@ -157,7 +168,7 @@ def test_what_never_got_to_its_header_cannot_be_resumed(
     tmp_path: Path, left: bytes | None, call: Callable[..., Done]
 ) -> None:
     if left is not None:
-        (tmp_path / runfile.NAME).write_bytes(left)
+        (tmp_path / NAME).write_bytes(left)
     done = call("run", "--resume", "--out", tmp_path)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
@@ -165,7 +176,10 @@ def test_what_never_got_to_its_header_cannot_be_resumed(
     assert str(tmp_path) in line
 
 
-def header(**fields: Any) -> Record:
+MACHINE = Machine(cpu="A", cores_used=[0, 1])
+
+
+def header(**fields: Any) -> Header:
     made = plan.make(
         select(["line", "50x2:float64"]),
         plan.choose_backends(["numpy-*", "sklearn-linear"], registry.load()),
@@ -176,24 +190,23 @@ def header(**fields: Any) -> Record:
         available_bytes=1 << 40,
         replicates=3,
     )
-    return {
-        "record": "header",
-        "entries": [entry.to_json() for entry in made.entries],
-        "absent": [{"backend": "x", "device": "any", "reason": "not installed"}],
+    usual: dict[str, Any] = {
+        "entries": [entry.record() for entry in made.entries],
+        "absent": [Absence(backend="x", device="any", reason="not installed")],
         "replicates": made.replicates,
-        "cold": made.cold,
-        "plugins": [],
-        "machine": {"cpu": "A", "cores_used": [0, 1]},
-    } | fields
+        "machine": MACHINE,
+    }
+    usual |= {"format": FORMAT, "seed": 0, "budget_seconds": 3.0, "precision": None}
+    return Header(**usual | fields)
 
 
 def test_the_plan_is_made_again_from_the_header() -> None:
     written = header()
     again = resume.plan(written, registry.load())
-    assert [entry.to_json() for entry in again.entries] == written["entries"]
+    assert [entry.record() for entry in again.entries] == written.entries
     assert [w.name for w in again.workloads] == ["line", "50x2:float64"]
     assert again.replicates == 3
-    assert again.absent == [plan.Absence("x", "any", "not installed")]
+    assert again.absent == written.absent
 
 
 def test_a_backend_that_is_gone_is_named() -> None:
@@ -203,57 +216,71 @@ def test_a_backend_that_is_gone_is_named() -> None:
 
 
 def test_a_run_against_a_revision_is_not_resumed() -> None:
-    entries = [entry | {"variant_of": "x"} for entry in header()["entries"]]
+    main = Variant(kind="revision", name="main", source="main")
+    entries = [replace(entry, variant=main) for entry in header().entries]
     with pytest.raises(UserError, match="cannot resume a run with --against"):
         resume.plan(header(entries=entries), registry.load())
 
 
 def test_samples_of_two_machines_are_not_mixed() -> None:
-    resume.check_machine(header(), {"cpu": "A", "cores_used": [0, 1], "load": 7.0})
+    resume.check_machine(header(), replace(MACHINE, load=7.0))
     with pytest.raises(UserError, match="cpu was 'A' and is 'B' here"):
-        resume.check_machine(header(), {"cpu": "B", "cores_used": [0, 1]})
+        resume.check_machine(header(), replace(MACHINE, cpu="B"))
     with pytest.raises(UserError, match="cores_used was"):
-        resume.check_machine(header(), {"cpu": "A", "cores_used": [0]})
+        resume.check_machine(header(), replace(MACHINE, cores_used=[0]))
     with pytest.raises(UserError, match=r"gpus was \[\] and is \['H100'\] here"):
-        resume.check_machine(
-            header(), {"cpu": "A", "cores_used": [0, 1], "gpus": [{"name": "H100"}]}
-        )
+        resume.check_machine(header(), replace(MACHINE, gpus=[GpuModel(name="H100")]))
+
+
+def _data(name: str, sha256: str) -> WorkloadRecord:
+    method = MethodRecord(kind="least squares")
+    sizes: dict[str, Any] = {"dtype": "float32", "n_samples": 50, "n_features": 2}
+    return WorkloadRecord(name=name, sha256=sha256, method=method, **sizes)
+
+
+def _verdict(entry: str, passed: bool) -> VerdictRecord:
+    nothing: dict[str, Any] = {"reason": "", "weight_error": None, "bound": None, "checks": ()}
+    return VerdictRecord(entry=entry, passed=passed, **nothing)
 
 
 def test_what_an_interrupted_run_has_already() -> None:
-    sample = {"record": "sample", "fits": 4, "seconds": 0.5}
+    head = header()
+    right, wrong, lost = (entry.id for entry in head.entries[:3])
     records: list[Record] = [
-        header(),
-        {"record": "worker", "worker": 0, "replicate": 0},
-        {"record": "worker", "worker": 3, "replicate": 1},
-        {"record": "workload", "name": "line", "sha256": "a"},
-        {"record": "verdict", "entry": "wrong", "passed": False},
-        {"record": "verdict", "entry": "right", "passed": True},
-        {"record": "failure", "entry": "lost"},
-        sample | {"entry": "right", "replicate": 1, "round": 0},
-        sample | {"entry": "right", "replicate": 0, "round": 1},
-        {"record": "done", "workload": "line"},
-        {"record": "workload", "name": "wide", "sha256": "b"},
+        head,
+        WorkerRecord(worker=0, replicate=0),
+        WorkerRecord(worker=3, replicate=1),
+        _data("line", "a"),
+        _verdict(wrong, False),
+        _verdict(right, True),
+        FailureRecord(entry=lost, phase="fit", reason="died"),
+        SampleRecord(entry=right, replicate=1, round=0, fits=4, seconds=0.5),
+        SampleRecord(entry=right, replicate=0, round=1, fits=4, seconds=0.5),
+        DoneRecord(workload="line"),
+        _data("wide", "b"),
     ]
-    found = resume.earlier(records)
+    found = resume.earlier(Run(head, records))
     assert found.done == {"line"}
     assert found.data == {"line": "a", "wide": "b"}
-    assert found.failed == {"wrong", "lost"}
-    assert found.rounds == {"right": {0: Sample(1, 0.5), 1: Sample(0, 0.5)}}
+    assert found.failed == {wrong, lost}
+    assert found.rounds[right] == {0: Sample(1, 0.5), 1: Sample(0, 0.5)}
+    assert found.rounds[wrong] == {}
     assert (found.spent, found.workers, found.replicates) == (4.0, 4, 2)
 
 
 def test_nothing_but_a_header_is_a_run_from_the_start() -> None:
-    assert resume.earlier([header()]) == resume.Earlier()
+    found = resume.earlier(Run(header(), [header()]))
+    assert found == replace(resume.Earlier(), rounds=found.rounds)
+    assert not any(found.rounds.values())
 
 
 def test_own_data_are_read_again_and_must_be_the_same(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,y\n1,2\n2,3\n3,5\n")
-    own = data.workload(path, "y")
+    own = table.workload(path, "y")
     assert own.file is not None
-    entries = [e | {"workload": own.name} for e in header()["entries"] if e["workload"] == "line"]
-    written = header(entries=entries, files=[asdict(own.file)])
+    entries = [replace(e, workload=own.name) for e in header().entries if e.workload == "line"]
+    written = header(entries=entries, files=[own.file])
     [workload] = resume.plan(written, registry.load()).workloads
     assert workload.file == own.file
     path.write_text("a,y\n1,2\n2,3\n3,6\n")
@@ -264,10 +291,22 @@ def test_own_data_are_read_again_and_must_be_the_same(tmp_path: Path) -> None:
 def test_a_header_without_what_resuming_needs_is_one_clear_line(
     tmp_path: Path, call: Callable[..., Done]
 ) -> None:
-    written = header(format=runfile.FORMAT)
-    del written["plugins"]
-    (tmp_path / runfile.NAME).write_text(json.dumps(written) + "\n")
+    RunWriter(tmp_path / NAME).write(header())
+    written = json.loads((tmp_path / NAME).read_text())
+    del written["seed"]
+    (tmp_path / NAME).write_text(json.dumps(written) + "\n")
     done = call("run", "--resume", "--out", tmp_path)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert "its header has no 'seed'" in line
+    assert "line 1: seed" in line
+
+
+def test_a_run_that_is_complete_has_nothing_to_resume(
+    tmp_path: Path, call: Callable[..., Done]
+) -> None:
+    writer = RunWriter(tmp_path / NAME)
+    writer.write(header())
+    writer.write(Footer())
+    done = call("run", "--resume", "--out", tmp_path)
+    assert done.returncode == 2
+    assert "is complete; there is nothing to resume" in done.stderr

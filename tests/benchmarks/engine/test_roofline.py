@@ -1,22 +1,24 @@
-"""Who is asked for the limits, how often, and what becomes of one that cannot say."""
+"""Whose best is measured, how often, and what becomes of a backend that cannot say."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from backends import registry
 from benchmarks.engine import machine
-from benchmarks.engine import roofline as limits
-from benchmarks.engine.plan import Entry
+from benchmarks.engine.plan import Entry, Plan
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.process import Home, Variant
-from benchmarks.engine.roofline import Limits
+from benchmarks.engine.process import Launch, Process
+from benchmarks.engine.progress import Progress
+from benchmarks.engine.recorder import Recorder
+from benchmarks.engine.resume import Earlier
+from benchmarks.engine.roofline import VISITS, Roofline
 from benchmarks.problems.workloads import Workload, select
+from benchmarks.runfile.header import Variant
+from benchmarks.runfile.records import FailureRecord, Record, RooflineRecord
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "limits.py"
 KNOWN = registry.load((PLUGIN,))
@@ -25,30 +27,32 @@ KNOWN = registry.load((PLUGIN,))
 
 
 class Case:
-    """A pool, and all that came of asking its workers."""
+    """A pool, and all that is recorded of asking its workers."""
 
     def __init__(self, folder: Path) -> None:
         self.pool = Pool(folder, machine.usable_cores()[:1], plugins=[PLUGIN])
-        self.records: list[dict[str, Any]] = []
-        self.lost: list[str] = []
-        self.limits = Limits(
-            self.pool,
-            random.Random(0),
-            lambda **fields: self.records.append(fields),
-            lambda entry, home, failure: self.lost.append(f"{entry.backend.name}: {failure}"),
-        )
+        self.records: list[Record] = []
+
+    def write(self, record: Record) -> None:
+        """As a `RunWriter` does it."""
+        self.records.append(record)
 
     def entries(self, workload: Workload, *backends: str) -> list[Entry]:
-        made = [Entry(workload, KNOWN[name], Home(name, "cpu", 1)) for name in backends]
+        made = [Entry(workload, KNOWN[name], Process(name, "cpu", 1)) for name in backends]
         for entry in made:
             assert self.pool.first_fit(entry).reason == ""
         return made
 
-    def measure(self, workload: Workload, *backends: str) -> list[dict[str, Any]]:
-        entries = self.entries(workload, *backends)
-        del self.records[:]
-        self.limits.measure(workload, entries)
-        return self.records
+    def roofline(self, entries: list[Entry], **limits: float) -> Roofline:
+        plan = Plan(list({e.workload.name: e.workload for e in entries}.values()), entries, [])
+        recorder = Recorder(plan, self.pool, self, Progress(), Earlier())  # type: ignore[arg-type]
+        return Roofline(self.pool, recorder, **limits)
+
+    def measured(self) -> list[RooflineRecord]:
+        """What was recorded since the last call."""
+        found = [record for record in self.records if isinstance(record, RooflineRecord)]
+        self.records.clear()
+        return found
 
 
 @pytest.fixture
@@ -58,49 +62,50 @@ def case(tmp_path: Path) -> Iterator[Case]:
     made.pool.close()
 
 
-def test_each_framework_is_visited_once_a_turn_and_one_reads(
-    case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_framework_is_visited_once_a_turn_and_one_reads(case: Case) -> None:
     """Two backends of NumPy are one framework."""
-    monkeypatch.setattr(limits, "SECONDS", 60.0)
-    found = case.measure(SINGLE, "numpy-gelsd", "another-numpy", "scipy-gelsy")
-    assert [r["framework"] for r in found].count("numpy") == limits.VISITS
-    assert [r["framework"] for r in found].count("scipy") == limits.VISITS
-    reading = [r["framework"] for r in found if r["read_rate"] is not None]
+    entries = case.entries(SINGLE, "numpy-gelsd", "another-numpy", "scipy-gelsy")
+    case.roofline(entries, seconds=60.0).measure(SINGLE, entries)
+    found = case.measured()
+    assert [record.framework for record in found].count("numpy") == VISITS
+    assert [record.framework for record in found].count("scipy") == VISITS
+    reading = [record.framework for record in found if record.read_rate is not None]
     assert len(set(reading)) == 1
-    assert len(reading) == limits.VISITS
-    assert {(r["workload"], r["dtype"], r["threads"]) for r in found} == {("50x2", "float32", 1)}
-    assert all(r["took_seconds"] > 0 for r in found)
+    assert len(reading) == VISITS
+    assert {(r.workload, r.dtype, r.threads) for r in found} == {("50x2", "float32", 1)}
+    assert all(record.took_seconds > 0 for record in found)
 
 
-def test_when_its_time_is_up_only_what_is_new_is_measured(
-    case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "MOST_SECONDS", 0.0)
-    backends = "numpy-gelsd", "scipy-gelsy"
-    case.measure(SINGLE, *backends)
-    again = case.measure(SINGLE, *backends)
-    assert [r["read_rate"] is not None for r in again] == [True]
-    other_dtype = case.measure(DOUBLE, *backends)
-    assert sorted(r["framework"] for r in other_dtype) == ["numpy", "scipy"]
+def test_when_its_time_is_up_only_what_is_new_is_measured(case: Case) -> None:
+    entries = case.entries(SINGLE, "numpy-gelsd", "scipy-gelsy")
+    roofline = case.roofline(entries, most_seconds=0.0)
+    roofline.measure(SINGLE, entries)
+    case.measured()
+    roofline.measure(SINGLE, entries)
+    assert [record.read_rate is not None for record in case.measured()] == [True]
+    roofline.measure(DOUBLE, case.entries(DOUBLE, "numpy-gelsd", "scipy-gelsy"))
+    assert sorted(record.framework for record in case.measured()) == ["numpy", "scipy"]
 
 
-def test_one_that_cannot_say_goes_on_without(case: Case) -> None:
+def test_a_backend_that_cannot_say_goes_on_without(case: Case) -> None:
     entries = case.entries(SINGLE, "no-limits", "scipy-gelsy")
-    case.limits.measure(SINGLE, entries)
-    assert {r["framework"] for r in case.records} == {"scipy"}
-    assert case.lost == []
-    assert case.pool.sample(entries[0].home, 1) > 0
+    case.roofline(entries).measure(SINGLE, entries)
+    assert not any(isinstance(record, FailureRecord) for record in case.records)
+    assert {record.framework for record in case.measured()} == {"scipy"}
+    assert case.pool.sample(entries[0].process, 1) > 0
 
 
-def test_one_that_dies_of_it_is_lost(case: Case) -> None:
-    case.measure(SINGLE, "deadly-limits")
-    assert len(case.lost) == 1
-    assert "deadly-limits: exited with status 3" in case.lost[0]
+def test_a_backend_that_dies_of_it_is_lost(case: Case) -> None:
+    entries = case.entries(SINGLE, "deadly-limits")
+    case.roofline(entries).measure(SINGLE, entries)
+    [failure] = [record for record in case.records if isinstance(record, FailureRecord)]
+    assert failure.entry == "50x2/deadly-limits/cpu/1"
+    assert "exited with status 3" in failure.reason
 
 
 def test_variants_are_not_asked(case: Case) -> None:
     """Another checkout may not know the question."""
-    old = Home("numpy-gelsd", "cpu", 1, Variant("old"))
-    case.limits.measure(SINGLE, [Entry(SINGLE, KNOWN["numpy-gelsd"], old)])
+    old = Launch(Variant(kind="revision", name="old"))
+    entry = Entry(SINGLE, KNOWN["numpy-gelsd"], Process("numpy-gelsd", "cpu", 1, old))
+    case.roofline([entry]).measure(SINGLE, [entry])
     assert case.records == []

@@ -12,16 +12,22 @@ import pytest
 
 from backends import registry
 from backends.base import GradientDescent
-from benchmarks import runfile
 from benchmarks.engine import machine, plan, resume
-from benchmarks.engine.options import Options
-from benchmarks.engine.plan import Plan
+from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
+from benchmarks.runfile.reader import read
+from benchmarks.runfile.records import (
+    FailureRecord,
+    FitRecord,
+    RooflineRecord,
+    SampleRecord,
+    VerdictRecord,
+)
+from benchmarks.runfile.run import Run
 from reports import page
-from reports.analysis import rows as results
-from reports.analysis.rows import Row
-from reports.terminal.progress import Progress
+from reports.analysis.rows import Row, rows
+from reports.document import document
 
 PLUGINS = tuple((Path(__file__).parents[2] / "plugins").glob("*.py"))
 
@@ -45,10 +51,8 @@ def make_plan(
 def rows_of(made: Plan, folder: Path, **options: object) -> dict[str, Row]:
     """Run a plan; its rows by `workload/backend`."""
     settings = Options(["test"], machine.usable_cores(), **options)  # type: ignore[arg-type]
-    with Progress() as progress:
-        run(made, settings, folder, progress)
-    rows = results.rows(runfile.read(folder))
-    return {f"{row.workload}/{row.backend}": row for row in rows}
+    run(made, settings, folder)
+    return {f"{row.entry.workload}/{row.entry.name}": row for row in rows(read(folder))}
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +71,10 @@ def test_right_rows_are_unaffected_by_hostile_ones(hostile: dict[str, Row], name
     row = hostile[name]
     assert row.passed
     assert row.reason == ""
-    assert row.rank
+    assert row.place
     assert row.samples >= 3
-    assert row.seconds_low <= row.seconds_median <= row.seconds_high
-    assert 0 < row.weight_error <= row.bound
+    assert row.time.low <= row.time.value <= row.time.high
+    assert 0 < row.verdict.weight_error <= row.verdict.bound
 
 
 REASONS = {
@@ -100,7 +104,7 @@ def test_a_wrong_row_says_what_happened(hostile: dict[str, Row], name: str, reas
     assert row.status == "failed"
     assert reason in row.reason
     assert "\n" not in row.reason
-    assert row.rank == ""
+    assert row.place == ""
     assert row.ratio is None
 
 
@@ -111,12 +115,12 @@ def test_every_hostile_plugin_is_tested(hostile: dict[str, Row]) -> None:
 def test_the_log_of_a_process_that_failed_is_recorded(tmp_path: Path) -> None:
     made = make_plan("line", ["hostile-exit"], plugins=PLUGINS)
     rows_of(made, tmp_path, budget=None, plugins=PLUGINS)
-    (failure,) = runfile.of_kind(runfile.read(tmp_path), "failure")
-    assert (tmp_path / failure["log"]).is_file()
+    [failure] = read(tmp_path).of(FailureRecord)
+    assert (tmp_path / failure.log).is_file()
 
 
 @pytest.fixture(scope="module")
-def three_families(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Torch, TensorFlow and closed form on small workloads.
 
     It is over long before its budget is, which a first fit on a busy machine may need.
@@ -127,79 +131,76 @@ def three_families(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_all_families_are_fitted_timed_and_ranked(three_families: Path) -> None:
-    rows = results.rows(runfile.read(three_families))
-    assert {row.workload for row in rows} == {"line-descent", "line", "500x3:float64"}
-    assert {row.framework for row in rows} == {"torch", "tensorflow", "sklearn", "numpy"}
-    for row in rows:
+@pytest.fixture(scope="module")
+def families(folder: Path) -> Run:
+    return read(folder)
+
+
+def test_all_families_are_fitted_timed_and_ranked(families: Run) -> None:
+    found = rows(families)
+    assert {row.entry.workload for row in found} == {"line-descent", "line", "500x3:float64"}
+    assert {row.entry.framework for row in found} == {"torch", "tensorflow", "sklearn", "numpy"}
+    for row in found:
         assert row.passed, row.reason
         assert row.samples > 0
-        assert row.baseline == (
-            "torch-eager" if row.workload == "line-descent" else "sklearn-linear"
-        )
-        assert row.ratio_low <= row.ratio <= row.ratio_high
-        assert min(row.import_seconds, row.transfer_seconds, row.compile_seconds) > 0
+        descent = row.entry.workload == "line-descent"
+        assert row.baseline == ("torch-eager" if descent else "sklearn-linear")
+        assert row.ratio.low <= row.ratio.value <= row.ratio.high
+        assert min(row.phases[name] for name in ("import", "transfer", "first fit")) > 0
 
 
-def test_samples_come_in_rounds_of_fresh_order(three_families: Path) -> None:
+def test_samples_come_in_rounds_of_fresh_order(families: Run) -> None:
     """No entry is sampled twice in a round, and the rounds differ in their order."""
-    records = runfile.read(three_families)
     orders: dict[int, list[str]] = {}
-    for sample in runfile.of_kind(records, "sample"):
-        if sample["entry"].startswith("line/"):
-            orders.setdefault(sample["round"], []).append(sample["entry"])
+    for sample in families.of(SampleRecord):
+        if sample.entry.startswith("line/"):
+            orders.setdefault(sample.round, []).append(sample.entry)
     assert len(orders) > 10
     assert all(len(set(order)) == len(order) for order in orders.values())
     full = {tuple(order) for order in orders.values() if len(order) == len(orders[0])}
     assert len(full) > 3
 
 
-def test_the_budget_is_kept_and_the_data_are_removed(three_families: Path) -> None:
-    records = runfile.read(three_families)
-    measured = sum(s["seconds"] * s["fits"] for s in runfile.of_kind(records, "sample"))
-    assert measured <= 15.0
-    assert not (three_families / "data").exists()
-    [footer] = runfile.of_kind(records, "footer")
-    assert footer["outcome"] == "complete"
+def test_the_budget_is_kept_and_the_data_are_removed(families: Run, folder: Path) -> None:
+    assert sum(sample.seconds * sample.fits for sample in families.of(SampleRecord)) <= 15.0
+    assert not (folder / "data").exists()
+    assert families.footer.outcome == "complete"
 
 
-def test_every_entry_gets_the_same_bytes(three_families: Path) -> None:
-    records = runfile.read(three_families)
-    sent = {name: record["sha256"] for name, record in results.workloads(records).items()}
-    fits = runfile.of_kind(records, "fit")
+def test_every_entry_gets_the_same_bytes(families: Run) -> None:
+    fits = families.of(FitRecord)
     assert fits
-    assert all(fit["sha256"] == sent[fit["entry"].rsplit("/", 3)[0]] for fit in fits)
+    for fit in fits:
+        assert fit.sha256 == families.workloads[fit.entry.rsplit("/", 3)[0]].sha256
 
 
 @pytest.mark.parametrize("cold", [False, True])
 def test_a_cold_first_fit_is_the_first_of_its_process(cold: bool, tmp_path: Path) -> None:
     made = make_plan("line,500x3:float64", ["numpy-gelsd"], cold=cold)
     rows_of(made, tmp_path, budget=None)
-    records = runfile.read(tmp_path)
-    fits = runfile.of_kind(records, "fit")
-    workers = {fit["worker"] for fit in fits if fit["replicate"] == 0}
-    assert len(workers) == (2 if cold else 1)
-    assert [fit["fresh"] for fit in fits if fit["replicate"] == 0] == [True, cold]
-    resumed = resume.plan(records[0], registry.load())
-    assert [e.home for e in resumed.entries] == [e.home for e in made.entries]
+    finished = read(tmp_path)
+    fits = [fit for fit in finished.of(FitRecord) if fit.replicate == 0]
+    assert len({fit.worker for fit in fits}) == (2 if cold else 1)
+    assert [fit.fresh for fit in fits] == [True, cold]
+    resumed = resume.plan(finished.header, registry.load())
+    assert [e.process for e in resumed.entries] == [e.process for e in made.entries]
 
 
-def test_the_limits_are_measured_beside_the_fits_and_make_a_floor(three_families: Path) -> None:
-    records = runfile.read(three_families)
-    kinds = [record["record"] for record in records]
-    limits = runfile.of_kind(records, "limit")
-    fitted = {row.framework for row in results.rows(records)}
-    assert {limit["framework"] for limit in limits} == fitted
-    assert all(limit["call_seconds"] > 0 for limit in limits)
-    for name in results.workloads(records):
-        mine = [limit for limit in limits if limit["workload"] == name]
-        assert sum(limit["read_rate"] is not None for limit in mine) >= 2
+def test_the_best_of_the_machine_is_measured_beside_the_fits_and_makes_a_floor(
+    families: Run,
+) -> None:
+    kinds, found = [type(record) for record in families.records], rows(families)
+    measured = families.of(RooflineRecord)
+    assert {record.framework for record in measured} == {row.entry.framework for row in found}
+    assert all(record.call_seconds > 0 for record in measured)
+    for name in families.workloads:
+        mine = [record for record in measured if record.workload == name]
+        assert sum(record.read_rate is not None for record in mine) >= 2
     # Before the samples of the first workload, and after those of the last one.
-    assert kinds.index("limit") < kinds.index("sample")
-    assert kinds[::-1].index("limit") < kinds[::-1].index("sample")
-    for row in results.rows(records):
-        assert row.floor_seconds is not None
-        assert row.times_floor == pytest.approx(row.seconds_median / row.floor_seconds)
+    assert kinds.index(RooflineRecord) < kinds.index(SampleRecord)
+    assert kinds[::-1].index(RooflineRecord) < kinds[::-1].index(SampleRecord)
+    for row in found:
+        assert row.times_floor == pytest.approx(row.time.value / row.floor.seconds)
         assert row.times_floor > 1
 
 
@@ -208,15 +209,15 @@ def test_the_memory_of_a_fit_is_recorded(tmp_path: Path) -> None:
     made = make_plan("20000x50", ["numpy-gelsd"])
     [row] = rows_of(made, tmp_path, budget=None).values()
     if sys.platform == "linux":
-        assert row.peak_bytes > 2 * 20_000 * 50 * 4
+        assert row.fit.peak_bytes > 2 * 20_000 * 50 * 4
     else:
-        assert row.peak_bytes is None
+        assert row.fit.peak_bytes is None
 
 
 def test_check_judges_and_does_not_time(tmp_path: Path) -> None:
-    rows = rows_of(make_plan("line", ["numpy-gelsd", "scipy-gelsd"]), tmp_path, budget=None)
-    assert [row.status for row in rows.values()] == ["not timed", "not timed"]
-    assert all(row.passed and row.samples == 0 for row in rows.values())
+    found = rows_of(make_plan("line", ["numpy-gelsd", "scipy-gelsd"]), tmp_path, budget=None)
+    assert [row.status for row in found.values()] == ["not timed", "not timed"]
+    assert all(row.passed and row.samples == 0 for row in found.values())
 
 
 def test_a_workload_without_a_reference_fails_alone(tmp_path: Path) -> None:
@@ -228,21 +229,54 @@ def test_a_workload_without_a_reference_fails_alone(tmp_path: Path) -> None:
         for entry in made.entries
     ]
     made = replace(made, entries=entries, workloads=[wild, *made.workloads[1:]])
-    rows = rows_of(made, tmp_path, budget=0.5)
-    assert rows["wild/numpy-loop"].status == "failed"
-    assert rows["wild/numpy-loop"].reason == "descent with learning rate 1e+09 diverges; lower it"
-    assert rows["line/numpy-gelsd"].passed
-    page.write(runfile.read(tmp_path), tmp_path)
+    found = rows_of(made, tmp_path, budget=0.5)
+    assert found["wild/numpy-loop"].status == "failed"
+    assert found["wild/numpy-loop"].reason == "descent with learning rate 1e+09 diverges; lower it"
+    assert found["line/numpy-gelsd"].passed
+    finished = read(tmp_path)
+    page.write(document(finished, rows(finished)), tmp_path)
 
 
 def test_the_record_of_a_workload_says_what_is_special(tmp_path: Path) -> None:
     rows_of(make_plan("nist-noint2,odd-twice", ["numpy-gelsd"]), tmp_path, budget=None)
-    records = runfile.read(tmp_path)
-    known = results.workloads(records)
-    assert known["nist-noint2"]["certified"] == [0.727272727272727, 0.0]
-    assert known["nist-noint2"]["weight"] is None
-    assert (known["odd-twice"]["rank"], known["odd-twice"]["certified"]) == (4, None)
-    assert "rank 4" in known["odd-twice"]["note"]
-    digits = {v["entry"].split("/")[0]: v["digits"] for v in runfile.of_kind(records, "verdict")}
-    assert digits["nist-noint2"]["least"] > 14
+    finished = read(tmp_path)
+    noint, twice = (finished.workloads[name] for name in ("nist-noint2", "odd-twice"))
+    assert noint.certified == [0.727272727272727, 0.0]
+    assert noint.weight is None
+    assert (twice.rank, twice.certified) == (4, None)
+    assert "rank 4" in twice.note
+    digits = {v.entry.split("/")[0]: v.digits for v in finished.of(VerdictRecord)}
+    assert digits["nist-noint2"].least > 14
     assert digits["odd-twice"] is None
+
+
+def test_a_fit_of_odd_shape_leaves_a_run_file_that_can_be_read(tmp_path: Path) -> None:
+    """The numbers of such a fit are left out; its verdict says what is wrong."""
+    plugin = tmp_path / "odd_shapes.py"
+    plugin.write_text(ODD_SHAPES)
+    rows_of(make_plan("line", ["odd-*"], [plugin]), tmp_path, budget=None, plugins=(plugin,))
+    for row in rows(read(tmp_path)):
+        assert row.status == "failed"
+        assert "has shape" in row.reason
+        assert row.coefficients is None
+
+
+ODD_SHAPES = """
+import numpy as np
+from backends.base import Fit
+from backends.numpy import NumpyGelsd
+
+class Scalar(NumpyGelsd):
+    name = "odd-scalar"
+
+    def fit(self):
+        fit = super().fit()
+        return Fit(np.array(fit.weight[0]), fit.bias)
+
+class Nested(NumpyGelsd):
+    name = "odd-nested"
+
+    def fit(self):
+        fit = super().fit()
+        return Fit(fit.weight[None], np.array([fit.bias]))
+"""

@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from benchmarks.engine import schedule
-from benchmarks.engine.schedule import DEAR_SECONDS, FIRST_LOOK, SAMPLE_SECONDS, Runner, unsettled
+from benchmarks.engine.schedule import (
+    EXPENSIVE_SECONDS,
+    FIRST_LOOK,
+    SAMPLE_SECONDS,
+    Contender,
+    Schedule,
+    Turn,
+    unsettled,
+)
 from benchmarks.estimates import Sample
+
+
+@dataclass(frozen=True)
+class FakeWorker:
+    """How long its fits take."""
+
+    seconds: float
+    noise: float = 0.05
+    dies_after: int | None = None  # turns
 
 
 @dataclass
 class Bench:
-    """Fake workers on a clock that only their fits move, and a log of what was recorded."""
+    """Takes the turns of a schedule on a clock that only fits move, and keeps a log of them."""
 
     now: float = 1000.0
-    log: list[tuple[str, int, int, Sample]] = field(default_factory=list)
+    workers: dict[str, FakeWorker] = field(default_factory=dict)
+    log: list[tuple[str, int, int, Sample]] = field(default_factory=list)  # what is recorded
     calls: list[tuple[str, int, int]] = field(default_factory=list)
-    looks: list[int] = field(default_factory=list)
     noise: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
     on_top: float = 0.0  # seconds that second fits took on top of the time
 
-    def runner(
+    def contender(
         self,
         entry: str,
         seconds: float,
@@ -36,29 +52,27 @@ class Bench:
         noise: float = 0.05,
         dies_after: int | None = None,
         rounds: dict[int, Sample] | None = None,
-    ) -> Runner:
+    ) -> Contender:
         """An entry whose fit takes about `seconds`, and took `first` when it was compiled."""
+        self.workers[entry] = FakeWorker(seconds, noise, dies_after)
+        return Contender(entry, first or seconds, replicates, rounds=dict(rounds or {}))
 
-        def sample(replicate: int, fits: int) -> float:
-            self.calls.append((entry, replicate, fits))
-            if dies_after is not None and self.count(entry) > dies_after:
-                return float("nan")
-            took = seconds * float(np.exp(noise * self.noise.standard_normal()))
-            self.now += took * fits
-            return took
-
-        return Runner(entry, sample, first or seconds, replicates, rounds=dict(rounds or {}))
+    def take(self, turn: Turn) -> None:
+        worker = self.workers[turn.entry]
+        self.calls.append((turn.entry, turn.replicate, turn.fits))
+        if worker.dies_after is not None and self.count(turn.entry) > worker.dies_after:
+            return
+        turn.seconds = worker.seconds * float(np.exp(worker.noise * self.noise.standard_normal()))
+        turn.spent = turn.seconds * turn.fits
+        self.now += turn.spent
 
     def count(self, entry: str) -> int:
-        """Calls of a runner's `sample`."""
+        """Turns that a worker has taken."""
         return sum(name == entry for name, _, _ in self.calls)
-
-    def record(self, runner: Runner, round_: int, fits: int, sample: Sample) -> None:
-        self.log.append((runner.entry, round_, fits, sample))
 
     def measure(
         self,
-        runners: Sequence[Runner],
+        contenders: Sequence[Contender],
         seconds: float,
         *,
         left: float | None = None,
@@ -66,18 +80,24 @@ class Bench:
         trials: float = 0.0,
         seed: int = 0,
     ) -> float:
-        """Run the schedule; how long it took."""
+        """Follow the schedule to its end; how long it took."""
         began = self.now
-        self.on_top = schedule.measure(
-            runners,
+        schedule = Schedule(
+            contenders,
             seconds,
             began + (left or seconds),
             random.Random(seed),
-            self.record,
             precision=precision,
             trials=trials,
-            between_rounds=lambda done, left: self.looks.append(done),
+            clock=lambda: self.now,
         )
+        for turn in schedule.turns():
+            if turn.seconds is None:
+                self.take(turn)
+            if turn.round is not None and turn.seconds is not None:
+                sample = Sample(turn.replicate, turn.seconds)
+                self.log.append((turn.entry, turn.round, turn.fits, sample))
+        self.on_top = schedule.on_top
         return self.now - began
 
     def samples(self, entry: str) -> list[tuple[int, int, Sample]]:
@@ -86,104 +106,102 @@ class Bench:
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    made = Bench()
-
-    class Clock:
-        perf_counter: Callable[[], float] = staticmethod(lambda: made.now)
-
-    monkeypatch.setattr(schedule, "time", Clock)
-    return made
+def bench() -> Bench:
+    return Bench()
 
 
 @pytest.mark.parametrize("budget", [0.5, 2.0, 10.0])
 def test_the_budget_is_kept_and_used(bench: Bench, budget: float) -> None:
-    runners = [bench.runner(f"r{n}", 10**-n) for n in (1, 2, 3, 4)]
-    assert 0.8 * budget < bench.measure(runners, budget, precision=None) <= 1.02 * budget
+    contenders = [bench.contender(f"r{n}", 10**-n) for n in (1, 2, 3, 4)]
+    assert 0.8 * budget < bench.measure(contenders, budget, precision=None) <= 1.02 * budget
 
 
 def test_every_entry_gets_a_sample_if_it_fits(bench: Bench) -> None:
-    runners = [bench.runner("quick", 1e-3), bench.runner("slow", 2.0), bench.runner("hour", 3600.0)]
-    bench.measure(runners, 5.0)
+    contenders = [
+        bench.contender("quick", 1e-3),
+        bench.contender("slow", 2.0),
+        bench.contender("hour", 3600.0),
+    ]
+    bench.measure(contenders, 5.0)
     assert bench.samples("quick")
     assert bench.samples("slow")
     assert bench.count("hour") == 0
 
 
 def test_a_first_sample_may_use_time_of_later_workloads(bench: Bench) -> None:
-    bench.measure([bench.runner("slow", 2.0)], 0.5, left=10.0)
+    bench.measure([bench.contender("slow", 2.0)], 0.5, left=10.0)
     assert len(bench.samples("slow")) == 1
 
 
 def test_what_would_take_more_than_half_of_the_time_is_not_begun(bench: Bench) -> None:
-    bench.measure([bench.runner("long", 3.0)], 5.0)
+    bench.measure([bench.contender("long", 3.0)], 5.0)
     assert bench.calls == []
 
 
 def test_no_sample_is_begun_that_would_end_too_late(bench: Bench) -> None:
     """It was expected to take 0.1 s, and takes 0.45 s."""
-    assert bench.measure([bench.runner("a", 0.45, first=0.1, noise=0)], 0.6) <= 0.6
+    assert bench.measure([bench.contender("a", 0.45, first=0.1, noise=0)], 0.6) <= 0.6
     assert bench.log == []
 
 
 def test_a_slow_entry_does_not_starve_the_others(bench: Bench) -> None:
-    quick = [bench.runner(f"quick{n}", 5e-3) for n in range(3)]
-    bench.measure([*quick, bench.runner("slow", 0.45)], 8.0, precision=None)
+    quick = [bench.contender(f"quick{n}", 5e-3) for n in range(3)]
+    bench.measure([*quick, bench.contender("slow", 0.45)], 8.0, precision=None)
     shares = {r.entry: r.spent for r in quick}
     assert 2 <= len(bench.samples("slow")) <= 4
     assert min(shares.values()) > 1.8
 
 
 def test_short_fits_are_repeated_within_a_sample(bench: Bench) -> None:
-    bench.measure([bench.runner("a", 1e-4, noise=0), bench.runner("b", 0.05, noise=0)], 2.0)
+    bench.measure([bench.contender("a", 1e-4, noise=0), bench.contender("b", 0.05, noise=0)], 2.0)
     assert all(fits == round(SAMPLE_SECONDS / 1e-4) for _, fits, _ in bench.samples("a"))
     assert all(fits == 1 for _, fits, _ in bench.samples("b"))
 
 
 def test_settled_entries_leave_and_unsettled_ones_get_their_time(bench: Bench) -> None:
-    twins = [bench.runner("one", 0.010), bench.runner("other", 0.0101)]
-    bench.measure([*twins, bench.runner("far", 0.1)], 20.0, precision=0.001)
+    twins = [bench.contender("one", 0.010), bench.contender("other", 0.0101)]
+    bench.measure([*twins, bench.contender("far", 0.1)], 20.0, precision=0.001)
     assert len(bench.samples("far")) <= 2 * FIRST_LOOK
-    assert all(runner.spent > 8.0 for runner in twins)
+    assert all(contender.spent > 8.0 for contender in twins)
 
 
 def test_it_stops_when_all_is_settled(bench: Bench) -> None:
-    runners = [bench.runner("a", 0.01), bench.runner("b", 0.02)]
-    assert bench.measure(runners, 1000.0) < 10.0
+    contenders = [bench.contender("a", 0.01), bench.contender("b", 0.02)]
+    assert bench.measure(contenders, 1000.0) < 10.0
 
 
 def test_without_a_precision_it_never_stops_early(bench: Bench) -> None:
-    runners = [bench.runner("a", 0.01, noise=0), bench.runner("b", 0.02, noise=0)]
-    assert bench.measure(runners, 20.0, precision=None) > 19.0
+    contenders = [bench.contender("a", 0.01, noise=0), bench.contender("b", 0.02, noise=0)]
+    assert bench.measure(contenders, 20.0, precision=None) > 19.0
 
 
 def test_an_entry_alone_stops_at_its_precision(bench: Bench) -> None:
-    assert bench.measure([bench.runner("a", 0.01, noise=0)], 1000.0, precision=0.05) < 1.0
-    assert bench.measure([bench.runner("b", 0.01, noise=0)], 10.0, precision=0.001) > 9.0
+    assert bench.measure([bench.contender("a", 0.01, noise=0)], 1000.0, precision=0.05) < 1.0
+    assert bench.measure([bench.contender("b", 0.01, noise=0)], 10.0, precision=0.001) > 9.0
 
 
-def test_a_runner_is_told_from_its_rival_as_well(bench: Bench) -> None:
+def test_an_entry_is_told_from_its_rival_as_well(bench: Bench) -> None:
     """Neighbours are settled, the rival two places on is not."""
     rng = np.random.default_rng(0)
 
     def rounds(level: float, noise: float) -> dict[int, Sample]:
         return {n: Sample(0, level * float(np.exp(noise * rng.normal()))) for n in range(60)}
 
-    runners = [
-        bench.runner("a", 1.0, rounds=rounds(1.0, 0.5)),
-        bench.runner("b", 1.0, rounds=rounds(3.0, 0.01)),
-        bench.runner("c", 1.0, rounds=rounds(3.3, 1.5)),
+    contenders = [
+        bench.contender("a", 1.0, rounds=rounds(1.0, 0.5)),
+        bench.contender("b", 1.0, rounds=rounds(3.0, 0.01)),
+        bench.contender("c", 1.0, rounds=rounds(3.3, 1.5)),
     ]
-    before = {r.entry for r in unsettled(runners, 0.01)}
-    runners[0].rival = "c"
-    after = {r.entry for r in unsettled(runners, 0.01)}
+    before = {r.entry for r in unsettled(contenders, 0.01)}
+    contenders[0].rival = "c"
+    after = {r.entry for r in unsettled(contenders, 0.01)}
     assert before == {"b", "c"}
     assert after == {"a", "b", "c"}
 
 
 def test_each_round_has_each_entry_once_in_fresh_order(bench: Bench) -> None:
-    runners = [bench.runner(name, 0.01) for name in "abc"]
-    bench.measure(runners, 3.0, precision=None)
+    contenders = [bench.contender(name, 0.01) for name in "abc"]
+    bench.measure(contenders, 3.0, precision=None)
     orders: dict[int, list[str]] = {}
     for entry, number, _, _ in bench.log:
         orders.setdefault(number, []).append(entry)
@@ -193,24 +211,23 @@ def test_each_round_has_each_entry_once_in_fresh_order(bench: Bench) -> None:
     assert len(full) == 6
     assert max(full.values()) < 0.35 * sum(full.values())
     assert all(len(set(order)) == len(order) for order in orders.values())
-    assert bench.looks == list(range(1, len(bench.looks) + 1))
 
 
 def test_the_order_comes_from_the_seed(bench: Bench) -> None:
     orders = []
     for seed in (0, 0, 1):
         bench.log.clear()
-        runners = [bench.runner(name, 0.01, noise=0) for name in "abc"]
-        bench.measure(runners, 1.0, precision=None, seed=seed)
+        contenders = [bench.contender(name, 0.01, noise=0) for name in "abc"]
+        bench.measure(contenders, 1.0, precision=None, seed=seed)
         orders.append([entry for entry, *_ in bench.log])
     assert orders[0] == orders[1] != orders[2]
 
 
 @pytest.mark.parametrize("calls", [0, 1, 5])
-def test_a_lost_runner_is_left_out_and_the_rest_goes_on(bench: Bench, calls: int) -> None:
+def test_a_lost_entry_is_left_out_and_the_rest_goes_on(bench: Bench, calls: int) -> None:
     """It is lost in the warm-up (0 calls before) or in its samples."""
-    lost = bench.runner("lost", 0.01, dies_after=calls)
-    kept = bench.runner("kept", 0.01)
+    lost = bench.contender("lost", 0.01, dies_after=calls)
+    kept = bench.contender("kept", 0.01)
     bench.measure([lost, kept], 2.0, precision=None)
     assert lost.lost
     assert bench.count("lost") == calls + 1
@@ -219,12 +236,12 @@ def test_a_lost_runner_is_left_out_and_the_rest_goes_on(bench: Bench, calls: int
 
 
 def test_all_lost_or_none_at_all_ends_at_once(bench: Bench) -> None:
-    assert bench.measure([bench.runner("lost", 0.01, dies_after=2)], 5.0) < 0.1
+    assert bench.measure([bench.contender("lost", 0.01, dies_after=2)], 5.0) < 0.1
     assert bench.measure([], 5.0) == 0
 
 
 def test_replicates_take_turns_equally(bench: Bench) -> None:
-    bench.measure([bench.runner("a", 0.01, replicates=[4, 5, 6])], 2.0, precision=None)
+    bench.measure([bench.contender("a", 0.01, replicates=[4, 5, 6])], 2.0, precision=None)
     samples = [sample.replicate for _, _, sample in bench.samples("a")]
     counts = Counter(samples)
     assert set(counts) == {4, 5, 6}
@@ -234,29 +251,31 @@ def test_replicates_take_turns_equally(bench: Bench) -> None:
 
 
 def test_a_warm_up_is_made_in_each_process_and_not_recorded(bench: Bench) -> None:
-    runner = bench.runner("a", 0.01, first=2.0, replicates=[0, 1, 2], noise=0)
-    bench.measure([runner], 20.0)
+    contender = bench.contender("a", 0.01, first=2.0, replicates=[0, 1, 2], noise=0)
+    bench.measure([contender], 20.0)
     assert bench.calls[:3] == [("a", 0, 1), ("a", 1, 1), ("a", 2, 1)]
     assert bench.count("a") == 3 + len(bench.log)
 
 
-def test_a_dear_warm_up_is_a_sample(bench: Bench) -> None:
-    slow = bench.runner("slow", 2 * DEAR_SECONDS, replicates=[0, 1], noise=0)
+def test_an_expensive_warm_up_is_a_sample(bench: Bench) -> None:
+    slow = bench.contender("slow", 2 * EXPENSIVE_SECONDS, replicates=[0, 1], noise=0)
     bench.measure([slow], 10.0)
     assert bench.count("slow") == len(bench.log) > 1
-    assert bench.log[0] == ("slow", 0, 1, Sample(0, 2 * DEAR_SECONDS))
+    assert bench.log[0] == ("slow", 0, 1, Sample(0, 2 * EXPENSIVE_SECONDS))
 
 
 def test_a_slow_first_fit_in_every_process_costs_no_entry_its_samples(bench: Bench) -> None:
     """Compiling took 3 s in each of four processes; 10 s are ample for what follows."""
-    bench.measure([bench.runner("compiled", 0.005, first=3.0, replicates=range(4))], 10.0)
+    bench.measure([bench.contender("compiled", 0.005, first=3.0, replicates=range(4))], 10.0)
     assert len(bench.samples("compiled")) > 10
 
 
 def test_what_compiled_for_longer_than_half_of_the_time_is_timed(bench: Bench) -> None:
     """Its second fit is on top of the time, and all of the time is left for the rounds."""
-    compiled = bench.runner("compiled", 0.005, first=7.0, replicates=range(4), noise=0)
-    took = bench.measure([compiled, bench.runner("quick", 0.01)], 8.0, trials=8.0, precision=None)
+    compiled = bench.contender("compiled", 0.005, first=7.0, replicates=range(4), noise=0)
+    took = bench.measure(
+        [compiled, bench.contender("quick", 0.01)], 8.0, trials=8.0, precision=None
+    )
     assert len(bench.samples("compiled")) > 100
     assert bench.on_top == pytest.approx(0.005)
     assert took - bench.on_top == pytest.approx(8.0, rel=0.02)
@@ -265,7 +284,7 @@ def test_what_compiled_for_longer_than_half_of_the_time_is_timed(bench: Bench) -
 def test_what_is_slow_itself_is_timed_once_on_top_and_costs_the_others_nothing(
     bench: Bench,
 ) -> None:
-    slow, quick = bench.runner("slow", 7.0, replicates=[0, 1]), bench.runner("quick", 0.01)
+    slow, quick = bench.contender("slow", 7.0, replicates=[0, 1]), bench.contender("quick", 0.01)
     took = bench.measure([slow, quick], 8.0, trials=8.0, precision=None)
     assert bench.count("slow") == len(bench.samples("slow")) == 1
     assert bench.on_top == pytest.approx(slow.rounds[0].seconds)
@@ -273,15 +292,17 @@ def test_what_is_slow_itself_is_timed_once_on_top_and_costs_the_others_nothing(
     assert 7.0 < quick.spent <= 8.0
 
 
-def test_a_dear_second_fit_is_a_sample(bench: Bench) -> None:
-    dear = bench.runner("dear", 2 * DEAR_SECONDS, first=7.0, replicates=[0, 1], noise=0)
-    bench.measure([dear], 8.0, trials=8.0)
-    assert bench.count("dear") == len(bench.log) > 1
+def test_an_expensive_second_fit_is_a_sample(bench: Bench) -> None:
+    expensive = bench.contender(
+        "expensive", 2 * EXPENSIVE_SECONDS, first=7.0, replicates=[0, 1], noise=0
+    )
+    bench.measure([expensive], 8.0, trials=8.0)
+    assert bench.count("expensive") == len(bench.log) > 1
 
 
 def test_when_the_time_is_used_up_each_has_its_second_fit_for_a_sample(bench: Bench) -> None:
-    runners = [bench.runner(name, 0.001, replicates=[0, 1], noise=0) for name in ("a", "b")]
-    bench.measure(runners, 1e-9, trials=8.0)
+    contenders = [bench.contender(name, 0.001, replicates=[0, 1], noise=0) for name in ("a", "b")]
+    bench.measure(contenders, 1e-9, trials=8.0)
     assert [(entry, sample) for entry, _, _, sample in sorted(bench.log)] == [
         ("a", Sample(0, 0.001)),
         ("b", Sample(0, 0.001)),
@@ -291,28 +312,34 @@ def test_when_the_time_is_used_up_each_has_its_second_fit_for_a_sample(bench: Be
 
 def test_second_fits_take_no_more_than_what_is_left_for_them(bench: Bench) -> None:
     """Two of 7 s would be more than 10 s, and one of 3,600 s is by itself."""
-    slow = [bench.runner(name, 7.0, noise=0) for name in ("a", "b")]
-    bench.measure([*slow, bench.runner("hour", 3600.0)], 5.0, trials=10.0)
+    slow = [bench.contender(name, 7.0, noise=0) for name in ("a", "b")]
+    bench.measure([*slow, bench.contender("hour", 3600.0)], 5.0, trials=10.0)
     assert [bench.count(name) for name in ("a", "b", "hour")] == [1, 0, 0]
     assert bench.on_top == pytest.approx(7.0)
 
 
-def test_a_resumed_runner_is_not_tried_again(bench: Bench) -> None:
-    slow = bench.runner("slow", 7.0, rounds={0: Sample(0, 7.0)})
+def test_a_resumed_entry_is_not_tried_again(bench: Bench) -> None:
+    slow = bench.contender("slow", 7.0, rounds={0: Sample(0, 7.0)})
     assert bench.measure([slow], 5.0, trials=8.0) == bench.on_top == 0
     assert bench.calls == []
 
 
-def test_a_runner_that_is_lost_in_its_trial_is_left_out(bench: Bench) -> None:
-    lost, kept = bench.runner("lost", 0.005, first=7.0, dies_after=0), bench.runner("kept", 0.01)
+def test_an_entry_that_is_lost_in_its_trial_is_left_out(bench: Bench) -> None:
+    lost, kept = (
+        bench.contender("lost", 0.005, first=7.0, dies_after=0),
+        bench.contender("kept", 0.01),
+    )
     bench.measure([lost, kept], 8.0, trials=8.0)
     assert bench.count("lost") == 1
     assert kept.rounds
 
 
-def test_a_resumed_runner_goes_on_with_later_rounds(bench: Bench) -> None:
+def test_a_resumed_entry_goes_on_with_later_rounds(bench: Bench) -> None:
     earlier = {n: Sample(0, 0.01) for n in range(30)}
-    old, new = bench.runner("old", 0.01, replicates=[1], rounds=earlier), bench.runner("new", 0.011)
+    old, new = (
+        bench.contender("old", 0.01, replicates=[1], rounds=earlier),
+        bench.contender("new", 0.011),
+    )
     bench.measure([old, new], 1.0, precision=None)
     assert min(number for _, number, _, _ in bench.log) == 30
     assert {n: old.rounds[n] for n in earlier} == earlier
@@ -320,18 +347,18 @@ def test_a_resumed_runner_goes_on_with_later_rounds(bench: Bench) -> None:
     assert len(old.rounds.keys() & new.rounds.keys()) > 30
 
 
-def test_a_resumed_runner_that_does_not_fit_any_more_costs_no_time(bench: Bench) -> None:
-    slow = bench.runner("slow", 30.0, rounds={0: Sample(0, 30.0), 1: Sample(0, 30.0)})
-    quick = bench.runner("quick", 0.01, rounds={0: Sample(0, 0.01)})
+def test_a_resumed_entry_that_does_not_fit_any_more_costs_no_time(bench: Bench) -> None:
+    slow = bench.contender("slow", 30.0, rounds={0: Sample(0, 30.0), 1: Sample(0, 30.0)})
+    quick = bench.contender("quick", 0.01, rounds={0: Sample(0, 0.01)})
     assert bench.measure([slow, quick], 1.0) <= 1.1
     assert bench.count("slow") == 0
     assert bench.samples("quick")
 
 
-def test_a_dear_warm_up_does_not_take_the_time_of_the_others(bench: Bench) -> None:
+def test_an_expensive_warm_up_does_not_take_the_time_of_the_others(bench: Bench) -> None:
     """A fit longer than the time of all entries together leaves them their rounds."""
-    slow = bench.runner("slow", 9.0)
-    quick = [bench.runner("quick", 0.01), bench.runner("quicker", 0.0098)]
+    slow = bench.contender("slow", 9.0)
+    quick = [bench.contender("quick", 0.01), bench.contender("quicker", 0.0098)]
     bench.measure([slow, *quick], 6.0, left=40.0)
     assert len(slow.rounds) == 1
-    assert all(len(runner.rounds) > 50 for runner in quick)
+    assert all(len(contender.rounds) > 50 for contender in quick)

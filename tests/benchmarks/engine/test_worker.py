@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -17,8 +16,8 @@ import pytest
 from backends import registry
 from backends.worker.messages import ARRAYS, method_to_json, sha256
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.process import Home
-from benchmarks.engine.worker import Talk, Worker, WorkerFailed, talk_all
+from benchmarks.engine.process import Process
+from benchmarks.engine.worker import Worker, WorkerFailed
 from benchmarks.problems.workloads import WORKLOADS
 
 HOSTILE = Path(__file__).parents[2] / "plugins" / "hostile.py"
@@ -36,10 +35,10 @@ def loaded(tmp_path: Path) -> Iterator[Make]:
     workers = []
 
     def make(backend: str, **options: object) -> Worker:
-        home = Home(backend, "cpu", 1)
-        worker = Worker(home, tmp_path / "log", plugins=[HOSTILE], **options)  # type: ignore[arg-type]
+        process = Process(backend, "cpu", 1)
+        worker = Worker(process, tmp_path / "log", plugins=[HOSTILE], **options)  # type: ignore[arg-type]
         workers.append(worker)
-        worker.ask("start", **worker.how_to_start())
+        worker.start()
         method = method_to_json(LINE.method)
         answer = worker.ask("load", folder=str(tmp_path), method=method)
         assert answer["sha256"] == sha256(problem.data)
@@ -51,7 +50,7 @@ def loaded(tmp_path: Path) -> Iterator[Make]:
 
 
 def gone(worker: Worker) -> bool:
-    return worker.process.poll() is not None
+    return not psutil.pid_exists(worker.pid)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's, and /proc shows the page faults")
@@ -60,7 +59,7 @@ def test_a_worker_keeps_the_memory_of_a_fit(tmp_path: Path, loaded: Make) -> Non
     worker.ask("first")
 
     def faults() -> int:
-        return int(Path(f"/proc/{worker.process.pid}/stat").read_text().rsplit(")")[-1].split()[7])
+        return int(Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")")[-1].split()[7])
 
     worker.ask("sample", fits=2)
     before = faults()
@@ -76,7 +75,7 @@ def test_a_worker_fits_and_gives_samples(loaded: Make) -> None:
     assert worker.ask("sample", fits=3)["seconds"] > 0
     assert worker.ask("last")["fit"] == first["fit"]
     worker.close()
-    assert worker.process.returncode == 0
+    assert gone(worker)
 
 
 def test_a_sample_is_the_time_of_one_fit(loaded: Make) -> None:
@@ -90,8 +89,9 @@ def test_a_sample_is_the_time_of_one_fit(loaded: Make) -> None:
 
 def test_a_worker_that_hangs_is_killed(loaded: Make) -> None:
     worker = loaded("hostile-hang")
+    worker.patience = 0.5
     with pytest.raises(WorkerFailed, match=r"did not answer within 0\.5 s") as caught:
-        worker.ask("first", patience=0.5)
+        worker.ask("first")
     assert caught.value.kind == "hang"
     assert gone(worker)
 
@@ -151,58 +151,16 @@ def test_a_worker_is_bound_to_its_cores(loaded: Make) -> None:
     worker = loaded("numpy-gelsd")
     core = max(os.sched_getaffinity(0))
     assert worker.ask("pin", cores=[core])["cores"] == [core]
-    for thread in psutil.Process(worker.process.pid).threads():
+    for thread in psutil.Process(worker.pid).threads():
         assert os.sched_getaffinity(thread.id) == {core}
-
-
-def first() -> Talk[dict[str, Any]]:
-    return (yield "first", {})
-
-
-def test_while_one_hangs_the_others_are_heard(loaded: Make) -> None:
-    hangs, right = loaded("hostile-hang"), loaded("numpy-gelsd")
-    hangs.patience = 1.0
-    (one, answer), (other, failure) = talk_all([(hangs, first()), (right, first())], at_once=2)
-    assert (one, other) == (right, hangs)
-    assert len(answer["fit"]["weight"]) == 1  # type: ignore[index]
-    assert str(failure) == "did not answer within 1 s"
-    assert gone(hangs)
-
-
-def test_while_several_are_asked_their_memory_is_watched(loaded: Make) -> None:
-    hoards, hangs = loaded("hostile-hoard", memory_bytes=1 << 29), loaded("hostile-hang")
-    hangs.patience = 20.0
-    worker, failure = next(talk_all([(hangs, first()), (hoards, first())], at_once=2))
-    assert worker is hoards
-    assert str(failure) == "used more than 0.5 GiB of memory: killed"
-
-
-def test_the_next_talk_begins_when_there_is_room_for_it(loaded: Make) -> None:
-    workers, begun = [loaded("numpy-gelsd") for _ in range(3)], []
-
-    def talks() -> Iterator[tuple[Worker, Talk[dict[str, Any]]]]:
-        for worker in workers:
-            begun.append(worker)
-            yield worker, first()
-
-    for number, (worker, _) in enumerate(talk_all(talks(), at_once=1), start=1):
-        assert begun == workers[:number]
-        assert worker is workers[number - 1]
-
-
-def test_a_worker_that_is_gone_fails_before_it_is_asked(loaded: Make) -> None:
-    worker = loaded("hostile-exit")
-    for _ in range(2):
-        [(_, failure)] = talk_all([(worker, first())], at_once=1)
-        assert "exited with status 0" in str(failure)
 
 
 def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
     """Also in the middle of a fit, when it reads no request."""
     program = (
-        "import sys, time; from pathlib import Path; from benchmarks.engine.worker import *; "
-        f"w = Worker(Home('numpy-gelsd', 'cpu', 1), Path({str(tmp_path / 'log')!r})); "
-        "w.ask('start', **w.how_to_start()); print(w.process.pid, flush=True); time.sleep(60)"
+        "import time; from pathlib import Path; from benchmarks.engine.worker import *; "
+        f"w = Worker(Process('numpy-gelsd', 'cpu', 1), Path({str(tmp_path / 'log')!r})); "
+        "w.start(); print(w.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert parent.stdout
@@ -214,5 +172,5 @@ def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
 
 
 def test_an_entry_names_itself() -> None:
-    entry = Entry(LINE, registry.load()["numpy-gelsd"], Home("numpy-gelsd", "cpu", 2))
+    entry = Entry(LINE, registry.load()["numpy-gelsd"], Process("numpy-gelsd", "cpu", 2))
     assert entry.id == "line/numpy-gelsd/cpu/2"

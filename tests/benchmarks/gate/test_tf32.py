@@ -1,20 +1,20 @@
-"""With TF32 on, what is right in TF32 passes, and nothing that is wrong for another reason."""
+"""With TF32 on, fits that are right in TF32 pass, and no other wrong fit does."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backends import registry
 from backends.base import Data, Fit, GradientDescent, LeastSquares
-from benchmarks.cli import run as session
-from benchmarks.cli.options import Asked
-from benchmarks.engine import machine, plan
-from benchmarks.gate import bounds, gate
-from benchmarks.gate import reference as standard
+from benchmarks.engine import plan
+from benchmarks.gate import bounds, gate, reference
 from benchmarks.gate.reference import Reference
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import Workload, select
@@ -66,14 +66,14 @@ DESCENTS = {
 def prepared(method: GradientDescent | LeastSquares, dtype: str = "float32") -> Reference:
     recipe = Synthetic(200, 3, sigma=0.1, dtype=dtype)
     workload = Workload("w", "", recipe, method)
-    return standard.prepare(workload, workload.make(0))
+    return reference.prepare(workload, workload.make(0))
 
 
 @pytest.mark.parametrize("loss", DESCENTS)
 def test_a_descent_in_tf32_needs_the_wider_bounds(loss: str) -> None:
     method = DESCENTS[loss]
     strict = prepared(method)
-    wide = standard.with_tf32(strict)
+    wide = reference.with_tf32(strict)
     fit = descend(strict.problem.data, method, rounded)
     assert not gate.judge(fit, strict, "orthogonal").passed
     verdict = gate.judge(fit, wide, "orthogonal")
@@ -82,9 +82,9 @@ def test_a_descent_in_tf32_needs_the_wider_bounds(loss: str) -> None:
     assert not gate.judge(replace(fit, weight=fit.weight * 1.2), wide, "orthogonal").passed
 
 
-def test_so_do_the_normal_equations() -> None:
+def test_normal_equations_in_tf32_need_the_wider_bounds() -> None:
     strict = prepared(LeastSquares())
-    wide = standard.with_tf32(strict)
+    wide = reference.with_tf32(strict)
     fit = normal_equations(strict.problem.data, rounded)
     assert not gate.judge(fit, strict, "normal equations").passed
     verdict = gate.judge(fit, wide, "normal equations")
@@ -94,17 +94,17 @@ def test_so_do_the_normal_equations() -> None:
     assert not gate.judge(off, wide, "normal equations").passed
 
 
-def test_it_has_no_bearing_on_float64() -> None:
+def test_tf32_does_not_change_the_bounds_of_float64() -> None:
     strict = prepared(LeastSquares(), "float64")
-    assert standard.with_tf32(strict) is strict
+    assert reference.with_tf32(strict) is strict
 
 
 def test_the_tutorials_printed_losses_are_of_full_precision() -> None:
     [tutorial] = select(["tutorial"])
-    strict = standard.prepare(tutorial, tutorial.make(0))
+    strict = reference.prepare(tutorial, tutorial.make(0))
     assert isinstance(tutorial.method, GradientDescent)
     fit = descend(strict.problem.data, tutorial.method, rounded)
-    verdict = gate.judge(fit, standard.with_tf32(strict), "orthogonal")
+    verdict = gate.judge(fit, reference.with_tf32(strict), "orthogonal")
     assert verdict.passed, verdict.reason
     assert "printed losses" not in {check.name for check in verdict.checks}
 
@@ -115,18 +115,19 @@ def test_the_unit_is_that_of_eleven_bits() -> None:
     assert 0.9 * bounds.TF32 < worst <= bounds.TF32
 
 
-def test_without_cuda_it_is_said_to_change_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("options", [["--tf32"], []])
+def test_without_cuda_a_line_says_that_tf32_changes_nothing(
+    tmp_path: Path, options: list[str]
 ) -> None:
-    monkeypatch.setattr(machine, "gpus", list)
-    asked = Asked(workloads="line", backends=["numpy-gelsd"], threads=1)
-    session.make_plan(replace(asked, tf32=True))
-    assert "--tf32 changes nothing: no entry runs on CUDA" in capsys.readouterr().err
-    session.make_plan(asked)
-    assert capsys.readouterr().err == ""
+    command = [sys.executable, "-m", "benchmarks.cli", "check", *options, "--out", str(tmp_path)]
+    command += ["--workloads", "line", "--backends", "numpy-gelsd"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = "--tf32 changes nothing: no entry runs on CUDA" in done.stderr
+    assert said == bool(options)
 
 
-def test_only_what_runs_on_cuda_is_asked_for_it() -> None:
+def test_only_entries_on_cuda_use_tf32() -> None:
     made = plan.make(
         select(["line"]),
         [registry.load()["torch-cholesky"]],
@@ -137,4 +138,4 @@ def test_only_what_runs_on_cuda_is_asked_for_it() -> None:
         available_bytes=1 << 40,
         tf32=True,
     )
-    assert [entry.home.tf32 for entry in made.entries] == [False, True]
+    assert [entry.process.tf32 for entry in made.entries] == [False, True]

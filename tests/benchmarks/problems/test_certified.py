@@ -1,4 +1,4 @@
-"""Certified data are what NIST published, and digits are counted as NIST counts them."""
+"""Certified data are as NIST published them, and digits are counted as NIST counts them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.base import Fit
+from backends.base import Fit, Stability
 from benchmarks.errors import UserError
-from benchmarks.gate import bounds, gate, roundoff
-from benchmarks.gate import correct_digits as digits
-from benchmarks.gate import reference as standard
+from benchmarks.gate import correct_digits, gate, reference
+from benchmarks.gate.bounds import coefficient_bounds
+from benchmarks.gate.rounding import backward_error
+from benchmarks.gate.verdict import Digits
 from benchmarks.problems import certified
-from benchmarks.problems.certified import Certified, CertifiedSet
+from benchmarks.problems.certified import CertifiedSet
 from benchmarks.problems.workloads import WORKLOADS, select
 from tests import exact
 
 SETS = {path.stem: certified.load(path) for path in sorted(certified.FOLDER.glob("*.dat"))}
 NAMES = [workload.name for workload in select(["nist"])]
 
-#: The beginning of a file as NIST publishes it, with all that the suite has no use for.
+#: The beginning of a file as NIST publishes it, including what the suite ignores.
 PUBLISHED = """NIST/ITL StRD
 Dataset Name:  Norris (Norris.dat)
 
@@ -67,12 +68,12 @@ Data:       y          x
 
 def solved(set_: CertifiedSet) -> list[Fraction]:
     first = [Fraction(1)] if set_.intercept else []
-    return exact.least_squares([[*first, *row] for row in set_.columns], set_.y)
+    return exact.least_squares([[*first, *row] for row in set_.features], set_.y)
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_rational_arithmetic_gives_every_certified_digit(name: str) -> None:
-    """So figures and data are NIST's: no misprint would leave 15 digits of all coefficients."""
+    """A misprint in the figures or the data would cost digits of some coefficient."""
     for found, estimate in zip(solved(SETS[name]), SETS[name].estimates, strict=True):
         unit = Fraction(10) ** (math.floor(math.log10(abs(estimate))) - 14)
         assert abs(found - estimate) <= unit  # one of the 15th digit
@@ -87,14 +88,14 @@ def test_mirrored_samples_have_no_intercept_and_the_certified_slope(name: str) -
     assert slope == solved(SETS["NoInt1" if name.endswith("1") else "NoInt2"])[0]
 
 
-#: Digits that are lost since decimal numbers are rounded to float64. For Filip, with a condition
-#: number of 2e15, that is half of them; no solver can do anything about it.
+#: The digits that remain after rounding the data to float64. For Filip, with a condition
+#: number of 2e15, that is only half of them, whatever the solver.
 POSSIBLE = {"nist-filip": 7.5, "nist-wampler2": 13, "nist-pontius": 13, "nist-norris": 14}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "float32" not in name])
 def test_the_reference_reproduces_the_certified_values(name: str) -> None:
-    ref = standard.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
+    ref = reference.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
     b = ref.solution.coefficients
     verdict = gate.judge(Fit(b[:-1], float(b[-1])), ref, "orthogonal")
     assert verdict.passed
@@ -109,7 +110,7 @@ def test_all_of_nists_linear_regressions_are_there_in_both_dtypes() -> None:
 
 
 def test_powers_are_rounded_once() -> None:
-    data = Certified(SETS["Filip"]).make(0).data
+    data = SETS["Filip"].problem("float64").data
     x = SETS["Filip"].x[0][0]
     assert [Fraction(value) for value in data.X[0].tolist()] == [
         Fraction(float(x**power)) for power in range(1, 11)
@@ -118,8 +119,8 @@ def test_powers_are_rounded_once() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_solvers_are_expected_to_fail_where_theory_leaves_them_nothing(name: str) -> None:
-    ref = standard.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
-    eps = roundoff.backward_error(len(ref.problem.data.y), ref.unit)
+    ref = reference.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
+    eps = backward_error(len(ref.problem.data.y), ref.unit)
     expected = set(WORKLOADS[name].known_failures)
     assert ("orthogonal" in expected) == (eps * ref.conditioning.condition >= 1)
     assert ("normal equations" in expected) == (eps * ref.conditioning.condition**2 >= 1)
@@ -142,14 +143,14 @@ def test_solvers_are_expected_to_fail_where_theory_leaves_them_nothing(name: str
     ],
 )
 def test_digits_by_hand(found: float, known: float, expected: float) -> None:
-    assert digits.correct(np.array([found]), np.array([known]), 15.0) == pytest.approx(
+    assert correct_digits.correct(np.array([found]), np.array([known]), 15.0) == pytest.approx(
         [expected], abs=1e-3
     )
 
 
-def digits_of(name: str, error: float) -> digits.Digits:
-    """Of a fit whose coefficients are all relatively off by `error`."""
-    ref = standard.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
+def digits_of(name: str, error: float) -> Digits:
+    """Of a fit whose coefficients all have the relative error `error`."""
+    ref = reference.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
     assert ref.problem.certified is not None
     b = ref.problem.certified * (1 + error)
     found = gate.judge(Fit(b[:-1], float(b[-1])), ref, "orthogonal").digits
@@ -165,10 +166,10 @@ def test_a_verdict_has_the_digits_of_each_coefficient_and_the_least() -> None:
     assert (found.most, digits_of("nist-longley-float32", 0).most) == pytest.approx((15, 7.2), 0.01)
 
 
-def perturbed(name: str, stability: bounds.Stability, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """How far coefficients move, and the bound, if the data are changed by a known eps."""
+def perturbed(name: str, stability: Stability, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """How far coefficients move, and the bound, when the data change by a known eps."""
     eps, problem, rng = 1e-12, WORKLOADS[name].make(0), np.random.default_rng(seed)
-    ref = standard.prepare(WORKLOADS[name], problem)
+    ref = reference.prepare(WORKLOADS[name], problem)
     A = np.column_stack([problem.data.X, np.ones(len(problem.data.y))])
     signs = rng.choice([-1.0, 1.0], A.shape)
     dA = eps * np.linalg.norm(A, 2) * signs / np.linalg.norm(signs, 2)
@@ -176,7 +177,7 @@ def perturbed(name: str, stability: bounds.Stability, seed: int) -> tuple[np.nda
     moved = np.linalg.pinv(A) @ (dy - dA @ ref.solution.coefficients)
     r = problem.data.y - A @ ref.solution.coefficients
     moved += np.linalg.pinv(A) @ np.linalg.pinv(A).T @ (dA.T @ r)
-    return np.abs(moved), bounds.each_coefficient(ref.solution, ref.conditioning, stability, eps)
+    return np.abs(moved), coefficient_bounds(ref.solution, ref.conditioning, stability, eps)
 
 
 @pytest.mark.parametrize("name", ["nist-longley", "nist-norris", "nist-wampler4"])
@@ -192,8 +193,14 @@ def test_the_bound_of_each_coefficient_holds_and_is_not_idle(name: str) -> None:
 # Files
 
 
-def test_a_file_as_nist_publishes_it_is_read() -> None:
-    found = certified.parse(PUBLISHED, "Norris.dat")
+def written(folder: Path, content: str) -> Path:
+    path = folder / "here.dat"
+    path.write_text(content)
+    return path
+
+
+def test_a_file_as_nist_publishes_it_is_read(tmp_path: Path) -> None:
+    found = certified.load(written(tmp_path, PUBLISHED))
     assert found.estimates == SETS["Norris"].estimates
     assert (found.name, found.intercept) == ("Norris", True)
     assert (found.y, found.x) == (SETS["Norris"].y[:3], SETS["Norris"].x[:3])
@@ -214,12 +221,13 @@ def test_a_file_as_nist_publishes_it_is_read() -> None:
     ],
 )
 def test_what_is_not_in_nists_layout_is_refused_in_one_line(
-    old: str, new: str, message: str
+    tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     assert old in PUBLISHED
+    path = written(tmp_path, PUBLISHED.replace(old, new))
     with pytest.raises(UserError, match=message) as caught:
-        certified.parse(PUBLISHED.replace(old, new), "here.dat")
-    assert str(caught.value).startswith("here.dat")
+        certified.load(path)
+    assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
 
 

@@ -12,14 +12,14 @@ from scipy import linalg
 
 from backends import rank_deficient as rank
 from backends import registry
-from backends.base import Backend, Data, Fit, LeastSquares
+from backends.base import Backend, Data, Fit, LeastSquares, Stability
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.process import Home
-from benchmarks.gate import bounds, gate
-from benchmarks.gate import reference as standard
-from benchmarks.gate.bounds import Stability
-from benchmarks.gate.gate import Verdict
+from benchmarks.engine.process import Process
+from benchmarks.gate import gate, reference
+from benchmarks.gate.bounds import solver_bounds
 from benchmarks.gate.reference import Reference
+from benchmarks.gate.verdict import Verdict
+from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import WORKLOADS, select
 
 ODD = [workload.name for workload in select(["odd"])]
@@ -31,7 +31,7 @@ BACKENDS = ["numpy-gelsd", "sklearn-linear", "torch-gelsy", "torch-cholesky"]
 @cache
 def prepared(name: str) -> Reference:
     [workload] = select([name])
-    return standard.prepare(workload, workload.make(0))
+    return reference.prepare(workload, workload.make(0))
 
 
 def judged(name: str, b: np.ndarray, stability: Stability = "orthogonal") -> Verdict:
@@ -39,7 +39,7 @@ def judged(name: str, b: np.ndarray, stability: Stability = "orthogonal") -> Ver
 
 
 def centred(data: Data) -> np.ndarray:
-    """SVD of the centred features: the shortest weight, with a bias that is free."""
+    """By SVD of the centred features: the shortest weight, with a free bias."""
     mean, level = data.X.mean(axis=0), data.y.mean()
     cut = 10 * max(data.X.shape) * np.finfo(data.X.dtype).eps
     weight = linalg.lstsq(data.X - mean, data.y - level, cond=cut)[0]
@@ -51,7 +51,7 @@ def with_ones(data: Data) -> np.ndarray:
 
 
 def shortest_of_both(data: Data) -> np.ndarray:
-    """The shortest (weight, bias): what a solver for [X 1] gives that knows of no bias."""
+    """The shortest (weight, bias), from a solver for [X 1] that treats the bias as a weight."""
     cut = 10 * max(data.X.shape) * np.finfo(data.X.dtype).eps
     return np.asarray(linalg.lstsq(with_ones(data), data.y, cond=cut)[0])
 
@@ -71,7 +71,7 @@ def test_the_shortest_weight_and_bias_is_another_minimiser(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*DEPENDENT, "odd-sum"])
-def test_no_minimiser_at_all_is_told_apart_from_a_long_one(name: str) -> None:
+def test_a_fit_that_does_not_minimise_gets_another_reason_than_a_long_one(name: str) -> None:
     b = centred(prepared(name).problem.data)
     b[0] += 0.01
     verdict = judged(name, b)
@@ -80,7 +80,7 @@ def test_no_minimiser_at_all_is_told_apart_from_a_long_one(name: str) -> None:
 
 
 def test_where_the_rank_is_open_every_minimiser_passes() -> None:
-    """Of rank 4 or of rank 5: float32 data do not tell, and neither may the gate."""
+    """The rank is 4 or 5: float32 data do not tell, so the gate must accept both."""
     data = prepared("odd-sum").problem.data
     double = Data(data.X.astype(float), data.y.astype(float), data.X_test, data.y_test)
     full = linalg.lstsq(with_ones(double), double.y, cond=0)[0]
@@ -96,7 +96,7 @@ def test_where_the_rank_is_open_every_minimiser_passes() -> None:
 
 def test_a_note_says_what_is_special() -> None:
     assert prepared("odd-twice").note == (
-        "the 5 features have rank 4: of all minimisers, the shortest weight"
+        "the 5 features have rank 4: the right answer is the minimiser with the shortest weight"
     )
     assert prepared("odd-single").note == ""
 
@@ -110,11 +110,11 @@ def test_targets_that_do_not_vary_have_no_weight(name: str) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 1e-12, 1e12])
 def test_targets_that_are_orthogonal_to_the_features_have_no_coefficients(scale: float) -> None:
-    """Nothing can be relative to an answer of 0: it is the size of the targets that counts."""
+    """The answer is 0, so errors are relative to the size of the targets."""
     X = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
     data = Data(X, scale * np.array([1.0, -1, -1, 1]), X[:0], X[:0, 0])
-    problem = prepared("odd-single").problem.__class__(data, None, None, None)
-    ref = standard.prepare(WORKLOADS["line"], problem)
+    problem = Problem(data, None, None, None)
+    ref = reference.prepare(WORKLOADS["line"], problem)
     for error, passed in [(0.0, True), (1e-16, True), (1e-12, False)]:
         b = np.full(3, scale * error)
         assert gate.judge(Fit(b[:-1], b[-1]), ref, "orthogonal").passed == passed
@@ -126,8 +126,8 @@ def test_the_bound_is_wider_by_what_the_row_space_may_tilt(
     stability: Stability, power: int
 ) -> None:
     eps, c = 1e-9, prepared("odd-twice").conditioning
-    wide = bounds.least_squares(c, stability, eps)
-    narrow = bounds.least_squares(replace(c, deficient=False), stability, eps)
+    wide = solver_bounds(c, stability, eps)
+    narrow = solver_bounds(replace(c, deficient=False), stability, eps)
     assert wide.coefficients - narrow.coefficients == pytest.approx(eps * c.condition**power)
     assert wide.fitted == narrow.fitted
 
@@ -175,12 +175,12 @@ def test_a_backend_is_right_or_its_row_says_why_not(name: str, workload: str) ->
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_backend_that_fails_certified_data_is_known_to(name: str, workload: str) -> None:
     passed, reason = outcome(name, workload)
-    known = Entry(WORKLOADS[workload], type(backend(name)), Home(name, "cpu", 1)).known_failure
+    known = Entry(WORKLOADS[workload], type(backend(name)), Process(name, "cpu", 1)).known_failure
     assert passed or known, reason
 
 
 def test_scikit_learn_drops_directions_that_qr_keeps() -> None:
-    """NIST's Wampler1: next to no correct digit, where others have nine."""
+    """On NIST's Wampler1 it has almost no correct digit, and others have nine."""
 
     def least(name: str) -> float:
         ref, solver = prepared("nist-wampler1"), backend(name)
@@ -203,7 +203,7 @@ def test_a_known_failure_may_be_named_by_a_glob_or_by_the_workload() -> None:
         stability = "normal equations"
 
     def known(kind: type[Backend], workload: str) -> str:
-        return Entry(WORKLOADS[workload], kind, Home(kind.name, "cpu", 1)).known_failure
+        return Entry(WORKLOADS[workload], kind, Process(kind.name, "cpu", 1)).known_failure
 
     assert known(Glob, "nist-wampler1") == "drops digits"
     assert known(Glob, "nist-norris") == ""

@@ -1,4 +1,4 @@
-"""Problems are what they are said to be, and workloads are found by what a person types."""
+"""Problems are as announced, and users find workloads by what they type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from backends.base import GradientDescent, LeastSquares
 from backends.worker.messages import ARRAYS, sha256
 from benchmarks.errors import UserError
-from benchmarks.problems.problem import Problem, Synthetic, Tutorial
+from benchmarks.problems.problem import Problem, Synthetic
 from benchmarks.problems.workloads import DEFAULT, FULL, WORKLOADS, Workload, select
 
 SMALL = Synthetic(n_samples=400, n_features=5, sigma=0.1, dtype="float64")
@@ -33,8 +33,9 @@ def test_each_workload_draws_from_a_stream_of_its_own() -> None:
 
 
 def test_the_tutorial_is_the_same_whatever_the_seed() -> None:
-    data = Tutorial().make(0).data
-    assert digest(Tutorial().make(0)) == digest(Tutorial().make(1))
+    workload = WORKLOADS["tutorial"]
+    data = workload.make(0).data
+    assert digest(workload.make(0)) == digest(workload.make(1))
     assert (data.X.shape, data.y.shape) == ((80, 1), (80,))
     assert (data.X_test.shape, data.y_test.shape) == ((20, 1), (20,))
     assert data.X.dtype == data.y.dtype == np.float32
@@ -51,7 +52,7 @@ def test_the_condition_number_is_the_one_asked_for(condition: float) -> None:
 
 @pytest.mark.parametrize("condition", [None, 30.0])
 def test_the_truth_is_recovered_from_the_data(condition: float | None) -> None:
-    """By the chi-squared statistic of the fit: 6 on average, above 40 once in two millions."""
+    """By chi-squared of the fit: 6 on average, and above 40 once in two million times."""
     problem = replace(SMALL, condition=condition).make(4)
     A = np.column_stack([problem.data.X, np.ones(SMALL.n_samples)])
     fit = np.linalg.lstsq(A, problem.data.y)[0]
@@ -148,8 +149,8 @@ def test_a_size_with_steps_is_a_descent_that_arrives_on_the_same_data(size: str)
         ("10x2:steps=0", "steps must be a whole number from 1 to 10,000"),
         ("10x2:steps=2.5", "steps must be"),
         ("10x2:steps=1e3", "steps must be"),
-        ("10x2:float16", "'float16' is no option"),
-        ("10x2:noise=1", "'noise=1' is no option"),
+        ("10x2:float16", "unknown option 'float16'"),
+        ("10x2:noise=1", "unknown option 'noise=1'"),
         ("10x2:sigma=-1", "sigma must be a number of at least 0"),
         ("10x2:sigma=much", "sigma must be"),
         ("10x2:sigma=nan", "sigma must be"),
@@ -157,7 +158,7 @@ def test_a_size_with_steps_is_a_descent_that_arrives_on_the_same_data(size: str)
         ("10x2:condition=inf", "condition must be"),
     ],
 )
-def test_what_is_no_workload_is_refused_in_one_line(text: str, message: str) -> None:
+def test_unknown_workloads_and_options_are_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         select(["line", text])
     assert text in str(caught.value)

@@ -6,24 +6,26 @@ import json
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from backends import registry
-from backends.worker import installed as survey
-from benchmarks import runfile
-from benchmarks.engine import environments, plan
-from benchmarks.engine.environments import Environment
-from benchmarks.engine.process import Home, Variant, environment
+from benchmarks.engine import plan, variants
+from benchmarks.engine.process import Launch, Process, environment, interpreter_environment
+from benchmarks.engine.variants import Environment
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import select
+from benchmarks.runfile.header import Variant
+from benchmarks.runfile.reader import read
+from benchmarks.runfile.records import FitRecord
+from benchmarks.runfile.run import Run
 from reports import page
-from reports.analysis import changes as beside
-from reports.analysis import rows as results
-from reports.sections import changes as pairs
+from reports.analysis.changes import changes
+from reports.analysis.rows import Row, rows
+from reports.document import document
 
 ROOT = Path(__file__).parents[3]
 SAYS = "3.99.0"
@@ -56,12 +58,13 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_backends_import_with_numpy_alone(other: Path) -> None:
     program = (
         "import importlib, pkgutil, backends\n"
-        "for m in pkgutil.iter_modules(backends.__path__):\n"
-        "    importlib.import_module('backends.' + m.name)\n"
+        "for m in pkgutil.walk_packages(backends.__path__, 'backends.'):\n"
+        "    if not m.name.endswith('__main__'):\n"
+        "        importlib.import_module(m.name)\n"
         "from backends import registry\n"
         "print(len(registry.load()))"
     )
-    environ = environments.interpreter_environment()
+    environ = interpreter_environment()
     done = subprocess.run(
         [other, "-c", program], cwd=ROOT, env=environ, capture_output=True, text=True
     )
@@ -84,80 +87,58 @@ def folder(other: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def finished(folder: Path) -> Run:
+    return read(folder)
+
+
+@pytest.fixture(scope="module")
+def found(finished: Run) -> list[Row]:
+    return rows(finished)
+
+
 def lacks(python: Path) -> str:
     return f"scipy.linalg is not installed in environment 'old': {python} -m pip install scipy"
 
 
-def test_each_backend_stands_beside_itself_in_the_same_rounds(folder: Path) -> None:
-    records = runfile.read(folder)
-    rows = {row.entry: row for row in results.rows(records)}
-    pair = [rows["line/numpy-gelsd/cpu/1"], rows["line/numpy-gelsd@old/cpu/1"]]
+def test_each_backend_stands_beside_itself_in_the_same_rounds(
+    finished: Run, found: list[Row]
+) -> None:
+    by_id = {row.entry.id: row for row in found}
+    pair = [by_id["line/numpy-gelsd/cpu/1"], by_id["line/numpy-gelsd@old/cpu/1"]]
     assert all(row.passed for row in pair)
     assert len(set(pair[0].times) & set(pair[1].times)) >= 3
-    found = {(change.entry, change.other) for change in beside.changes(records) if change.ratio}
-    assert found == {
+    assert {(c.entry, c.other) for c in changes(finished, found) if c.ratio} == {
         ("line/numpy-gelsd/cpu/1", "line/numpy-gelsd@old/cpu/1"),
         ("line-descent/numpy-loop/cpu/1", "line-descent/numpy-loop@old/cpu/1"),
     }
 
 
-def test_it_really_ran_there(folder: Path) -> None:
-    fits = {f["entry"]: f["description"] for f in runfile.of_kind(runfile.read(folder), "fit")}
+def test_it_really_ran_there(finished: Run) -> None:
+    fits = {fit.entry: fit.description for fit in finished.of(FitRecord)}
     assert fits["line/numpy-gelsd@old/cpu/1"]["python"] == SAYS
     assert fits["line/numpy-gelsd/cpu/1"]["python"] != SAYS
     assert all(description["numpy"] for description in fits.values())
 
 
-def test_what_it_lacks_is_absent_and_says_what_to_install(folder: Path, other: Path) -> None:
-    absent = {a["backend"]: a["reason"] for a in runfile.read(folder)[0]["absent"]}
+def test_what_it_lacks_is_absent_and_says_what_to_install(finished: Run, other: Path) -> None:
+    absent = {absence.backend: absence.reason for absence in finished.header.absent}
     assert absent["scipy-gelsd@old"] == lacks(other)
     assert "numpy-gelsd@old" not in absent
 
 
-def test_the_run_and_its_page_say_which_versions(folder: Path, other: Path) -> None:
-    records = runfile.read(folder)
-    [found] = records[0]["environments"]
+def test_the_run_and_its_page_say_which_versions(
+    finished: Run, found: list[Row], other: Path
+) -> None:
+    [recorded] = finished.header.environments
     numpy = distribution("numpy").version
-    assert found == {
-        "name": "old",
-        "executable": str(other),
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "packages": {"numpy": numpy},
-    }
-    shown = page.html(page.view(records))
+    assert (recorded.name, recorded.executable) == ("old", str(other))
+    assert recorded.python == ".".join(map(str, sys.version_info[:3]))
+    assert recorded.packages == {"numpy": numpy}
+    shown = page.html(document(finished, found))
     assert "environment old" in shown
     assert f"old {numpy}" in shown
     assert "Side by side" in shown
-
-
-PHASES = {"transfer_seconds": 0.0, "compile_seconds": 0.0}
-
-
-def test_a_pair_is_put_in_words() -> None:
-    """Today's takes twice as long; of the second pair one side was not timed, of the third none."""
-    entries: list[dict[str, Any]] = [
-        {"entry": f"w/{name}/cpu/1", "workload": "w", "device": "cpu", "threads": 1}
-        | {"backend": name, "framework": "f", "algorithm": "", "known_failure": ""}
-        | {"variant_of": f"w/{name.partition('@')[0]}/cpu/1" if "@" in name else None}
-        for name in ("x", "x@old", "y", "y@old", "z", "z@old")
-    ]
-    records: list[dict[str, Any]] = [{"record": "header", "entries": entries}]
-    records += [{"record": "workload", "name": "w", "method": {"kind": "least squares"}}]
-    for entry in entries:
-        common = {"entry": entry["entry"], "replicate": 0}
-        verdict = {"passed": True, "reason": "", "weight_error": 0.0, "bound": 1.0, "checks": []}
-        records.append({"record": "verdict", **common, **verdict})
-        fit = {"description": {"version": "2.0" if "@" in entry["entry"] else "2.1"}}
-        records.append({"record": "fit", "worker": 0, **common, **fit, **PHASES})
-        if entry["backend"] in ("x", "x@old", "y"):
-            seconds = 2e-3 if entry["backend"] == "x" else 1e-3
-            records += [
-                {"record": "sample", **common, "round": n, "seconds": seconds} for n in range(30)
-            ]
-    slower, unknown = pairs.pairs(records, beside.changes(records))
-    assert slower.cells[:5] == ("w", "x", "2.1", "old 2.0", "2.0000")
-    assert slower.verdict == "slower"
-    assert unknown.cells == ("w", "y", "2.1", "old 2.0", "–", "–", "not both timed")
 
 
 def script(path: Path, text: str) -> Path:
@@ -172,8 +153,8 @@ ALAS = {"python": "3.5.1", "trouble": "is too old: workers need 3.11 or newer"}
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("echo hello", "is no Python that can run a worker: it says nothing"),
-        ("echo '[1]'", "is no Python that can run a worker"),
+        ("echo hello", "is not a Python that can run a worker: it printed nothing"),
+        ("echo '[1]'", "is not a Python that can run a worker"),
         ("echo one >&2; echo No module named backends >&2; exit 1", "worker: No module named back"),
         (f"echo '{json.dumps(ALAS)}'", r"\(Python 3\.5\.1\) is too old: workers need 3\.11"),
     ],
@@ -183,33 +164,28 @@ def test_what_cannot_run_a_worker_is_refused_at_once(
 ) -> None:
     path = script(tmp_path / "python", text)
     with pytest.raises(UserError, match=f"^--env old: {path} ?.*{message}") as caught:
-        environments.find(f"old={path}")
+        variants.find_all([f"old={path}"])
     assert "\n" not in str(caught.value)
 
 
 def test_an_interpreter_without_numpy_is_refused(tmp_path: Path) -> None:
     python = make(tmp_path / "empty")
     with pytest.raises(UserError, match="has no NumPy, which every worker needs"):
-        environments.find(f"old={python}")
-
-
-def test_an_old_python_says_so_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "OLDEST", (4, 0))
-    assert survey.survey([])["trouble"] == "is too old: workers need 4.0 or newer"
+        variants.find_all([f"old={python}"])
 
 
 def test_a_plugin_that_does_not_load_there_is_named(other: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "plugin.py"
     plugin.write_text("import no_such_package")
     with pytest.raises(UserError, match=r"cannot load backends: plug-in .*no_such_package"):
-        environments.find(f"old={other}", [plugin])
+        variants.find_all([f"old={other}"], [plugin])
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["a=/nowhere/python"], "/nowhere/python is no program that can be run"),
-        (["a="], "is no program that can be run"),
+        (["a=/nowhere/python"], "/nowhere/python is not a program that can be run"),
+        (["a="], "is not a program that can be run"),
         (["nosuch"], r"there is no \.envs/nosuch; .* linreg-bench env create nosuch"),
         (["a/b=/bin/sh"], "a name is letters, digits"),
         (["../x"], "a name is letters, digits"),
@@ -218,11 +194,11 @@ def test_a_plugin_that_does_not_load_there_is_named(other: Path, tmp_path: Path)
 )
 def test_a_name_that_stands_for_nothing_is_refused(asked: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        environments.find_all(asked)
+        variants.find_all(asked)
 
 
 def test_names_are_told_apart(other: Path) -> None:
-    [found] = environments.find_all([f"old={other}"])
+    [found] = variants.find_all([f"old={other}"])
     with pytest.raises(UserError, match="two variants are called 'old'"):
         plan.make(
             select(["line"]),
@@ -232,17 +208,21 @@ def test_names_are_told_apart(other: Path) -> None:
             n_gpus=0,
             threads=1,
             available_bytes=1 << 40,
-            variants=[None, Variant("old")],
+            launches=[Launch(), Launch(Variant(kind="revision", name="old"))],
             environments=[found],
         )
 
 
 def test_paths_for_this_interpreter_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/mine")
-    there = Home("x", "cpu", 1, Variant("old", python=Path("/other/python")))
+    other, main = (
+        Variant(kind="environment", name="old"),
+        Variant(kind="revision", name="main"),
+    )
+    there = Process("x", "cpu", 1, Launch(other, python=Path("/other/python")))
     assert "PYTHONPATH" not in environment(there)
-    assert environment(Home("x", "cpu", 1))["PYTHONPATH"] == "/mine"
-    assert environment(Home("x", "cpu", 1, Variant("main")))["PYTHONPATH"] == "/mine"
+    assert environment(Process("x", "cpu", 1))["PYTHONPATH"] == "/mine"
+    assert environment(Process("x", "cpu", 1, Launch(main)))["PYTHONPATH"] == "/mine"
 
 
 def test_a_backend_that_is_known_here_alone_is_lacking_there() -> None:
@@ -252,54 +232,56 @@ def test_a_backend_that_is_known_here_alone_is_lacking_there() -> None:
     assert "in environment 'old': /python -m pip install numpy" in there.lacks(known["numpy-gelsd"])
 
 
-@pytest.fixture
-def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Environments go to a folder of the test; pip, which needs a network, is written down."""
-    monkeypatch.setattr(environments, "FOLDER", tmp_path / ".envs")
-    made: list[list[str]] = []
-    really = subprocess.run
+class Pip:
+    """Makes environments of links, and writes down what pip, which needs a network, was to do."""
 
-    def run(command: list[str], **options: Any) -> Any:
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.calls = folder, list[list[str]]()
+
+    def __call__(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        self.calls.append(list(command))
         if "venv" in command:
             make(Path(command[-1]), "numpy")
-        elif "pip" not in command:
-            return really(command, **options)
-        made.append(command)
         failed = "nonsense==1" in command
         errors = "a\nERROR: no such\nWARNING: old\nversion\n" if failed else ""
         return subprocess.CompletedProcess(command, int(failed), "", errors)
 
-    monkeypatch.setattr(environments.subprocess, "run", run)
-    return made
+    def create(self, *requirements: str) -> Environment:
+        return variants.create("old", requirements, self.folder, self)
 
 
-def test_an_environment_is_made_found_listed_and_removed(calls: list[list[str]]) -> None:
-    created = environments.create("old", ["torch==2.12.*"])
+@pytest.fixture
+def pip(tmp_path: Path) -> Pip:
+    return Pip(tmp_path / ".envs")
+
+
+def test_an_environment_is_made_found_listed_and_removed(pip: Pip) -> None:
+    created = pip.create("torch==2.12.*")
     assert created.packages["numpy"] == distribution("numpy").version
-    assert calls[0][1:3] == ["-m", "venv"]
-    assert calls[1][0] == str(environments.FOLDER / "old" / "bin" / "python")
-    assert calls[1][-4:] == ["install", "numpy", "threadpoolctl", "torch==2.12.*"]
-    assert environments.find("old") == created
-    assert list(environments.made()) == [created]
+    assert pip.calls[0][1:3] == ["-m", "venv"]
+    assert pip.calls[1][0] == str(pip.folder / "old" / "bin" / "python")
+    assert pip.calls[1][-4:] == ["install", "numpy", "threadpoolctl", "torch==2.12.*"]
+    assert variants.find_all(["old"], folder=pip.folder) == [created]
+    assert list(variants.made(pip.folder)) == [created]
     with pytest.raises(UserError, match="there is an environment 'old' already"):
-        environments.create("old", ["torch"])
-    environments.remove("old")
-    assert list(environments.made()) == []
+        pip.create("torch")
+    variants.remove("old", pip.folder)
+    assert list(variants.made(pip.folder)) == []
     with pytest.raises(UserError, match="there is no environment 'old'"):
-        environments.remove("old")
+        variants.remove("old", pip.folder)
 
 
-def test_a_package_is_not_asked_for_twice(calls: list[list[str]]) -> None:
-    environments.create("old", ["numpy<2.4", "threadpoolctl-extras"])
-    assert calls[1][-3:] == ["threadpoolctl", "numpy<2.4", "threadpoolctl-extras"]
+def test_a_package_is_not_asked_for_twice(pip: Pip) -> None:
+    pip.create("numpy<2.4", "threadpoolctl-extras")
+    assert pip.calls[1][-3:] == ["threadpoolctl", "numpy<2.4", "threadpoolctl-extras"]
 
 
-def test_what_pip_says_last_is_the_message_and_nothing_is_left(calls: list[list[str]]) -> None:
+def test_what_pip_says_last_is_the_message_and_nothing_is_left(pip: Pip) -> None:
     with pytest.raises(UserError, match="cannot make environment 'old': a / ERROR: no such / ver"):
-        environments.create("old", ["nonsense==1"])
-    assert not (environments.FOLDER / "old").exists()
+        pip.create("nonsense==1")
+    assert not (pip.folder / "old").exists()
 
 
 def test_environments_are_kept_out_of_the_repository() -> None:
     ignored = (ROOT / ".gitignore").read_text().split()
-    assert f"/{environments.FOLDER.relative_to(ROOT)}/" in ignored
+    assert f"/{variants.FOLDER.relative_to(ROOT)}/" in ignored
