@@ -189,5 +189,5 @@ def legend(figure: Figure) -> None:
     """Below the figure, in as many columns as there is room for."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
     longest = max(map(len, labels), default=0)
-    columns = min(4, max(1, int(72 * figure.get_figwidth() / (36 + 4.6 * longest))))
+    columns = min(4, max(1, int(72 * figure.get_figwidth() / (30 + 4.4 * longest))))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)

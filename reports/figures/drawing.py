@@ -127,7 +127,7 @@ def _elements(found: Element, new_id: Callable[[str], str]) -> list[Element]:
             case name if name != "id" and not value.startswith("rotate(-0 "):
                 made.set(name, _FURTHER_DIGITS.sub(r"\1", " ".join(value.split())))
     made.extend(one for child in found for one in _elements(child, new_id))
-    if tag in ("g", "defs") and not (made.attrib and len(made)):
+    if (tag == "g" and not made.attrib) or (tag == "defs" and not len(made)):
         return list(made)
     if tag == "text":
         made.text = found.text
@@ -138,7 +138,8 @@ def _themed(style: str) -> str:
     """A style with the page's colours and font."""
     declarations = [part.split(": ", 1) for part in style.split("; ")]
     themed = [(name, _THEMED.get(value, value)) for name, value in declarations]
-    return ";".join(f"{name}:{value}" for name, value in themed if name != "font-family")
+    kept = ";".join(f"{name}:{value}" for name, value in themed if name != "font-family")
+    return _FURTHER_DIGITS.sub(r"\1", kept)
 
 
 def picture(

@@ -78,7 +78,7 @@ class RaceSection:
                 drawn.append(Curve(label, colour, curve.seconds, errors, dashes=dashes, width=1.6))
             else:
                 marker = MARKERS[turn % len(MARKERS)]
-                drawn.append(Curve(label, colour, [curve.time], errors, marker))
+                drawn.append(Curve(label, colour, [curve.time], errors, marker, "none"))
             said.append(f"{label}: {text.error(curve.error)} after {text.seconds(curve.time)}")
         truth = self.race.statistical or 0.0
 
