@@ -12,11 +12,11 @@ Rules that make the comparison fair:
 
 - Importing the module of a backend must not import its framework (see `backends.lazy`).
 - `fit` computes whatever the solution needs from X and y (a column of ones, centring, a Gram
-  matrix), so that everyone pays for it. `load` copies data and builds what does not depend on
-  their values: a model, a compiled function.
+  matrix). `load` copies data and builds what does not depend on their values: a model, compiled
+  code.
 - `fit` keeps nothing from one call that makes the next one cheaper, except compiled code.
-- The arrays that `fit` returns are complete when it returns, and belong to the caller. The worker
-  overwrites them between fits to detect results that were still being computed.
+- The arrays that `fit` returns are complete, and belong to the caller: the worker overwrites them
+  between fits to detect results that were still being computed.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ class Data:
     y: np.ndarray  # (n_samples,)
     X_test: np.ndarray  # (n_test, n_features); n_test may be 0
     y_test: np.ndarray  # (n_test,)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """X, y, X_test and y_test."""
+        return self.X, self.y, self.X_test, self.y_test
 
 
 @dataclass(frozen=True)
@@ -99,14 +104,9 @@ class Fit:
     test_losses: np.ndarray | None = None  # (epochs,), after each step; gradient descent only
 
     @classmethod
-    def of(
-        cls,
-        coefficients: np.ndarray,
-        train_losses: np.ndarray | None = None,
-        test_losses: np.ndarray | None = None,
-    ) -> Fit:
+    def of(cls, coefficients: np.ndarray, *losses: np.ndarray) -> Fit:
         """The fit whose (weight, bias) is one host array, (n_features + 1,)."""
-        return cls(coefficients[:-1], float(coefficients[-1]), train_losses, test_losses)
+        return cls(coefficients[:-1], float(coefficients[-1]), *losses)
 
 
 #: The cheapest useful call of a framework that can only fit, in words.
@@ -204,6 +204,13 @@ class Backend(ABC):
         None if the device has no clock of its own.
         """
         return None
+
+    def fit_between(self, first: Any, last: Any) -> None:
+        """Fit between two events of a CUDA stream, and wait for the second."""
+        first.record()
+        self.fit()
+        last.record()
+        last.synchronize()
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes | None:
         """What to time for the roofline; optional. Called after a fit.

@@ -57,10 +57,7 @@ class CupyBackend(Backend):
 
     def device_seconds(self) -> float | None:
         first, last = cupy.cuda.Event(), cupy.cuda.Event()
-        first.record()
-        self.fit()
-        last.record()
-        last.synchronize()
+        self.fit_between(first, last)
         return 1e-3 * float(cupy.cuda.get_elapsed_time(first, last))
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:

@@ -44,8 +44,7 @@ class JaxBackend(Backend):
 
     def load(self, data: Data, method: Method) -> None:
         self.method = method
-        host = data.X, data.y, data.X_test, data.y_test
-        arrays = jax.device_put(host, self.device)
+        arrays = jax.device_put(data.arrays, self.device)
         self.X, self.y, self.X_test, self.y_test = jax.block_until_ready(arrays)
 
     def describe(self) -> dict[str, Any]:

@@ -58,12 +58,9 @@ class TorchBackend(Backend):
             torch.cuda.synchronize(self.device)
 
     def load(self, data: Data, method: Method) -> None:
-        def tensor(array: Any) -> torch.Tensor:
-            return torch.from_numpy(array).to(self.device)
-
         self.method = method
-        self.X, self.y = tensor(data.X), tensor(data.y)
-        self.X_test, self.y_test = tensor(data.X_test), tensor(data.y_test)
+        tensors = [torch.from_numpy(array).to(self.device) for array in data.arrays]
+        self.X, self.y, self.X_test, self.y_test = tensors
         self.synchronize()
 
     def describe(self) -> dict[str, Any]:
@@ -83,10 +80,7 @@ class TorchBackend(Backend):
         if self.device.type == "cpu":
             return None
         first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        first.record()
-        self.fit()
-        last.record()
-        last.synchronize()
+        self.fit_between(first, last)
         return 1e-3 * float(first.elapsed_time(last))
 
     def probes(self, side: int, n_bytes: int, dtype: str) -> Probes:

@@ -1,8 +1,8 @@
 """Rows of X and y, a block at a time, as rows of [1 X y] in memory that stays in the cache.
 
 A copy of all of X with a column of ones costs as much time as X'X, and as much memory as X. A copy
-of a block that is used at once costs next to nothing, can centre and convert on the way, and lets
-one product make X'X, X'y and all sums.
+of a block that is used at once costs almost nothing, can centre and convert on the way, and lets
+one product compute X'X, X'y and all sums.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from collections.abc import Iterator
 
 from backends.torch import torch
 
-#: Of one block, for each thread: twice what a core's second-level cache usually holds. In smaller
-#: ones the threads meet too often, at the end of every operation.
+#: Size of a block for each thread: twice what a core's second-level cache usually holds. With
+#: smaller ones the threads synchronise too often, at the end of every operation.
 BYTES = 1 << 21
-#: A GPU is given as much as so many threads.
+#: A GPU is given as much as this many threads.
 GPU_THREADS = 128
-#: Rows that MKL adds up one after the other where columns are few, with an error that grows with
+#: Rows that MKL adds up one after the other if columns are few, with an error that grows with
 #: their number.
 RUN = 256
-#: Numbers in a block, at most, of which X'r is computed as if exactly: that takes ten more passes.
+#: Blocks of at most this many numbers compute X'r as if exactly, which takes ten more passes.
 EXACT = 1 << 15
-#: Columns of X'X that are made at once on a CPU. What lies above the diagonal is left out.
+#: Columns of X'X that are computed at once on a CPU. What is above the diagonal is left out.
 STRIP = 48
 
 
 def padded(n_columns: int, itemsize: int) -> int:
-    """As many columns or a few more, of which BLAS makes products in less time.
+    """`n_columns` or a few more, so that BLAS computes products in less time.
 
-    A product is made of tiles; in MKL for AVX2, of 24 x 4 numbers of float32 or 12 x 4 of float64.
+    A product is made of tiles: in MKL for AVX2, 24 x 4 numbers of float32 or 12 x 4 of float64.
     Half a tile takes as long as a whole one, or longer: X'X of 22 columns in float64 takes 1.6
     times as long as that of 24.
     """
@@ -46,9 +46,9 @@ def threads_for(X: torch.Tensor) -> int:
 class Blocks:
     """[1 X y 0] - shift as blocks of rows: (n_runs, run, n_features + 2 or a few more).
 
-    The runs of a block are worked on by all threads at once, each on its own: a product with few
-    columns and many rows keeps but one thread busy. After the last row there are rows of zeros.
-    A single run has two dimensions: operations on three take longer to begin.
+    All threads work on the runs of a block at once, each on its own: a product with few columns
+    and many rows keeps only one thread busy. After the last row there are rows of zeros. A single
+    run has two dimensions: operations on three take longer to start.
     """
 
     def __init__(
@@ -76,15 +76,15 @@ class Blocks:
         n_blocks = max(1, round(n * width * dtype.itemsize / (threads * n_bytes)))
         n_rows = math.ceil(n / n_blocks)
         few = 12 if dtype == torch.float32 else 24
-        run = min(n, RUN if width < few else max(self.q, RUN, math.ceil(n_rows / threads)))
-        n_runs = math.ceil(n_rows / run)
-        self.rows = self.shift.new_zeros(n_runs * run, width)
-        self.block = self.rows if n_runs == 1 else self.rows.unflatten(0, (n_runs, run))
+        self.run = min(n, RUN if width < few else max(self.q, RUN, math.ceil(n_rows / threads)))
+        n_runs = math.ceil(n_rows / self.run)
+        self.rows = self.shift.new_zeros(n_runs * self.run, width)
+        self.block = self.rows if n_runs == 1 else self.rows.unflatten(0, (n_runs, self.run))
         self.parts = list(zip(X.split(len(self.rows)), y.split(len(self.rows)), strict=True))
         self.filled = False  # with all there is
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        """Each block overwrites the last one, and is not to be written to."""
+        """Each block overwrites the last one, and must not be written to."""
         rows, q = self.rows, self.q
         if not self.filled:
             rows[:, 0] = 1
@@ -98,9 +98,9 @@ class Blocks:
             yield self.block
 
     def gram(self) -> torch.Tensor:
-        """The lower triangle of the product of [1 X y] - shift, transposed, with itself: float64.
+        """The lower triangle of A'A, A = [1 X y] - shift, in float64.
 
-        Within a run rounding errors are those of the dtype; over runs they average out.
+        Within a run, rounding errors are those of the dtype; over runs they average out.
         """
         width = self.rows.shape[1]
         strip = width if self.rows.is_cuda else STRIP
@@ -114,13 +114,13 @@ class Blocks:
     def gradient(self, b: torch.Tensor, careful: bool = True) -> torch.Tensor:
         """[1 X]'(y - [1 X] b) of the shifted data: (n_features + 1,).
 
-        It is small beside its terms: a matrix product adds these up with an error that grows with
-        the number of rows, `torch.sum` in a cascade, where it hardly does (Higham, *Accuracy and
-        Stability of Numerical Algorithms*, 4.2). Few numbers are added up without any error.
+        It is small beside its terms. The error of a matrix product grows with the number of rows;
+        that of `torch.sum`, a cascade, hardly does (Higham, *Accuracy and Stability of Numerical
+        Algorithms*, 4.2). Few numbers are added up without any error.
 
         Args:
             b: (n_features + 1,).
-            careful: whether to do that, or to make a matrix product after all.
+            careful: False: by a matrix product after all.
         """
         v = torch.cat([-b, b.new_ones(1), b.new_zeros(self.rows.shape[1] - self.q)])
         total = torch.zeros_like(v)
@@ -137,19 +137,19 @@ class Blocks:
         return total[: self.q - 1]
 
     def _over_runs(self, sums: torch.Tensor) -> torch.Tensor:
-        """The sum of what was made of each run of a block: float64 if there are several."""
+        """The sum over all runs of a block: float64 if there are several."""
         return sums if self.block is self.rows else sums.sum(dim=0, dtype=torch.float64)
 
 
 def exact_product(A: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
     """A.T @ r as if computed with some 20 digits; both are float64.
 
-    The leading bits of both are so few that any sum of their products is exact; the rest is small
-    (Ozaki, Ogita, Oishi & Rump, Numer. Algorithms 59, 2012).
+    The leading parts of both have so few bits that every sum of their products is exact; the rest
+    is small (Ozaki, Ogita, Oishi & Rump, Numer. Algorithms 59, 2012).
     """
 
     def leading(a: torch.Tensor) -> torch.Tensor:
-        # Beside a number that is 2**(54 - bits) times as large there is room for so many bits.
+        # Added to a number 2**(54 - bits) times as large, this many bits remain.
         large = torch.linalg.vector_norm(a, float("inf"), dim=0) * 2.0 ** (54 - bits)
         return (a + large) - large
 

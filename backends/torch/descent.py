@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from backends.base import Data, Fit, Method
@@ -64,16 +66,12 @@ class TorchCompile(TorchDescent):
         norm = {"l1": torch.abs, "squared": torch.square}[self.method.loss]
         rate = self.method.learning_rate
 
-        def loss(
-            weight: torch.Tensor, bias: torch.Tensor, X: torch.Tensor, y: torch.Tensor
-        ) -> torch.Tensor:
+        def loss(weight: Any, bias: Any, X: Any, y: Any) -> Any:
             return norm(X @ weight + bias - y).mean()
 
         gradient = torch.func.grad_and_value(loss, argnums=(0, 1))
 
-        def step(
-            weight: torch.Tensor, bias: torch.Tensor
-        ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        def step(weight: Any, bias: Any) -> tuple[Any, Any, Any, Any]:
             (d_weight, d_bias), train = gradient(weight, bias, self.X, self.y)
             weight, bias = weight - rate * d_weight, bias - rate * d_bias
             return weight, bias, train, loss(weight, bias, self.X_test, self.y_test)

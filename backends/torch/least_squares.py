@@ -141,6 +141,6 @@ class TorchCholeskyBlocks(TorchSolver):
         rank.refuse_wide(self.X)
         rows = Blocks(self.X, self.y)
         products = rows.gram()
-        factor = cholesky(products[:-1, :-1], rows.block.shape[-2], self.X.dtype)
+        factor = cholesky(products[:-1, :-1], rows.run, self.X.dtype)
         found = torch.cholesky_solve(products[-1:, :-1].T, factor)[:, 0]
         return found.roll(-1).to(self.X.dtype)

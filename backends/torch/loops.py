@@ -2,8 +2,8 @@
 
 Both work on the design matrix with features as rows, D = [X 1]' (n_features + 1, n_samples), and
 coefficients b = (weight, bias). A step is b - lr/n D s, where s is the derivative of the loss at
-each residual D'b - y. The losses need nothing but the coefficients of each epoch, so they are made
-of these afterwards, many epochs in one product.
+each residual D'b - y. The losses depend only on the coefficients of each epoch, so they are
+computed afterwards, many epochs in one product.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from backends.torch import torch
 from backends.torch.base import TorchDescent, need_compiler
 from backends.torch.blocks import threads_for
 
-
-def _design(X: torch.Tensor) -> torch.Tensor:
-    """[X 1]', rows contiguous: (n_features + 1, n_samples)."""
-    return torch.cat([X.T, X.new_ones(1, len(X))])
+Losses = tuple[Any, Any, Any]  # path, train losses before each step, test losses after it
 
 
 class _TorchLoop(TorchDescent):
@@ -40,9 +37,9 @@ class _TorchLoop(TorchDescent):
     def path(self, D: torch.Tensor) -> torch.Tensor:
         """Coefficients at the start and after each epoch: (epochs + 1, n_features + 1)."""
 
-    def train(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Path, train losses before each step, test losses after it."""
-        D, D_test = _design(self.X), _design(self.X_test)
+    def train(self) -> Losses:
+        """All epochs, on the device."""
+        D, D_test = (torch.cat([X.T, X.new_ones(1, len(X))]) for X in (self.X, self.X_test))
         path = self.path(D)
         train = self.losses(path[:-1], D, self.y)
         return path, train, self.losses(path[1:], D_test, self.y_test)
@@ -50,7 +47,7 @@ class _TorchLoop(TorchDescent):
     def losses(self, path: torch.Tensor, D: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Mean loss at each of the coefficients in `path`: (epochs,).
 
-        Of few samples at a time in all epochs: D is read but once.
+        For few samples at a time in all epochs, so that D is read only once.
         """
         norm = torch.abs if self.l1 else torch.square
         samples = max(1, threads_for(D) * self.loss_bytes // (D.itemsize * max(1, len(path))))
@@ -69,10 +66,10 @@ class _TorchLoop(TorchDescent):
 
 
 class TorchManual(_TorchLoop):
-    """Four operations a step, each into memory that is there already.
+    """Four operations a step, each into memory that is allocated already.
 
-    A step on a GPU would wait for Python. There the first fit records all steps as a CUDA graph,
-    and every fit replays it.
+    On a GPU, where each step would wait for Python, the first fit records all steps as a CUDA
+    graph, and every fit replays it.
     """
 
     name = "torch-manual"
@@ -87,14 +84,8 @@ class TorchManual(_TorchLoop):
     def path(self, D: torch.Tensor) -> torch.Tensor:
         path = D.new_empty(self.epochs + 1, len(D))
         path[0] = self.start_parameters
-        r, g, y, transposed, rate = (
-            D.new_empty(D.shape[1]),
-            D.new_empty(len(D)),
-            self.y,
-            D.T,
-            -self.rate,
-        )
-        addmv, mv, add, l1 = torch.addmv, torch.mv, torch.add, self.l1
+        r, g, y, transposed = D.new_empty(D.shape[1]), D.new_empty(len(D)), self.y, D.T
+        addmv, mv, add, l1, rate = torch.addmv, torch.mv, torch.add, self.l1, -self.rate
         b, *later = path.unbind()
         for following in later:
             addmv(y, transposed, b, beta=-1, out=r)
@@ -105,11 +96,11 @@ class TorchManual(_TorchLoop):
             b = add(b, g, alpha=rate, out=following)
         return path
 
-    def train(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def train(self) -> Losses:
         if self.device.type == "cpu":
             return super().train()
         if self.graph is None:
-            # Before it is recorded, whatever sets itself up in the first call must have done so.
+            # Whatever sets itself up in its first call must do so before recording.
             stream = torch.cuda.Stream(self.device)
             stream.wait_stream(torch.cuda.current_stream(self.device))
             with torch.cuda.stream(stream):
@@ -125,8 +116,8 @@ class TorchManual(_TorchLoop):
 class TorchScan(_TorchLoop):
     """The loop as one `scan`, which Inductor compiles into a loop in C++.
 
-    With `cpp_wrapper` that loop calls its kernels from C++, too, and not from Python. Several steps
-    in one iteration share the cost of going round. `scan` is a prototype as of torch 2.13.
+    With `cpp_wrapper` that loop calls its kernels from C++ too, and not from Python. Several steps
+    in one iteration share its overhead. `scan` is a prototype as of torch 2.13.
     """
 
     name = "torch-scan"
@@ -150,8 +141,8 @@ class TorchScan(_TorchLoop):
         epochs, rate, l1, stack = self.epochs, self.rate, self.l1, torch.stack
         at_once = max(steps for steps in range(1, 11) if epochs % steps == 0)
 
-        def steps(b: torch.Tensor, D: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            def iteration(b: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        def steps(b: Any, D: Any, y: Any) -> Any:
+            def iteration(b: Any, x: Any) -> tuple[Any, Any]:
                 rows = []
                 for _ in range(at_once):
                     r = (D * b[:, None]).sum(dim=0) - y

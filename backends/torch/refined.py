@@ -8,32 +8,32 @@ from backends.torch import torch
 from backends.torch.blocks import Blocks
 from backends.torch.least_squares import TorchSolver
 
-#: Rows whose means are taken off; of fewer than twice as many, all.
+#: The shift is the mean of about this many rows.
 _SAMPLE = 256
-#: A correction leaves about this, times u kappa**2, of the error ...
+#: A correction multiplies the error by about this, times u kappa**2 ...
 _GROWTH = 8.0
-#: ... and is worth while if that is no more than this.
+#: ... and is made if that is at most this.
 _SHRINKS = 0.1
 _MOST_STEPS = 8
 _PROBES = 8
 
 
 class TorchRefined(TorchSolver):
-    """Cholesky of X'X, its solution corrected by what the residual still holds of X.
+    """Cholesky of X'X, with corrections of its solution from the residual.
 
-    All in float64, whatever the data are (few numbers need but one QR, see `direct`):
+    All in float64, whatever the data are (few numbers need only one QR, see `direct`):
 
     1. X'X, for kappa up to about 1e7. Products of float32 numbers are exact in float64, so that
-       such data need no correction before kappa is 1e4, and one after that.
-    2. QR of [1 X y] where that cannot do, block by block, and the singular values of R. Only this
-       can tell whether features depend on each other, and then takes the shortest weight.
+       such data need no correction up to a kappa of 1e4, and one above.
+    2. Beyond that, QR of [1 X y], block by block, and the singular values of R. Only they tell
+       whether features depend on each other; then the weight is the shortest one.
 
     X and y are shifted by about their means first: kappa is that of the centred and scaled
-    features, which no offset or unit can spoil. A correction solves X'X d = X'r with the old
-    factor and a new residual. It multiplies the error by about u kappa**2, down to the error of
-    QR: the corrected seminormal equations (Björck, Linear Algebra Appl. 88/89, 1987; Higham,
-    *Accuracy and Stability of Numerical Algorithms*, 20.6). How much it does so is measured by the
-    corrections themselves, as in LAPACK's `dsgesv`, and decides how many there are.
+    features, which does not depend on offsets and units. A correction solves X'X d = X'r with the
+    old factor and a new residual. It multiplies the error by about u kappa**2, down to the error
+    of QR: the corrected seminormal equations (Björck, Linear Algebra Appl. 88/89, 1987; Higham,
+    *Accuracy and Stability of Numerical Algorithms*, 20.6). How fast the corrections shrink decides
+    how many there are, as in LAPACK's `dsgesv`.
     """
 
     name = "torch-refined"
@@ -61,10 +61,10 @@ class TorchRefined(TorchSolver):
         return torch.cat([weight, bias]).to(self.X.dtype)
 
     def direct(self) -> torch.Tensor | None:
-        """(weight, bias) by QR at once, of few numbers that need no more; or else None.
+        """(weight, bias) by QR at once, for few and well-conditioned data; else None.
 
-        On few data the number of operations counts, not what they do. No digit of float32 is lost,
-        and of float64 none that QR would keep.
+        Few data take as long as the number of operations, whatever these do. No digit of float32
+        is lost, and no digit of float64 that QR would keep.
         """
         (n, p), u = self.X.shape, torch.finfo(torch.float64).eps / 2
         if n <= p or n * (p + 2) ** 2 > self.few:
@@ -83,9 +83,9 @@ class TorchRefined(TorchSolver):
     def shift(self) -> torch.Tensor:
         """(0, about mean X, about mean y), float64: (n_features + 2,).
 
-        The mean of one row in k is within sqrt(k) standard deviations of the mean of all rows.
-        That is near enough to round it to about whole standard deviations: taking so few digits
-        off numbers that have few themselves rounds nothing.
+        The mean of one row in k is within sqrt(k) standard deviations of the mean of all rows, so
+        it may be rounded to about whole standard deviations. Subtracting a number of so few digits
+        causes no rounding.
         """
         every = max(1, len(self.y) // _SAMPLE)
         rows = torch.cat([self.X[::every], self.y[::every, None]], dim=1).double()
@@ -95,13 +95,13 @@ class TorchRefined(TorchSolver):
         return torch.cat([mean.new_zeros(1), rounded])
 
     def corrected(self, rows: Blocks) -> torch.Tensor | None:
-        """(b_0, weight) of the shifted data by Cholesky; None if that cannot do."""
+        """(b_0, weight) of the shifted data by Cholesky; None if kappa is too large."""
         limits, data_limits = torch.finfo(torch.float64), torch.finfo(self.X.dtype)
         products = rows.gram()
         gram, moment = products[:-1, :-1], products[-1, :-1]
         factor, info = torch.linalg.cholesky_ex(gram)
         lengths = gram.diagonal().sqrt()
-        # Squares that lose digits in the smallest numbers there are.
+        # Squares of smaller numbers lose digits to underflow.
         least = (len(self.y) * limits.tiny / limits.eps) ** 0.5
         if info.item() or not bool((lengths > least).all()):
             return None
@@ -118,7 +118,7 @@ class TorchRefined(TorchSolver):
         # Less than the error of QR in float64, or than one rounding of float32.
         enough = max(limits.eps * kappa, data_limits.eps) / 8
         while error > enough and steps < _MOST_STEPS:
-            # A correction that another is sure to follow need not be added up with care.
+            # A correction that another one will follow anyway need not be summed carefully.
             careful = steps > 0 or shrinks * error <= enough
             step = solve(rows.gradient(b, careful))
             b, steps = b + step, steps + 1
@@ -128,8 +128,7 @@ class TorchRefined(TorchSolver):
                 return None
             if size > last / 2 > 0:
                 break  # nothing but rounding is left
-            # The next step would be as much smaller than this one as this one than the last, and
-            # the first about as much smaller than b.
+            # Each step shrinks by about the same factor as the last, the first against b.
             shrinks = min(shrinks, size / last if last else 10 * size)
             error, last = shrinks * size if careful else 1.0, size
         self.way = (
@@ -143,8 +142,8 @@ class TorchRefined(TorchSolver):
         R = torch.zeros(p + 2, p + 2, dtype=torch.float64, device=self.device)
         for block in rows:
             R = torch.linalg.qr(torch.cat([R, block.flatten(0, -2)[:, : p + 2]]), mode="r").R
-        # Without the row of the ones, R is that of centred data. What a constant feature leaves
-        # there is the rounding of its own mean.
+        # Without the row of the ones, R is that of centred data, where a constant feature leaves
+        # only the rounding of its own mean.
         sizes = R[1:-1, 1:-1].abs().amax(dim=0)
         varies = (sizes > u * rows.shift[1:-1].abs()).nonzero()[:, 0]
         scale = torch.exp2(-sizes[varies].log2().round())
@@ -153,7 +152,7 @@ class TorchRefined(TorchSolver):
         rank = int((s > (p + 2) * u * s[:1]).sum())
         found = scale * (Vh[:rank].T @ ((U.T @ R[1:-1, -1])[:rank] / s[:rank]))
         if rank < len(varies):
-            # It is the shortest as scaled; take off what lies in directions that X does not have.
+            # It is the shortest when scaled: remove its part in the null space of X.
             unseen = torch.linalg.qr(scale[:, None] * Vh[rank:].T).Q
             found = found - unseen @ (unseen.T @ found)
         weight = sizes.new_zeros(p)
@@ -163,7 +162,7 @@ class TorchRefined(TorchSolver):
         return torch.cat([b_0[None], weight])
 
     def condition(self, factor: torch.Tensor, lengths: torch.Tensor) -> float:
-        """About 1 / sigma, sigma the smallest singular value of A with its columns made 1 long.
+        """About 1 / sigma, sigma the smallest singular value of A with columns of length 1.
 
         The Frobenius norm of L^-1 D, D = diag(lengths), is one to sqrt(n_columns) times that. It
         is estimated from the products of L^-1 D with a few random vectors (M. F. Hutchinson,

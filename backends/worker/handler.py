@@ -6,7 +6,8 @@ and the framework of its backend, and nothing else.
 
 | request   | fields                          | answer |
 | --------- | ------------------------------- | ------ |
-| start     | backend, plugins, device, threads, (tf32, extra_work) | import_seconds, start_seconds |
+| start     | backend, plugins, device, threads | import_seconds, start_seconds |
+|           | and, optionally, tf32, extra_work | |
 | load      | folder, method                  | sha256, transfer_seconds |
 | pin       | cores                           | cores (in force, or null) |
 | first     |                                 | seconds, peak_bytes, fit, description |
@@ -46,14 +47,7 @@ from backends.base import Backend, Data, Fit, Method, Unavailable
 from backends.worker import roofline
 from backends.worker.memory import Peak
 from backends.worker.messages import ARRAYS, FIELDS, fit_to_json, method_from_json, sha256
-from backends.worker.slowdown import count_up, slowed
-
-Clock = Callable[[], int]  # nanoseconds
-
-
-class Unfinished(Exception):
-    """A backend was timed although its device was still at work."""
-
+from backends.worker.slowdown import Clock, Work, count_up, slowed
 
 #: Seconds in which a device finishes what it was given.
 _UNFINISHED = 0.5
@@ -63,32 +57,28 @@ _LONG = 0.25
 _LEAST_TRANSFERS, _MOST_TRANSFERS, _TRANSFERS_SECONDS = 3, 10, 0.1
 
 
+class Refused(Exception):
+    """The message alone says why a request failed."""
+
+
 class RequestHandler:
     """Carries out requests on one backend; each public method answers one kind of request."""
+
+    numpy_seconds = 0.0  # to import NumPy in this process
 
     backend: Backend
     device: str
     threads: int
+    extra_work: float
+    loaded: tuple[Data, Method]
     timed: Callable[[], Fit]  # the backend's `fit`, or a slowed one
     returned: Fit  # what the backend returned last, in its own arrays
     fit: dict[str, Any]  # a copy of `returned`, made at once
-    loaded: tuple[Data, Method]
     fit_seconds: float  # of the last timed fit
 
-    def __init__(
-        self,
-        numpy_seconds: float = 0.0,
-        clock: Clock = time.perf_counter_ns,
-        work: Callable[[int], None] = count_up,
-    ) -> None:
-        """Nothing is imported yet.
-
-        Args:
-            numpy_seconds: how long this process took to import NumPy.
-            clock: the time in ns.
-            work: does that many steps of extra work.
-        """
-        self._numpy_seconds, self._clock, self._work = numpy_seconds, clock, work
+    def __init__(self, clock: Clock = time.perf_counter_ns, work: Work = count_up) -> None:
+        """Nothing is imported yet; `work` does a number of steps of extra work."""
+        self._clock, self._work = clock, work
 
     def start(
         self,
@@ -100,7 +90,7 @@ class RequestHandler:
         extra_work: float = 0.0,
     ) -> dict[str, Any]:
         """Import the framework, then make the device ready."""
-        self.device, self.threads, self._extra_work = device, threads, extra_work
+        self.device, self.threads, self.extra_work = device, threads, extra_work
         known = registry.load(tuple(Path(path) for path in plugins))
         if backend not in known:
             raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
@@ -110,15 +100,11 @@ class RequestHandler:
             importlib.import_module(chosen.framework)
         except ImportError as error:
             raise Unavailable(registry.missing(chosen) or str(error)) from error
-        import_seconds = self._since(began)
-        began = self._clock()
+        import_seconds, began = self.numpy_seconds + self._since(began), self._clock()
         self.backend = chosen()
         self.backend.tf32 = tf32
         self.backend.start(device, threads)
-        return {
-            "import_seconds": self._numpy_seconds + import_seconds,
-            "start_seconds": self._since(began),
-        }
+        return {"import_seconds": import_seconds, "start_seconds": self._since(began)}
 
     def load(self, folder: str, method: dict[str, Any]) -> dict[str, Any]:
         """Map the arrays, digest them (which also reads them once), give them to the backend."""
@@ -132,10 +118,8 @@ class RequestHandler:
 
     def transfers(self) -> dict[str, Any]:
         """Load the same data again: the first time, the device had to allocate memory for them."""
-        found: list[float] = []
-        while len(found) < _MOST_TRANSFERS:
-            if len(found) >= _LEAST_TRANSFERS and sum(found) > _TRANSFERS_SECONDS:
-                break
+        found = [self._transfer() for _ in range(_LEAST_TRANSFERS)]
+        while len(found) < _MOST_TRANSFERS and sum(found) <= _TRANSFERS_SECONDS:
             found.append(self._transfer())
         return {"seconds": found}
 
@@ -156,8 +140,8 @@ class RequestHandler:
         self.fit_seconds = self._since(began)
         peak_bytes = peak.bytes() if self.device == "cpu" else None
         self._keep(fit)
-        if self._extra_work:
-            self.timed = slowed(self.backend.fit, self._extra_work, self._clock, self._work)
+        if self.extra_work:
+            self.timed = slowed(self.backend.fit, self.extra_work, self._clock, self._work)
         # What is alive now stays: the collector need not look at a framework again and again.
         gc.collect()
         gc.freeze()
@@ -191,7 +175,7 @@ class RequestHandler:
         gc.enable()
         # A NaN may be what `_spoil` wrote: then the result arrives now, or never.
         if _has_nan(self.fit) and self.changed(_UNFINISHED)["changed"]:
-            raise Unfinished("returned before its device had finished: the result came afterwards")
+            raise Refused("returned before its device had finished: the result came afterwards")
         self.fit_seconds = (ended - began) / fits / 1e9
         return {"seconds": self.fit_seconds}
 
@@ -203,19 +187,17 @@ class RequestHandler:
         """Whether the last result changes although its fit has returned."""
         ends = time.monotonic() + seconds
         # As text, since NaN is not equal to itself.
-        while not (found := repr(fit_to_json(self.returned)) != repr(self.fit)):
+        while repr(fit_to_json(self.returned)) == repr(self.fit):
             if time.monotonic() > ends:
-                break
+                return {"changed": False}
             time.sleep(0.01)
-        return {"changed": found}
+        return {"changed": True}
 
     def limits(self, side: int, n_bytes: int, dtype: str, read: bool) -> dict[str, Any]:
         """What the framework can do at best and, if asked for, how fast memory is read."""
-        probes = self.backend.probes(side, n_bytes, dtype)
-        found: dict[str, Any] = dict.fromkeys(
-            ("words", "call_seconds", "product_rate", "read_rate")
-        )
-        if probes:
+        keys = "words", "call_seconds", "product_rate", "read_rate"
+        found: dict[str, Any] = dict.fromkeys(keys)
+        if probes := self.backend.probes(side, n_bytes, dtype):
             found |= {"words": probes.words, "call_seconds": roofline.seconds(probes.call)}
             if probes.product:
                 found["product_rate"] = 2 * side**3 / roofline.seconds(probes.product)
@@ -263,19 +245,17 @@ def answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> di
     """What `handle` makes of the fields of a request, or why it failed."""
     try:
         return {"ok": True, **handle(**request)}
-    except Unavailable as reason:
+    except (Unavailable, Refused) as error:
         # A device whose memory is full may look as if it were not there.
-        kind = "memory" if ran_out_of_memory(str(reason)) else "unavailable"
-        return {"ok": False, "kind": kind, "reason": str(reason)}
-    except Unfinished as reason:
-        return {"ok": False, "kind": "error", "reason": str(reason)}
+        full, absent = ran_out_of_memory(str(error)), isinstance(error, Unavailable)
+        kind, reason = "memory" if full else "unavailable" if absent else "error", str(error)
     except Exception as error:
         traceback.print_exc()
-        name = type(error).__name__
-        text = " ".join(str(error).split())
+        name, text = type(error).__name__, " ".join(str(error).split())
+        kind, reason = "error", f"{name}: {text}"[:500]
         if ran_out_of_memory(f"{name} {text}"):
-            return {"ok": False, "kind": "memory", "reason": f"out of memory: {text[:200]}"}
-        return {"ok": False, "kind": "error", "reason": f"{name}: {text}"[:500]}
+            kind, reason = "memory", f"out of memory: {text[:200]}"
+    return {"ok": False, "kind": kind, "reason": reason}
 
 
 def ran_out_of_memory(error: str) -> bool:
@@ -301,7 +281,8 @@ def serve(numpy_seconds: float) -> None:
     """Answer requests until the parent says stop or closes the pipe."""
     _die_with_parent()
     requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
-    handler = RequestHandler(numpy_seconds)
+    handler = RequestHandler()
+    handler.numpy_seconds = numpy_seconds
     for line in requests:
         request = json.loads(line)
         if (do := request.pop("do")) == "stop":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import sys
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,8 +18,6 @@ class Peak:
     def __init__(self, process: Path = Path("/proc/self")) -> None:
         self._process = process
         self._before: int | None = None
-        if sys.platform != "linux":
-            return
         # What the allocator keeps of earlier work would hide what this needs.
         with suppress(AttributeError, OSError):
             ctypes.CDLL(None).malloc_trim(0)
@@ -29,16 +27,10 @@ class Peak:
 
     def bytes(self) -> int | None:
         """None where the system does not say."""
-        highest = None if self._before is None else self._resident("VmHWM")
-        if highest is None or self._before is None:
-            return None
-        return max(0, highest - self._before)
+        highest = self._resident("VmHWM") if self._before is not None else None
+        return None if highest is None or self._before is None else max(0, highest - self._before)
 
     def _resident(self, field: str) -> int | None:
         """`VmRSS` or `VmHWM` of the process, in bytes."""
-        try:
-            lines = (self._process / "status").read_text().splitlines()
-            found = next(line for line in lines if line.startswith(f"{field}:"))
-        except (OSError, StopIteration):
-            return None
-        return int(found.split()[1]) * 1024
+        found = re.search(rf"{field}:\s+(\d+)", (self._process / "status").read_text())
+        return int(found[1]) * 1024 if found else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from backends.base import Fit
+
+Clock = Callable[[], int]  # the time in ns
+Work = Callable[[int], None]  # does that many steps
 
 _BATCH_SECONDS = 5e-3  # of fits, and of extra work, when the latter is measured
 _MEASURE_SECONDS = 0.5  # spent on measuring it, at least
@@ -23,21 +25,12 @@ def count_up(steps: int) -> None:
 
 
 def slowed(
-    fit: Callable[[], Fit],
-    extra_work: float,
-    clock: Callable[[], int] = time.perf_counter_ns,
-    work: Callable[[int], None] = count_up,
+    fit: Callable[[], Fit], extra_work: float, clock: Clock, work: Work
 ) -> Callable[[], Fit]:
     """`fit`, and after it work that takes `extra_work` times as long.
 
     The work is a number of steps, fixed here once, and not a span of time: whatever slows down the
     machine slows it down as well, as it would a real regression.
-
-    Args:
-        fit: what to slow down.
-        extra_work: as a share of the time of `fit`.
-        clock: the time in ns.
-        work: does that many steps.
     """
 
     def fit_and_work(steps: int) -> Fit:

@@ -9,9 +9,11 @@ import pytest
 
 from backends import registry
 from benchmarks.engine import machine
-from benchmarks.engine.pool import Pool
-from benchmarks.engine.process import Home
-from benchmarks.engine.worker import WorkerFailed
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import FirstFit, Pool
+from benchmarks.engine.process import Process
+from benchmarks.engine.worker import Worker, WorkerFailed
+from benchmarks.problems.workloads import WORKLOADS, Workload
 
 
 class Served:
@@ -26,14 +28,15 @@ class Served:
         self.backends = registry.load(plugins)
         self.pools: dict[object, Pool] = {}
 
-    def entry(self, workload: Workload, name: str, device: str = "cpu", **more: Any) -> Entry:
-        """A workload for a backend in a process of its own, with one thread unless told."""
-        process = Home(name, device, **{"threads": 1} | more)
-        return Entry(workload, self.backends[name], process)
+    def entry(self, workload: Workload | str, name: str, device: str, tf32: bool = False) -> Entry:
+        """A workload for a backend with one thread."""
+        workload = WORKLOADS[workload] if isinstance(workload, str) else workload
+        return Entry(workload, self.backends[name], Process(name, device, threads=1, tf32=tf32))
 
-    def by(self, name: str, device: str = "cpu", tf32: bool = False) -> tuple[Pool, Home]:
-        """A pool whose worker is the home of this backend, with one thread."""
-        backend, home = self.backends[name], Home(name, device, threads=1, tf32=tf32)
+    def by(self, process: Process) -> Pool:
+        """A pool whose worker is that process."""
+        name, device = process.backend, process.device
+        backend = self.backends[name]
         if missing := registry.missing(backend):
             pytest.skip(missing)
         key = backend.start, backend.framework, device
@@ -41,17 +44,29 @@ class Served:
         if worker is None or worker.failed:
             folder = self.folder / f"{len(self.pools)}-{name}"
             self.pools[key] = Pool(folder, machine.usable_cores(), plugins=self.plugins)
-            for _, answer in self.pools[key].start([home]):
+            for _, answer in self.pools[key].start([process]):
                 if isinstance(answer, WorkerFailed):
                     if device != "cpu" and answer.kind == "unavailable":
                         self.pools.pop(key).close()
                         pytest.skip(str(answer))  # built without CUDA, on a machine with a GPU
                     raise answer
-        elif worker.home != home:
-            worker.home = home
-            worker.ask("start", **worker.how_to_start())
-            self.pools[key].workers = {home: worker}
-        return self.pools[key], home
+        elif worker.process != process:
+            worker.process = process
+            worker.start()
+            self.pools[key].workers = {process: worker}
+        return self.pools[key]
+
+    def first_fit(
+        self, workload: Workload | str, name: str, device: str = "cpu", tf32: bool = False
+    ) -> FirstFit:
+        """The first fit of a workload by a backend with one thread."""
+        entry = self.entry(workload, name, device, tf32)
+        return self.by(entry.process).first_fit(entry)
+
+    def worker(self, name: str) -> Worker:
+        """The worker of a backend on the CPU, ready for data."""
+        process = Process(name, "cpu", threads=1)
+        return self.by(process).workers[process]
 
     def close(self) -> None:
         for pool in self.pools.values():

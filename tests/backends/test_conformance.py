@@ -19,9 +19,8 @@ import pytest
 from backends import registry
 from backends.base import GradientDescent, LeastSquares
 from benchmarks.engine import machine
-from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import FirstFit
-from benchmarks.gate.gate import Verdict
+from benchmarks.gate.verdict import Verdict
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import WORKLOADS, Workload
 
@@ -82,17 +81,17 @@ class Seen:
 
 
 def _see(served: Served, name: str, device: str, workload: Workload) -> Seen:
-    pool, home = served.by(name, device)
-    entry = Entry(workload, served.backends[name], home)
+    entry = served.entry(workload, name, device)
+    pool, process = served.by(entry.process), entry.process
     seen = Seen(workload, device, pool.first_fit(entry))
     if workload in AGAIN:
-        assert pool.sample(home, 2) > 0
-        seen.third_verdict = pool.last_fit(entry).verdict
-        seen.third = pool.workers[home].ask("last")["fit"]
+        assert pool.sample(process, 2) > 0
+        seen.third_verdict, _ = pool.last_fit(entry)
+        seen.third = pool.workers[process].ask("last")["fit"]
         asked = {"side": 64, "n_bytes": 1 << 16, "dtype": workload.recipe.dtype, "read": True}
-        seen.limits = pool.workers[home].ask("limits", **asked)
-        assert pool.sample(home, 1) > 0
-        seen.last_verdict = pool.last_fit(entry).verdict
+        seen.limits = pool.workers[process].ask("limits", **asked)
+        assert pool.sample(process, 1) > 0
+        seen.last_verdict, _ = pool.last_fit(entry)
     return seen
 
 
@@ -127,7 +126,7 @@ def seen_again(request: pytest.FixtureRequest, see: See) -> Seen:
 
 def test_a_backend_fits_what_it_is_given(seen: Seen) -> None:
     """Right by the gate, for float32 and float64, one workload after another in one process."""
-    fit, workload = seen.first.fit, seen.workload
+    fit, workload = seen.first.answer["fit"], seen.workload
     assert seen.first.reason == ""
     assert np.shape(fit["weight"]) == (workload.recipe.n_features,)
     assert math.isfinite(fit["bias"])
@@ -141,7 +140,7 @@ def test_a_backend_fits_what_it_is_given(seen: Seen) -> None:
 
 def test_a_backend_reports_what_is_in_force(seen: Seen) -> None:
     """The readings come from the framework, and agree with what was asked for."""
-    description = seen.first.description
+    description = seen.first.answer["description"]
     assert description["version"][0].isdigit()
     assert description["device"] == seen.device
     assert description["dtype"] == seen.workload.recipe.dtype
@@ -155,7 +154,7 @@ def test_a_fit_starts_afresh(seen_again: Seen) -> None:
     assert seen_again.third_verdict is not None
     assert seen_again.third_verdict.reason == ""
     np.testing.assert_allclose(
-        seen_again.third["weight"], seen_again.first.fit["weight"], rtol=1e-6
+        seen_again.third["weight"], seen_again.first.answer["fit"]["weight"], rtol=1e-6
     )
 
 

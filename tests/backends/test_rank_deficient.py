@@ -39,10 +39,9 @@ def fit(served: Served, tmp_path: Path) -> Fitting:
     """Fits a backend and returns what its worker answers."""
 
     def fit(name: str, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-        pool, home = served.by(name)
+        worker = served.worker(name)
         for array, values in {"X": X, "y": y, "X_test": X[:0], "y_test": y[:0]}.items():
             np.save(tmp_path / f"{array}.npy", values)
-        worker = pool.workers[home]
         worker.ask("load", folder=str(tmp_path), method=method_to_json(LeastSquares()))
         return worker.ask("first")
 

@@ -13,35 +13,29 @@ from backends.base import Data, LeastSquares
 from backends.sklearn import SklearnexLinear
 from benchmarks.engine import machine
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.pool import FirstFit, Pool
-from benchmarks.engine.process import Home
+from benchmarks.engine.pool import Pool
+from benchmarks.engine.process import Process
 from benchmarks.problems.workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from tests.backends.conftest import Served
 
 
-def _first_fit(served: Served, name: str, workload: str) -> FirstFit:
-    pool, home = served.by(name)
-    return pool.first_fit(Entry(WORKLOADS[workload], served.backends[name], home))
-
-
 def test_scikit_learn_drops_a_direction_unless_tol_is_0(served: Served) -> None:
-    as_it_comes = _first_fit(served, "sklearn-linear", "ill-conditioned")
+    as_it_comes = served.first_fit("ill-conditioned", "sklearn-linear")
     assert "coefficients are off" in as_it_comes.reason
-    assert as_it_comes.description["rank"] == 19
-    without = _first_fit(served, "sklearn-linear-tol0", "ill-conditioned")
+    assert as_it_comes.answer["description"]["rank"] == 19
+    without = served.first_fit("ill-conditioned", "sklearn-linear-tol0")
     assert without.reason == ""
-    assert without.description["rank"] == 20
+    assert without.answer["description"]["rank"] == 20
 
 
 @pytest.mark.parametrize("name", ["torch-cholesky", "tensorflow-cholesky", "jax-cholesky"])
 def test_a_framework_switches_tf32_and_says_so(served: Served, name: str) -> None:
     """The switch belongs to the process: to see it read back takes no GPU."""
     for on in (True, False):
-        pool, home = served.by(name, tf32=on)
-        first = pool.first_fit(Entry(WORKLOADS["line"], served.backends[name], home))
-        assert first.description["tf32"] is on
+        first = served.first_fit("line", name, tf32=on)
+        assert first.answer["description"]["tf32"] is on
         assert first.mismatch == ""
 
 
@@ -52,14 +46,14 @@ def test_a_thread_pool_has_as_many_threads_as_were_asked_for(name: str, tmp_path
     if missing := registry.missing(backend):
         pytest.skip(missing)
     with Pool(tmp_path, machine.usable_cores()) as pool:
-        first = pool.first_fit(Entry(WORKLOADS["line"], backend, Home(name, "cpu", threads=2)))
+        first = pool.first_fit(Entry(WORKLOADS["line"], backend, Process(name, "cpu", threads=2)))
     assert first.reason == ""
-    assert first.description["threads"] == 2
+    assert first.answer["description"]["threads"] == 2
 
 
 def test_intelex_really_computes_in_onedal(served: Served) -> None:
-    first = _first_fit(served, "sklearnex-linear", "line")
-    assert first.description["dispatched"] == "oneDAL"
+    first = served.first_fit("line", "sklearnex-linear")
+    assert first.answer["description"]["dispatched"] == "oneDAL"
 
 
 def test_intelex_says_so_if_scikit_learn_did_the_work() -> None:

@@ -14,7 +14,7 @@ from backends.base import Data, GradientDescent, LeastSquares
 from backends.torch.least_squares import TorchGelsy
 from backends.torch.loops import TorchManual
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.process import Home
+from benchmarks.engine.process import Process
 from benchmarks.gate import solution as reference
 from benchmarks.problems.workloads import WORKLOADS
 
@@ -178,5 +178,5 @@ def test_dependent_features_are_a_known_failure_of_gels_on_cuda_alone(
     device: str, known: bool
 ) -> None:
     for workload in ("odd-twice", "odd-wide", "odd-sum-float64"):
-        entry = Entry(WORKLOADS[workload], TorchGelsy, Home("torch-gelsy", device, 1))
+        entry = Entry(WORKLOADS[workload], TorchGelsy, Process("torch-gelsy", device, 1))
         assert bool(entry.known_failure) == known

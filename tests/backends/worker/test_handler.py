@@ -55,7 +55,7 @@ def started(folder: Path, clock: Clock, threads: int, extra_work: float = 0.0) -
     plugin.write_text(PLUGIN)
     for name in ARRAYS:
         np.save(folder / f"{name}.npy", np.zeros((2, 1) if "X" in name else 2, np.float32))
-    handler = RequestHandler(clock=clock, work=clock.work)
+    handler = RequestHandler(clock, clock.work)
     handler.start("played", [str(plugin)], "cpu", threads, extra_work=extra_work)
     return handler
 
