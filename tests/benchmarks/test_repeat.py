@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
-from reports.sections.evidence import repeat_command
 
 from benchmarks.cli.app import app
 from benchmarks.runfile import reader
 from benchmarks.runfile.header import EntryRecord
 from benchmarks.runfile.run import Run
+from reports.sections.evidence import repeat_command
 from tests.reports import runs
 
 if TYPE_CHECKING:
