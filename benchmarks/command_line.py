@@ -1,8 +1,9 @@
-"""How every command line of the suite ends: one clear line for what is wrong, and a status."""
+"""How every command line of the suite ends: with a status, and one line for what is wrong."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import typer
@@ -11,37 +12,43 @@ from backends.registry import PluginError
 from benchmarks.errors import INTERRUPTED, USAGE, UserError
 from benchmarks.printable import line
 
-#: Click's, which the base of this one is, is not to be imported: Typer may carry its own Click.
+#: The class of Click, from which this one derives; Typer may have a Click of its own.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
-def run(app: typer.Typer, name: str) -> NoReturn:
-    """Run a command line as a program of this name.
+def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line, and exit.
 
-    What is wrong with the input is one line on standard error, whoever found it, with the status
-    `USAGE`; Typer's own would be a box of several.
+    Whatever is wrong with the input is one line on standard error, with the status `USAGE`;
+    Typer itself would print a box of several lines.
+
+    Args:
+        app: the commands; `obj` of their context is the whole command, a list of words.
+        name: of the program.
+        arguments: by default those of this process.
     """
+    words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     try:
-        status = app(standalone_mode=False, prog_name=name)
+        status = app(words, standalone_mode=False, prog_name=name, obj=[name, *words])
     except (UserError, PluginError) as error:
-        _leave(f"{name}: {error}", USAGE)
+        _exit(f"{name}: {error}", USAGE)
     except _UsageError as error:
-        _leave(_usage(error, name), USAGE)
+        _exit(_usage(error, name), USAGE)
     except typer.Abort:
-        _leave(f"{name}: interrupted", INTERRUPTED)
+        _exit(f"{name}: interrupted", INTERRUPTED)
     raise SystemExit(status or 0)
 
 
-def _leave(words: str, status: int) -> NoReturn:
-    print(line(words), file=sys.stderr)
+def _exit(message: str, status: int) -> NoReturn:
+    print(line(message), file=sys.stderr)
     raise SystemExit(status) from None
 
 
 def _usage(error: Any, name: str) -> str:
-    """What is wrong, in which command, and what says what would be right."""
-    said = error.format_message().rstrip(".").replace("Value error, ", "")
-    if type(error).__name__ == "NoArgsIsHelpError":  # which is a message of many lines
-        print(said)
+    """What is wrong, in which command, and how to find out what would be right."""
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    if type(error).__name__ == "NoArgsIsHelpError":  # whose message is the help
+        print(message)
         raise SystemExit(USAGE)
     command = error.ctx.command_path if error.ctx else name
-    return f"{command}: {said}; `{command} --help` says what there is"
+    return f"{command}: {message}; `{command} --help` says what there is"

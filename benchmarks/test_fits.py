@@ -39,7 +39,7 @@ class WorkerClock:
     def run(self, pool: Pool, entry: Entry) -> float:
         """One fit in the worker; the clock advances by its time there, which is returned."""
         began = time.perf_counter()
-        seconds = pool.sample(entry.home, 1)
+        seconds = pool.sample(entry.process, 1)
         self.talk += time.perf_counter() - began - seconds
         return seconds
 
@@ -86,7 +86,7 @@ def test_fit(entry: Entry, pool: Pool, benchmark: BenchmarkFixture) -> None:
         pytest.xfail(f"{first.reason}; known: {entry.known_failure}")
     if first.reason:
         pytest.fail(f"{entry.id}: {first.reason}")
-    benchmark.extra_info.update(first.description)
+    benchmark.extra_info.update(first.answer["description"])
     warm = CLOCK.run(pool, entry)
     if warm > LONG:
         benchmark.pedantic(CLOCK.run, args=(pool, entry), rounds=1)

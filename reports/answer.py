@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from reports import text
 from reports.analysis.rows import Row
 
-#: Of those that share a place, so many are named.
+#: Of the entries that share a place, at most so many are named.
 _MOST_TIED = 3
-#: Who shares the first place only because nobody knows how long it takes has not won anything.
+#: An entry too uncertain to rank is not a winner: its median must be within this factor.
 _NEAR = 1.1
 
 
@@ -30,25 +30,24 @@ def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
 
     Empty where nothing was timed.
     """
-    timed = [(kind, rows) for kind, rows in workloads if any(row.rank for row in rows)]
+    timed = [(kind, rows) for kind, rows in workloads if any(row.place for row in rows)]
     if len(timed) < 2:
         return "".join(f"On this machine {sentence(rows)}" for _, rows in timed)
     parts = []
     for kind in dict.fromkeys(kind for kind, _ in timed):
         same = [rows for of, rows in timed if of == kind]
         first = Counter(
-            name for rows in same for name in dict.fromkeys(row.backend for row in winners(rows))
+            name for rows in same for name in dict.fromkeys(r.entry.name for r in winners(rows))
         )
         most = max(first.values())
-        names = _some([text.line(name) for name in first if first[name] == most])
-        parts.append(f"{names} for {text.line(kind)} (in {most} of {len(same)})")
+        names = _some([name for name in first if first[name] == most])
+        parts.append(f"{names} for {kind} (in {most} of {len(same)})")
     return f"On this machine, first or sharing the first place most often: {'; '.join(parts)}."
 
 
 def winners(rows: Sequence[Row]) -> list[Row]:
     """Those in the first place that typically take about as long as the fastest."""
-    times = [(row, row.seconds_median) for row in rows if row.rank in ("1", "1=")]
-    first = [(row, seconds) for row, seconds in times if seconds is not None]
+    first = [(row, row.time.value) for row in rows if row.time and row.place in ("1", "1=")]
     most = _NEAR * min((seconds for _, seconds in first), default=0.0)
     return [row for row, seconds in first if seconds <= most]
 
@@ -59,26 +58,28 @@ def _fastest(rows: Sequence[Row]) -> str:
         return _untimed(rows)
     names = text.labels(rows)
     first, *rest = timed
-    name = names[first.entry]
+    name = names[first.entry.id]
     if not rest:
-        return f"{name} is the only one that is right and timed: {_time(first)} a fit."
-    tied = [names[row.entry] for row in rest if row.rank == first.rank]
+        return f"{name} is the only one that is right and timed: {text.seconds(first.time)} a fit."
+    tied = [names[row.entry.id] for row in rest if row.place == first.place]
     if tied:
-        return f"{name} {_tie(tied)}{_lead(first)}."
-    if text.is_baseline(first):
+        shared = f"shares the first place with {_some(tied)}, not to be told apart"
+        return f"{name} {shared}: {_lead(first)}."
+    if first.is_baseline:
         word, interval = text.against(rest[0])
-        second = f"next is {names[rest[0].entry]}, {word} ({interval})"
-        return f"{name} is the fastest that is right, at {_time(first)} a fit; {second}."
+        second = f"next is {names[rest[0].entry.id]}, {word} ({interval})"
+        time = text.seconds(first.time)
+        return f"{name} is the fastest that is right, at {time} a fit; {second}."
     return f"{name} is the fastest that is right: {_lead(first)}."
 
 
 def _idiomatic(rows: Sequence[Row]) -> str:
     timed = [row for row in rows if row.status == "passed"]
-    usual = next((row for row in timed if row.style == "idiomatic"), None)
-    if usual is None or usual.rank == timed[0].rank:
+    usual = next((row for row in timed if row.entry.style == "idiomatic"), None)
+    if usual is None or usual.place == timed[0].place:
         return ""
-    name = text.labels(rows)[usual.entry]
-    return f"The fastest idiomatic one is {name}, at {_time(usual)} a fit."
+    name = text.labels(rows)[usual.entry.id]
+    return f"The fastest idiomatic one is {name}, at {text.seconds(usual.time)} a fit."
 
 
 def _untimed(rows: Sequence[Row]) -> str:
@@ -87,11 +88,6 @@ def _untimed(rows: Sequence[Row]) -> str:
     if not judged:
         return "Nothing was measured."
     return f"{right} of {text.count(judged, 'fit')} passed; none was timed."
-
-
-def _tie(names: Sequence[str]) -> str:
-    """What the first one shares with others."""
-    return f"shares the first place with {_some(names)}, not to be told apart: "
 
 
 def _some(names: Sequence[str]) -> str:
@@ -104,12 +100,7 @@ def _lead(first: Row) -> str:
     """By how much the first leads the baseline."""
     word, interval = text.against(first)
     if not interval:
-        return f"about {_time(first)} a fit"
-    baseline = text.line(first.baseline)
+        return f"about {text.seconds(first.time)} a fit"
     if word == "cannot tell":
-        return f"not to be told from {baseline} ({interval})"
-    return f"{word} than {baseline} ({interval})"
-
-
-def _time(row: Row) -> str:
-    return text.seconds(row.seconds_median)
+        return f"not to be told from {first.baseline} ({interval})"
+    return f"{word} than {first.baseline} ({interval})"

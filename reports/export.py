@@ -1,4 +1,4 @@
-"""Rows for other programs, with the columns `benchmarks.results.EXPORTED`."""
+"""Rows for other programs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,45 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import Any
 
 from benchmarks.errors import UserError, unknown
-from benchmarks.runfile import Record
-from reports import pytest_format, text
-from reports.analysis.rows import EXPORTED, Row, rows
+from benchmarks.runfile.run import Run
+from reports import pytest_format
+from reports.analysis.rows import Row
 
-_TYPES = {field.name: str(field.type) for field in fields(Row)}
-_NUMBERS = frozenset(name for name, type_ in _TYPES.items() if "float" in type_)
+#: Of each column, in order: its type, and where it comes from.
+COLUMNS: dict[str, tuple[type, Callable[[Row], Any]]] = {
+    "workload": (str, lambda row: row.entry.workload),
+    "backend": (str, lambda row: row.entry.name),
+    "device": (str, lambda row: row.entry.device),
+    "threads": (int, lambda row: row.entry.threads),
+    "passed": (bool, lambda row: row.passed),
+    "reason": (str, lambda row: row.reason),
+    "samples": (int, lambda row: row.samples),
+    "seconds_median": (float, lambda row: row.time and row.time.value),
+    "seconds_low": (float, lambda row: row.time and row.time.low),
+    "seconds_high": (float, lambda row: row.time and row.time.high),
+    "ratio": (float, lambda row: row.ratio and row.ratio.value),
+    "ratio_low": (float, lambda row: row.ratio and row.ratio.low),
+    "ratio_high": (float, lambda row: row.ratio and row.ratio.high),
+    "baseline": (str, lambda row: row.baseline or None),
+    "import_seconds": (float, lambda row: row.phases["import"]),
+    "start_seconds": (float, lambda row: row.phases["device start"]),
+    "transfer_seconds": (float, lambda row: row.phases["transfer"]),
+    "compile_seconds": (float, lambda row: row.phases["first fit"]),
+    "weight_error": (float, lambda row: row.verdict and row.verdict.weight_error),
+    "bound": (float, lambda row: row.verdict and row.verdict.bound),
+    "floor_seconds": (float, lambda row: row.floor and row.floor.seconds),
+    "times_floor": (float, lambda row: row.times_floor),
+    "peak_bytes": (float, lambda row: row.fit and row.fit.peak_bytes),
+}
 #: What a spreadsheet takes for the start of a formula, wide forms included:
 #: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
-def write(records: Sequence[Record], format: str) -> bytes:
+def write(run: Run, rows: Sequence[Row], format: str) -> bytes:
     """The rows of a run.
 
     - `json`: a list of objects, strict;
@@ -35,31 +58,29 @@ def write(records: Sequence[Record], format: str) -> bytes:
     Raises:
         UserError: another format.
     """
-    if format not in FORMATS:
+    if format == "pytest-benchmark":
+        return pytest_format.dump(run, rows).encode()
+    if format not in _TABLES:
         raise unknown("format", format, FORMATS)
-    return FORMATS[format](records)
+    return _TABLES[format]([{name: _cell(name, row) for name in COLUMNS} for row in rows])
 
 
-def _cells(records: Sequence[Record]) -> list[dict[str, Any]]:
-    return [{name: _cell(name, getattr(row, name)) for name in EXPORTED} for row in rows(records)]
+def _cell(name: str, row: Row) -> Any:
+    type_, get = COLUMNS[name]
+    value = get(row)
+    known = value is not None and (type_ is not float or math.isfinite(value))
+    return type_(value) if known else None
 
 
-def _cell(name: str, value: Any) -> Any:
-    if name not in _NUMBERS:
-        return value
-    known = text.number(value)
-    return known if known is not None and math.isfinite(known) else None
+def _json(cells: Sequence[dict[str, Any]]) -> bytes:
+    return (json.dumps(cells, indent=2, allow_nan=False) + "\n").encode()
 
 
-def _json(records: Sequence[Record]) -> bytes:
-    return (json.dumps(_cells(records), indent=2, allow_nan=False) + "\n").encode()
-
-
-def _csv(records: Sequence[Record]) -> bytes:
+def _csv(cells: Sequence[dict[str, Any]]) -> bytes:
     out = io.StringIO()
-    writer = csv.DictWriter(out, EXPORTED, lineterminator="\n")
+    writer = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
     writer.writeheader()
-    for row in _cells(records):
+    for row in cells:
         writer.writerow({name: _csv_cell(value) for name, value in row.items()})
     return out.getvalue().encode()
 
@@ -67,40 +88,29 @@ def _csv(records: Sequence[Record]) -> bytes:
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str):
-        value = text.line(value)
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    return value
+    formula = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"'{value}" if formula else value
 
 
-def _parquet(records: Sequence[Record]) -> bytes:
+def _parquet(cells: Sequence[dict[str, Any]]) -> bytes:
     try:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
         raise UserError("Parquet needs pyarrow, which is missing: pip install pyarrow") from error
 
-    types = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "float": pa.float64()}
-    schema = pa.schema([(name, types[_TYPES[name].split(" ")[0]]) for name in EXPORTED])
+    types = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
+    schema = pa.schema([(name, types[type_]) for name, (type_, _) in COLUMNS.items()])
     out = io.BytesIO()
-    # Half characters, which a run file may hold, are none in Parquet's UTF-8.
-    cells = [
-        {key: text.line(value) if isinstance(value, str) else value for key, value in row.items()}
-        for row in _cells(records)
-    ]
-    parquet.write_table(pa.Table.from_pylist(cells, schema=schema), out)
+    parquet.write_table(pa.Table.from_pylist(list(cells), schema=schema), out)
     return out.getvalue()
 
 
-def _pytest(records: Sequence[Record]) -> bytes:
-    return pytest_format.dump(records, rows(records)).encode()
-
-
-FORMATS: dict[str, Callable[[Sequence[Record]], bytes]] = {
+_TABLES: dict[str, Callable[[Sequence[dict[str, Any]]], bytes]] = {
     "json": _json,
     "csv": _csv,
     "parquet": _parquet,
-    "pytest-benchmark": _pytest,
 }
+FORMATS = (*_TABLES, "pytest-benchmark")
 #: Not text: not for a terminal.
 BINARY = frozenset({"parquet"})

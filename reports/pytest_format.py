@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
 import pytest_benchmark
+from pydantic import AliasPath, BeforeValidator, Field, TypeAdapter, ValidationError
 from pytest_benchmark.stats import Stats
 
 from benchmarks.errors import UserError
-from benchmarks.runfile import Record
-from reports import text
-from reports.analysis.rows import Row
+from benchmarks.estimates import Estimate
+from benchmarks.printable import clean
+from benchmarks.runfile.header import Count, EntryRecord
+from benchmarks.runfile.records import FitSeconds
+from benchmarks.runfile.run import Run
+from reports.analysis.rows import Row, by_workload
 
 
-def dump(records: Sequence[Record], rows: Sequence[Row]) -> str:
+def dump(run: Run, rows: Sequence[Row]) -> str:
     """Every row that passed and was timed as one benchmark, in the group of its workload.
 
-    The statistics are pytest-benchmark's own, of our samples, but for the median, which is that
-    of the report.
+    The statistics are computed by pytest-benchmark from our samples, except for the median, which
+    is that of the report.
     """
-    header = records[0]
-    machine, suite = header.get("machine") or {}, header.get("suite") or {}
+    machine, suite = run.header.machine, run.header.suite
     found = {
         "machine_info": {
-            "node": text.line(machine.get("cpu") or "unknown"),
-            "processor": text.line(machine.get("cpu") or "unknown"),
-            "machine": text.line(machine.get("architecture") or ""),
-            "system": text.line(machine.get("os") or ""),
-            "python_version": text.line(machine.get("python") or ""),
+            "node": machine.cpu,
+            "processor": machine.cpu,
+            "machine": machine.architecture,
+            "system": machine.os,
+            "python_version": machine.python,
             "python_implementation": "CPython",
         },
-        "commit_info": {"id": suite.get("commit"), "dirty": suite.get("dirty")},
+        "commit_info": {"id": suite.commit, "dirty": suite.dirty},
         "benchmarks": [_benchmark(row) for row in rows if row.status == "passed"],
-        "datetime": header.get("started"),
+        "datetime": run.header.started,
         "version": pytest_benchmark.__version__,
     }
     return json.dumps(found, indent=2) + "\n"
@@ -45,80 +49,130 @@ def _benchmark(row: Row) -> dict[str, Any]:
     stats = Stats()
     for number in sorted(row.times):
         stats.update(row.times[number].seconds)
-    name = f"{text.line(row.backend)}[{text.line(row.device)}-{row.threads}]"
-    workload = text.line(row.workload)
+    entry = row.entry
+    name = f"{entry.workload}/{entry.name}[{entry.device}-{entry.threads}]"
     return {
-        "group": workload,
-        "name": f"{workload}/{name}",
-        "fullname": f"linreg-bench/{workload}/{name}",
+        "group": entry.workload,
+        "name": name,
+        "fullname": f"linreg-bench/{name}",
         "params": None,
         "param": None,
         "extra_info": {
-            "backend": text.line(row.backend),
-            "framework": text.line(row.framework),
-            "device": text.line(row.device),
-            "threads": row.threads,
-            "ratio": row.ratio,
-            "baseline": row.baseline and text.line(row.baseline),
+            "backend": entry.name,
+            "framework": entry.framework,
+            "device": entry.device,
+            "threads": entry.threads,
+            "ratio": row.ratio and row.ratio.value,
+            "baseline": row.baseline,
         },
         "options": {},
-        "stats": stats.as_dict() | {"median": row.seconds_median, "iterations": 1},
+        "stats": stats.as_dict() | {"median": row.time and row.time.value, "iterations": 1},
     }
 
 
-def is_dump(found: Any) -> bool:
-    """Whether something parsed from JSON looks like a file of pytest-benchmark."""
-    return isinstance(found, dict) and isinstance(found.get("benchmarks"), list)
+def _at(*path: str) -> Any:
+    """A field that stands somewhere inside a JSON object."""
+    return Field(validation_alias=AliasPath(*path))
 
 
-def load(found: dict[str, Any]) -> list[Row]:
-    """The benchmarks of a file of pytest-benchmark as rows, group by group, the quickest first.
+#: What anyone may have written, or left out: text, or else nothing.
+Text = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "")]
+_Threads = Annotated[
+    int, BeforeValidator(lambda n: n if isinstance(n, int) and 0 <= n < 10**6 else 0)
+]
 
-    Times are medians with interquartile ranges.
 
-    They were timed one after the other and judged by nobody, so they have neither ratio nor rank,
-    and have not passed.
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """One benchmark of a file. Times are seconds."""
+
+    name: str
+    median: Annotated[FitSeconds, _at("stats", "median")]
+    q1: Annotated[FitSeconds, _at("stats", "q1")]
+    q3: Annotated[FitSeconds, _at("stats", "q3")]
+    rounds: Annotated[Count, _at("stats", "rounds")]
+    group: Text = ""
+    fullname: Text = ""
+    backend: Annotated[Text, _at("extra_info", "backend")] = ""
+    framework: Annotated[Text, _at("extra_info", "framework")] = ""
+    device: Annotated[Text, _at("extra_info", "device")] = ""
+    threads: Annotated[_Threads, _at("extra_info", "threads")] = 0
+
+    def row(self, number: int) -> Row:
+        """As a row. It was not checked and not interleaved: it has no ratio, place or verdict."""
+        entry = EntryRecord(
+            id=str(number),
+            workload=self.group or "benchmarks",
+            backend=self.backend or self.name.removeprefix("test_"),
+            device=self.device,
+            threads=self.threads,
+            framework=self.framework,
+            algorithm=self.fullname or self.name,
+            style="",
+        )
+        # The median that we export may differ from a quartile by rounding.
+        low, high = min(self.q1, self.median), max(self.q3, self.median)
+        time = Estimate(self.median, low, high)
+        return Row(entry, "passed", passed=False, reason="", samples=self.rounds, time=time)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dump:
+    """A file of pytest-benchmark."""
+
+    benchmarks: Sequence[Benchmark]
+    version: Text = ""
+    datetime: Text = ""
+    commit: Annotated[Text, _at("commit_info", "id")] = ""
+    cpu: Annotated[Text, _at("machine_info", "cpu", "brand_raw")] = ""
+    processor: Annotated[Text, _at("machine_info", "processor")] = ""
+    system: Annotated[Text, _at("machine_info", "system")] = ""
+    python: Annotated[Text, _at("machine_info", "python_version")] = ""
+
+    @property
+    def machine(self) -> str:
+        """The machine in one line."""
+        python = f"Python {self.python}" if self.python else ""
+        parts = (self.cpu or self.processor, self.system, python)
+        return ", ".join(filter(None, parts)) or "unknown machine"
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """Who measured it, when, and at which commit."""
+        measured = ("measured by", f"pytest-benchmark {self.version}".strip())
+        pairs = (measured, ("started", self.datetime), ("commit", self.commit[:12]))
+        return [(name, value) for name, value in pairs if value]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The benchmarks as rows, group by group, the quickest first."""
+        quickest = sorted(enumerate(self.benchmarks), key=lambda pair: pair[1].median)
+        by_name = by_workload(benchmark.row(number) for number, benchmark in quickest)
+        names = dict.fromkeys(benchmark.group or "benchmarks" for benchmark in self.benchmarks)
+        return [row for name in names for row in by_name[name]]
+
+
+_DUMP = TypeAdapter(Dump)
+
+
+def load(path: Path) -> Dump | None:
+    """Read a file of pytest-benchmark; None if it is something else.
+
+    The times of its rows are medians with interquartile ranges.
 
     Raises:
-        UserError: a benchmark has no name or no median.
+        UserError: a benchmark has no name or no statistics, or they are no positive numbers.
     """
-    made = [_row(number, benchmark) for number, benchmark in enumerate(found["benchmarks"])]
-    groups = list(dict.fromkeys(row.workload for row in made))
-    return sorted(made, key=lambda row: (groups.index(row.workload), row.seconds_median))
-
-
-def _row(number: int, benchmark: Any) -> Row:
     try:
-        stats, said = benchmark["stats"], benchmark.get("extra_info") or {}
-        name, group = str(benchmark["name"]), benchmark.get("group")
-        median, low, high = (float(stats[key]) for key in ("median", "q1", "q3"))
-        rounds, threads = int(stats["rounds"]), said.get("threads")
-    except KeyError as error:
-        raise UserError(f"benchmark {number + 1} has no {error}") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"benchmark {number + 1} is not one of pytest-benchmark's") from error
-    nothing: dict[str, Any] = {field.name: None for field in fields(Row)}
-    return Row(
-        **nothing
-        | {
-            "workload": str(group or "benchmarks"),
-            "backend": str(said.get("backend") or name.removeprefix("test_")),
-            "device": str(said.get("device") or ""),
-            "threads": threads if isinstance(threads, int) else 0,
-            "passed": False,
-            "reason": "",
-            "samples": rounds,
-            "seconds_median": median,
-            "seconds_low": low,
-            "seconds_high": high,
-            "entry": f"{number}",
-            "framework": str(said.get("framework") or ""),
-            "algorithm": str(benchmark.get("fullname") or name),
-            "style": "",
-            "status": "passed",
-            "rank": "",
-            "times": {},
-            "checks": [],
-            "known_failure": "",
-        }
-    )
+        found = clean(json.loads(path.read_bytes())) if path.suffix == ".json" else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("benchmarks"), list):
+        return None
+    try:
+        return _DUMP.validate_python(found)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        message = f"{path} is not sound: {where}: {first['msg']}"
+        raise UserError(message) from None

@@ -2,60 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
 
+from matplotlib.figure import Figure
+
 from benchmarks.errors import UserError
-from reports import answer, page, text
-from reports.analysis.rows import Row, workloads
+from benchmarks.printable import line
+from reports import answer, page, render, text
+from reports.analysis.rows import Row, by_workload
 from reports.document import unique_slugs
-from reports.figures import marks
-from reports.figures.drawing import Picture
+from reports.figures import axes as axes_of
+from reports.figures import drawing, marks
+from reports.figures.drawing import WIDTH, Picture
 from reports.figures.marks import Marks
-from reports.figures.panels import panels
 from reports.sources import Source
-from reports.summary import escape
 
 #: What a reader must know before anything else.
 CAUTION = (
-    "Each run is held against its own baseline, within its own rounds. What stands side by side "
+    "Each run is compared with its own baseline, within its own rounds. What stands side by side "
     "was measured on different machines or at different times: no interval goes across runs, and "
     "a difference between two columns may be the machine's. For two runs of one machine there is "
     "linreg-bench compare; for two revisions, linreg-bench run --against."
 )
+#: Of the figure: of more runs than fit side by side the next stand below.
+_MOST_BESIDE = 4
+
+
+#: One backend on one device: its name, and its row in each run; None where a run has none.
+BackendLine = tuple[str, Sequence[Row | None]]
 
 
 @dataclass(frozen=True)
-class Column:
-    """One run."""
-
-    letter: str
-    path: str
-    source: Source
-
-
-@dataclass(frozen=True)
-class Line:
-    """One backend on one device, in every run that has it."""
-
-    name: str
-    first: Row  # its row in the first run that has it
-    cells: list[Row | None]  # a column each
-
-
-@dataclass(frozen=True)
-class Table:
-    """One workload."""
+class WorkloadTable:
+    """One workload in all runs; runs are named by letters."""
 
     name: str
     slug: str
-    answers: list[str]  # a column each; empty where a run does not have the workload
+    answers: Mapping[str, str]  # by run; empty where it does not have the workload
     note: str  # what is not the same work; empty if it is the same as far as is known
-    lines: list[Line]
-    marks: Marks  # all runs on one axis, by `letter/entry`
-    picture: Picture | None
+    lines: Sequence[BackendLine]
+
+    @property
+    def marks(self) -> Marks:
+        """All runs on one axis, by `letter/id`: runs have the same entries."""
+        return marks.time_marks(
+            {
+                f"{letter}/{row.entry.id}": row
+                for _, cells in self.lines
+                for letter, row in zip(self.answers, cells, strict=True)
+                if row
+            }
+        )
+
+    @property
+    def picture(self) -> Picture | None:
+        """The times of one fit, a panel for each run: no interval seems to reach across.
+
+        Returns None where fewer than two runs have times.
+        """
+        timed = [(name, cells) for name, cells in self.lines if any(c and c.time for c in cells)]
+        by_run = zip(*(cells for _, cells in timed), strict=True)
+        columns = [(a, rows) for a, rows in zip(self.answers, by_run, strict=False)]
+        panels = [(a, rows) for a, rows in columns if any(row and row.time for row in rows)]
+        if len(panels) < 2:
+            return None
+        drawn = [row for _, rows in panels for row in rows if row and row.time]
+        markers = drawing.device_markers(drawn)
+        n_rows = math.ceil(len(panels) / _MOST_BESIDE)
+        n_columns = math.ceil(len(panels) / n_rows)
+
+        def draw(figure: Figure) -> None:
+            grid = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+            for axes in grid[len(panels) :]:
+                axes.set_axis_off()
+            for number, (axes, (letter, rows)) in enumerate(zip(grid, panels, strict=False)):
+                axes_of.intervals(axes, rows, markers)
+                axes.set_title(letter, fontsize="medium", loc="left")
+                first = number % n_columns == 0
+                axes_of.name_rows(axes, [name if first else "" for name, _ in timed])
+                axes_of.time_axis(axes, drawn, most=4)
+
+        alt = "The time of one fit in each run. " + "; ".join(
+            f"{name}, {letter}: {text.seconds(row.time)}"
+            for name, cells in timed
+            for letter, row in zip(self.answers, cells, strict=True)
+            if row
+        )
+        size = WIDTH, n_rows * (0.9 + 0.26 * len(timed))
+        return drawing.picture(f"{self.slug}-runs", alt, size, draw)
 
 
 def write(sources: Sequence[Source], folder: Path) -> Path:
@@ -66,114 +104,62 @@ def write(sources: Sequence[Source], folder: Path) -> Path:
     """
     if len(sources) > len(ascii_uppercase):
         raise UserError(f"{len(sources)} runs are too many for one page: at most 26")
-    columns = [
-        Column(letter, text.line(source.path), source)
-        for letter, source in zip(ascii_uppercase, sources, strict=False)
-    ]
-    made = tables(columns)
-    written = folder / "index.html"
-    try:
-        page.draw([t.picture for t in made if t.picture], folder / "figures")
-        html = page.render(
-            "side_by_side.html",
-            columns=columns,
-            tables=made,
-            caution=CAUTION,
-            against=text.against,
-        )
-        written.write_text(html, encoding="utf-8")
-        (folder / "summary.md").write_text(summary(columns, made), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write the report to {folder}: {error.strerror}") from error
-    return written
+    runs = dict(zip(ascii_uppercase, sources, strict=False))
+    paths = {letter: line(source.path) for letter, source in runs.items()}
+    made = tables(runs)
+    values = {"runs": runs, "paths": paths, "tables": made, "caution": CAUTION}
+    html = render.html("side_by_side.html", **values)
+    markdown = render.markdown("side_by_side.md", **values)
+    return page.leave(folder, html, markdown, filter(None, (one.picture for one in made)))
 
 
-def tables(columns: Sequence[Column]) -> list[Table]:
+def tables(runs: Mapping[str, Source]) -> list[WorkloadTable]:
     """A table for each workload that any run has, in the order in which they come."""
-    names = list(dict.fromkeys(row.workload for column in columns for row in column.source.rows))
+    found = {letter: by_workload(source.rows) for letter, source in runs.items()}
+    names = list(dict.fromkeys(name for by_name in found.values() for name in by_name))
     slugs = unique_slugs(names)
     result = []
     for name in names:
-        letters = [column.letter for column in columns]
-        of = [[row for row in c.source.rows if row.workload == name] for c in columns]
-        lines = _lines(of)
-        result.append(
-            Table(
-                name=text.line(name),
-                slug=slugs[name],
-                answers=[_answer(c, rows) for c, rows in zip(columns, of, strict=True)],
-                note=_note(name, columns),
-                lines=lines,
-                marks=_marks(columns, of),
-                picture=panels(slugs[name], letters, [(line.name, line.cells) for line in lines]),
-            )
-        )
+        rows = {letter: by_name.get(name, []) for letter, by_name in found.items()}
+        answers = {letter: _answer(source, rows[letter]) for letter, source in runs.items()}
+        lines = _lines(list(rows.values()))
+        result.append(WorkloadTable(name, slugs[name], answers, _note(name, runs), lines))
     return result
 
 
-def _marks(columns: Sequence[Column], of: Sequence[Sequence[Row]]) -> Marks:
-    """The same backend has the same entry in every run, so the letter of the run goes before it."""
-    return marks.times(
-        [
-            replace(row, entry=f"{column.letter}/{row.entry}")
-            for column, rows in zip(columns, of, strict=True)
-            for row in rows
-            if row.seconds_median is not None
-        ]
-    )
-
-
-def _answer(column: Column, rows: Sequence[Row]) -> str:
+def _answer(source: Source, rows: Sequence[Row]) -> str:
     if not rows:
         return ""
-    if column.source.records:
+    if source.run:
         return answer.sentence(rows)
-    return f"{text.line(rows[0].backend)} has the smallest median; not interleaved."
+    return f"{rows[0].entry.name} has the smallest median; not interleaved."
 
 
-def _note(name: str, columns: Sequence[Column]) -> str:
+def _note(name: str, runs: Mapping[str, Source]) -> str:
     """Whether the runs that have a workload were given the same bytes."""
     known = {
-        column.letter: workloads(column.source.records)[name].get("sha256")
-        for column in columns
-        if name in workloads(column.source.records)
+        letter: source.run.workloads[name].sha256
+        for letter, source in runs.items()
+        if source.run and name in source.run.workloads
     }
     if len(set(known.values())) < 2:
         return ""
     return f"Not the same data in {text.both(list(known))}: another seed, or another version."
 
 
-def _lines(of: Sequence[Sequence[Row]]) -> list[Line]:
+def _lines(runs: Sequence[Sequence[Row]]) -> list[BackendLine]:
     """Rows of the same backend and device together; threads tell apart only within a run."""
-    keyed: dict[tuple[str, str, int], list[Row | None]] = {}
-    for number, rows in enumerate(of):
+    cells: dict[tuple[str, str, int], list[Row | None]] = {}
+    for number, rows in enumerate(runs):
         met: dict[tuple[str, str], int] = {}
-        for row in sorted(rows, key=lambda row: row.threads):
-            place = (row.backend, row.device)
+        for row in sorted(rows, key=lambda row: row.entry.threads):
+            place = row.entry.name, row.entry.device
             met[place] = met.get(place, 0) + 1
-            keyed.setdefault((*place, met[place]), [None] * len(of))[number] = row
-    order = {
-        id(row): (column, index) for column, rows in enumerate(of) for index, row in enumerate(rows)
-    }
-    lines = []
-    everywhere = {device for _, device, _ in keyed}
-    for (backend, device, _), cells in keyed.items():
-        first = next(row for row in cells if row)
-        where = f", {text.line(device)}" if len(everywhere) > 1 else ""
-        lines.append(Line(text.line(backend) + where, first, cells))
-    return sorted(lines, key=lambda line: order[id(line.first)])
-
-
-def summary(columns: Sequence[Column], made: Sequence[Table]) -> str:
-    """The answers in Markdown, a column for each run."""
-    lines = ["# Linear regression, compared: several runs", "", escape(CAUTION), ""]
-    for column in columns:
-        lines.append(
-            f"- **{column.letter}**: {escape(column.path)}: {escape(column.source.machine)}"
-        )
-    heads = ["workload", *(column.letter for column in columns)]
-    lines += ["", f"| {' | '.join(heads)} |", f"| {' | '.join(['---'] * len(heads))} |"]
-    lines += [
-        f"| {' | '.join([escape(table.name), *map(escape, table.answers)])} |" for table in made
+            cells.setdefault((*place, met[place]), [None] * len(runs))[number] = row
+    several = len({device for _, device, _ in cells}) > 1
+    lines = [
+        (f"{backend}, {device}" if several else backend, found)
+        for (backend, device, _), found in cells.items()
     ]
-    return "\n".join(lines) + "\n"
+    order = {id(row): place for place, row in enumerate(row for rows in runs for row in rows)}
+    return sorted(lines, key=lambda pair: order[id(next(filter(None, pair[1])))])

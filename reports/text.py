@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from benchmarks.estimates import Estimate
-from benchmarks.printable import line as line
 from reports.analysis.rows import Row
 
 MISSING = "–"
@@ -16,31 +14,22 @@ _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def number(value: Any) -> float | None:
-    """A number of a run file, where infinities and NaN are strings; None if there is none."""
-    try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def seconds(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """A time in its natural unit to three digits: `1.40 ms`, or `1.40 ms (1.38 to 1.43)`."""
+def seconds(time: float | Estimate | None) -> str:
+    """A time in its natural unit to three digits: `1.40 ms`."""
+    value = time.value if isinstance(time, Estimate) else time
     if value is None:
         return MISSING
     size, unit = _unit(value)
-    shown = f"{value / size:.{_decimals(value / size)}f}{_NO_BREAK}{unit}"
-    limits = between(value, low, high)
-    return f"{shown} ({limits})" if limits else shown
+    return f"{value / size:.{_decimals(value / size)}f}{_NO_BREAK}{unit}"
 
 
-def between(value: float | None, low: float | None, high: float | None) -> str:
+def between(time: Estimate | None) -> str:
     """The interval of a time, in the unit and with the digits of the time: `1.38 to 1.43`."""
-    if value is None or low is None or high is None:
+    if time is None:
         return ""
-    size, _ = _unit(value)
-    decimals = _decimals(value / size)
-    return f"{low / size:.{decimals}f} to {high / size:.{decimals}f}"
+    size, _ = _unit(time.value)
+    decimals = _decimals(time.value / size)
+    return f"{time.low / size:.{decimals}f} to {time.high / size:.{decimals}f}"
 
 
 def tick(value: float) -> str:
@@ -77,29 +66,13 @@ def _decimals(value: float) -> int:
     return max(0, 2 - math.floor(math.log10(float(f"{value:.3g}"))))
 
 
-def error(value: Any) -> str:
+def error(value: float | None) -> str:
     """An error or a bound to two digits: `3.1e-07`, `2.4`."""
-    known = number(value)
-    if known is None:
+    if value is None:
         return MISSING
-    if not math.isfinite(known):
-        return "not a number" if math.isnan(known) else "infinite"
-    return f"{known:.2g}" if known == 0 or 0.01 <= abs(known) < 100 else f"{known:.1e}"
-
-
-def speed(row: Row) -> Estimate | None:
-    """How many times as fast as its baseline a row is: the inverse of its ratio of times."""
-    if row.ratio is None or row.ratio_low is None or row.ratio_high is None:
-        return None
-    return Estimate(1 / row.ratio, 1 / row.ratio_high, 1 / row.ratio_low)
-
-
-def is_baseline(row: Row) -> bool:
-    """Whether the others of the workload are compared with this row."""
-    return row.ratio == 1 and row.baseline in (
-        row.backend,
-        f"{row.backend} ({row.device}, {row.threads})",
-    )
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
+    return f"{value:.2g}" if value == 0 or 0.01 <= abs(value) < 100 else f"{value:.1e}"
 
 
 def factor(estimate: Estimate) -> tuple[str, str]:
@@ -113,25 +86,19 @@ def factor(estimate: Estimate) -> tuple[str, str]:
 
 def against(row: Row) -> tuple[str, str]:
     """A row against its baseline: a plain word with its factor, and the interval."""
-    fast = speed(row)
-    if fast is None:
-        return MISSING, ""
-    if is_baseline(row):
+    if row.is_baseline:
         return "baseline", ""
-    return compared(fast)
+    return (MISSING, "") if row.ratio is None else compared(row.ratio)
 
 
-def compared(fast: Estimate) -> tuple[str, str]:
-    """A speed, of which above 1 is faster: a plain word with its factor, and the interval."""
-    word = fast.against_one()
+def compared(ratio: Estimate) -> tuple[str, str]:
+    """A ratio of times: a plain word with its factor, and the interval."""
+    word = ratio.against_one()
+    fast = Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
     if word == "cannot tell":
-        return "cannot tell", f"{factor(fast)[1]}×"
-    # A speed above 1 is a time below 1, so the words change places.
-    if word == "slower":
-        value, interval = factor(fast)
-        return f"{value} faster", interval
-    value, interval = factor(Estimate(1 / fast.value, 1 / fast.high, 1 / fast.low))
-    return f"{value} slower", interval
+        return word, f"{factor(fast)[1]}×"
+    value, interval = factor(fast if word == "faster" else ratio)
+    return f"{value} {word}", interval
 
 
 def changed(ratio: Estimate | None) -> tuple[str, str]:
@@ -150,20 +117,16 @@ def verdict(row: Row) -> str:
 
 
 def labels(rows: Iterable[Row]) -> dict[str, str]:
-    """Entry -> backend, with device and threads only where they tell entries apart."""
-    of_backend: dict[str, list[Row]] = {}
-    for row in rows:
-        of_backend.setdefault(row.backend, []).append(row)
+    """By the entry's id its name, with device and threads only where they tell entries apart."""
+    entries = [row.entry for row in rows]
     result = {}
-    for backend, same in of_backend.items():
-        for row in same:
-            parts = []
-            if len({other.device for other in same}) > 1:
-                parts.append(line(row.device))
-            if len({other.threads for other in same}) > 1:
-                parts.append(count(row.threads, "thread"))
-            where = f" ({', '.join(parts)})" if parts else ""
-            result[row.entry] = line(backend) + where
+    for entry in entries:
+        same = [other for other in entries if other.name == entry.name]
+        device = entry.device if len({other.device for other in same}) > 1 else ""
+        several = len({other.threads for other in same}) > 1
+        parts = filter(None, [device, count(entry.threads, "thread") if several else ""])
+        where = ", ".join(parts)
+        result[entry.id] = f"{entry.name} ({where})" if where else entry.name
     return result
 
 

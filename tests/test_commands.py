@@ -13,8 +13,8 @@ import typer
 from typer.testing import CliRunner
 
 from backends import registry
-from benchmarks.cli import app
-from benchmarks.cli.quantities import parse_seconds, parse_share
+from benchmarks.cli.app import app
+from benchmarks.cli.options import parse_seconds, parse_share
 from benchmarks.engine.plan import choose_backends
 from benchmarks.evidence import __main__ as evidence
 from benchmarks.problems import workloads
@@ -92,11 +92,9 @@ _RUN = ("list", "report *", "export *", "compare OLD NEW*")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the runs are that the commands name."""
     folder = tmp_path_factory.mktemp("place")
-    records = runs.run(("line",), rounds=12)
+    run = runs.run(("line",), rounds=12)
     for name in ("reports/latest", "laptop", "server", "OLD", "NEW"):
-        (folder / name).mkdir(parents=True)
-        lines = [json.dumps(record) + "\n" for record in records]
-        (folder / name / "run.jsonl").write_text("".join(lines))
+        runs.write(run, folder / name)
     stats = {"median": 1e-3, "q1": 9e-4, "q3": 2e-3, "rounds": 5}
     theirs = {"benchmarks": [{"name": "test_x", "stats": stats}]}
     (folder / "theirs.json").write_text(json.dumps(theirs))

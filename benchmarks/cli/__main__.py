@@ -1,5 +1,5 @@
 """`python -m benchmarks.cli`."""
 
-from benchmarks.cli import main
+from benchmarks.cli.app import main
 
 main()

@@ -1,81 +1,71 @@
-"""What `linreg-bench list` shows. No framework is imported."""
+"""`linreg-bench list`. It imports no framework."""
 
-from __future__ import annotations
+from collections.abc import Collection, Iterable, Sequence
 
-from collections.abc import Mapping
-from typing import get_args
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from backends import registry
-from backends.base import Backend, Kind
-from benchmarks.engine import machine
-from benchmarks.problems.workloads import SIZE_HELP, SIZES, WORKLOADS
+from benchmarks.cli.options import Plugin
 
 
-def show(backends: Mapping[str, type[Backend]], console: Console | None = None) -> None:
-    """Print what can be run here, and why the rest cannot."""
-    console = console or Console()
-    gpus = machine.gpus()
-    for method in get_args(Kind):
-        console.print(_backends(method, backends))
-    console.print(_devices(gpus))
+def list_(plugin: Plugin = None) -> None:
+    """Show backends, devices and workloads, and why something is not available."""
+    from backends import registry
+    from benchmarks.engine import machine
+    from benchmarks.problems.workloads import SIZE_HELP, SIZES, WORKLOADS
+
+    known = registry.load(tuple(plugin or ()))
+    missing = {name: why for name, b in known.items() if (why := registry.missing(b))}
+    for method in dict.fromkeys(method for b in known.values() for method in b.methods):
+        _print(
+            f"Backends for {method}",
+            ("name", "devices", "style", "run", "available", "algorithm"),
+            (
+                (
+                    name,
+                    ", ".join(backend.devices),
+                    backend.style,
+                    "--full" if backend.optional else "default",
+                    registry.installed_version(backend) or "no",
+                    missing.get(name, backend.algorithm),
+                )
+                for name, backend in known.items()
+                if method in backend.methods
+            ),
+            dim=missing,
+        )
+    gpus = [f"{gpu.name}, driver {gpu.driver}" for gpu in machine.gpus()]
+    devices = {"cpu": f"{len(machine.usable_cores())} usable cores"}
+    devices |= {f"cuda:{number}": gpu for number, gpu in enumerate(gpus)}
+    none = {} if gpus else {"cuda": "not available: no NVIDIA GPU on this machine"}
+    _print("Devices", ("name", "what it is"), (devices | none).items(), dim=none)
+    heads = ("name", "size", "dtype", "what it is")
     for group in dict.fromkeys(workload.group for workload in WORKLOADS.values()):
-        console.print(_workloads(group))
-    console.print(_sizes())
-    console.print(f"\nA size is a workload too: {SIZE_HELP}", markup=False, highlight=False)
+        lines = (
+            (w.name, f"{r.n_samples:,} x {r.n_features:,}", r.dtype, w.description)
+            for w, r in ((w, w.recipe) for w in WORKLOADS.values() if w.group == group)
+        )
+        of = "" if group == "default" else f" of the group {group}"
+        _print(f"Workloads{of}", heads, lines)
+    groups = (
+        (name, f"{len(sizes)} sizes", "float32", f"{sizes[0]} to {sizes[-1]}: how time grows")
+        for name, sizes in SIZES.items()
+    )
+    _print("Groups of sizes", heads, groups)
+    print(f"\nA size is a workload too: {SIZE_HELP}")
 
 
-def _table(title: str, *columns: str) -> Table:
+def _print(
+    title: str, heads: Sequence[str], lines: Iterable[Sequence[str]], dim: Collection[str] = ()
+) -> None:
+    """Print a table; `dim` names the lines about what is not available."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        last = column == columns[-1]
-        table.add_column(column, no_wrap=not last, overflow="fold", min_width=24 if last else None)
-    return table
-
-
-def _backends(method: Kind, backends: Mapping[str, type[Backend]]) -> Table:
-    title = f"Backends for {method}"
-    table = _table(title, "name", "devices", "style", "run", "available", "algorithm")
-    for name, backend in backends.items():
-        if method not in backend.methods:
-            continue
-        missing = registry.missing(backend)
-        version = registry.installed_version(backend)
-        about = missing or backend.algorithm
-        # Text, not markup: a plug-in may call itself what it likes.
-        run = "--full" if backend.optional else "default"
-        cells = (name, ", ".join(backend.devices), backend.style, run, version or "no", about)
-        table.add_row(*(Text(cell) for cell in cells), style="dim" if missing else None)
-    return table
-
-
-def _devices(gpus: list[dict[str, object]]) -> Table:
-    table = _table("Devices", "name", "what it is")
-    cores = machine.usable_cores()
-    table.add_row("cpu", f"{len(cores)} usable cores")
-    for number, gpu in enumerate(gpus):
-        table.add_row(f"cuda:{number}", Text(f"{gpu['name']}, driver {gpu['driver']}"))
-    if not gpus:
-        table.add_row("cuda", "not available: no NVIDIA GPU on this machine", style="dim")
-    return table
-
-
-def _workloads(group: str) -> Table:
-    title = "Workloads" if group == "default" else f"Workloads of the group {group}"
-    table = _table(title, "name", "size", "dtype", "what it is")
-    for workload in (w for w in WORKLOADS.values() if w.group == group):
-        recipe = workload.recipe
-        size = f"{recipe.n_samples:,} x {recipe.n_features:,}"
-        table.add_row(workload.name, size, recipe.dtype, workload.description)
-    return table
-
-
-def _sizes() -> Table:
-    table = _table("Groups of sizes", "name", "size", "dtype", "what it is")
-    for name, sizes in SIZES.items():
-        what = f"{sizes[0]} to {sizes[-1]}: how time grows"
-        table.add_row(name, f"{len(sizes)} sizes", "float32", what)
-    return table
+    for head in heads[:-1]:
+        table.add_column(head, no_wrap=True)
+    table.add_column(heads[-1], overflow="fold", min_width=24)
+    for line in lines:
+        # Text is not parsed as markup, which the name of a plug-in could contain.
+        table.add_row(*map(Text, line), style="dim" if line[0] in dim else None)
+    # A terminal narrower than the table wraps its lines; nothing is cut off.
+    Console().print(table, crop=False)

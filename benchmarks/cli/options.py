@@ -1,154 +1,90 @@
-"""What the commands that fit are asked: their options, declared once as fields of a dataclass."""
+"""Options that several commands share, and how their values are written."""
 
-from __future__ import annotations
-
-import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated
 
 import typer
 
-from benchmarks.cli.quantities import parse_seconds, parse_share
+from benchmarks.errors import UserError
 
-Form = TypeVar("Form")
-
+Workloads = Annotated[
+    str | None,
+    typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, comma-separated."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(help="The column of --data to predict from all other columns of numbers."),
+]
+Backends = Annotated[
+    list[str] | None,
+    typer.Option(help="Names or globs such as 'torch-*', comma-separated; may be repeated."),
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="All workloads and backends, including optional ones.")
+]
+Devices = Annotated[
+    str | None,
+    typer.Option(help="cpu, cuda, cuda:N or all, comma-separated; default: CPU and first GPU."),
+]
+Threads = Annotated[
+    int | None, typer.Option(help="CPU threads of every entry, instead of each workload's own.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="For the data and for the order of the rounds.")]
+Out = Annotated[Path, typer.Option(help="Folder for the run file, the logs and the report.")]
 Plugin = Annotated[
-    list[Path] | None, typer.Option(help="A Python file with further backends; may be repeated.")
+    list[Path] | None, typer.Option(help="A Python file with more backends; may be repeated.")
+]
+Patience = Annotated[
+    str, typer.Option(help="A worker that has not answered after this long is killed.")
+]
+TF32 = Annotated[
+    bool, typer.Option("--tf32", help="Let CUDA round the factors of float32 products to 11 bits.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only errors and the path of the report.")
 ]
 FailIfSlower = Annotated[
-    str | None, typer.Option(help="Exit with 1 if an entry is slower by more, for certain.")
+    str | None, typer.Option(help="Exit with 1 if an entry is certainly slower by more than this.")
 ]
+RunPath = Annotated[Path, typer.Argument(help="A run file, or the folder that holds one.")]
+
+LATEST = Path("reports/latest")
+_UNITS = {"min": 60.0, "ms": 1e-3, "m": 60.0, "s": 1.0}
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What `check` takes, and `run` as well."""
+def parse_seconds(option: str, text: str) -> float:
+    """Seconds from `90`, `90s`, `1.5m` or `2min`.
 
-    workloads: Annotated[
-        str | None,
-        typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, commas between."),
-    ] = None
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."
-        ),
-    ] = None
-    target: Annotated[
-        str | None,
-        typer.Option(help="The column of --data to fit by all others that hold numbers."),
-    ] = None
-    backends: Annotated[
-        list[str] | None,
-        typer.Option(help="Names or globs such as 'torch-*', commas between; may be repeated."),
-    ] = None
-    full: Annotated[
-        bool, typer.Option("--full", help="All workloads and backends, the optional ones too.")
-    ] = False
-    devices: Annotated[
-        str | None,
-        typer.Option(
-            help="cpu, cuda, cuda:N or all, with commas between; by default CPU and first GPU."
-        ),
-    ] = None
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads of every entry, instead of each workload's own.")
-    ] = None
-    seed: Seed = 0
-    out: Annotated[Path, typer.Option(help="Folder for the run file, the logs and the report.")] = (
-        Path("reports/latest")
-    )
-    plugin: Plugin = None
-    patience: Annotated[
-        str, typer.Option(help="A worker that has not answered after this long is killed.")
-    ] = "60s"
-    tf32: Annotated[
-        bool,
-        typer.Option("--tf32", help="Let CUDA round float32 products to 11 bits, all of them."),
-    ] = False
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show nothing but errors and where the report is.")
-    ] = False
-
-    @property
-    def plugins(self) -> tuple[Path, ...]:
-        """The files with further backends."""
-        return tuple(self.plugin or ())
-
-    @property
-    def patience_seconds(self) -> float:
-        """What `--patience` says."""
-        return parse_seconds("--patience", self.patience)
+    Raises:
+        UserError: `text` is not a duration, or not positive.
+    """
+    number = text.strip().lower()
+    unit = next((unit for unit in _UNITS if number.endswith(unit)), "")
+    try:
+        value = float(number.removesuffix(unit)) * _UNITS.get(unit, 1.0)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise UserError(f"{option} {text}: needs a time above zero, such as 60s or 2min")
+    return value
 
 
-@dataclass(frozen=True)
-class AskedToTime(Asked):
-    """What `run` takes."""
+def parse_share(option: str, text: str | None) -> float | None:
+    """A share from `5%` or `0.05`; None if the option was not given.
 
-    budget: Annotated[str, typer.Option(help="Time to measure for, all in all.")] = "45s"
-    precision: Annotated[
-        str, typer.Option(help="A ratio known this well needs no more rounds; 0: use all time.")
-    ] = "1%"
-    replicates: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
-    ] = None
-    cold: Annotated[
-        bool,
-        typer.Option("--cold", help="A fresh process for every entry: slower, exact first fits."),
-    ] = False
-    against: Annotated[
-        str | None, typer.Option(help="A git revision whose backends are timed beside today's.")
-    ] = None
-    env: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[=PYTHON]",
-            help="Another interpreter, whose packages are timed beside today's; may be repeated.",
-        ),
-    ] = None
-    fail_if_slower: FailIfSlower = None
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the interrupted run in --out, as it was.")
-    ] = False
-
-    @property
-    def budget_seconds(self) -> float:
-        """What `--budget` says."""
-        return parse_seconds("--budget", self.budget)
-
-    @property
-    def precision_share(self) -> float | None:
-        """What `--precision` says; None: no ratio is ever known well enough."""
-        if self.precision in ("0", "0%"):
-            return None
-        return parse_share("--precision", self.precision)
-
-    @property
-    def slower_share(self) -> float | None:
-        """What `--fail-if-slower` says, if it is given."""
-        if self.fail_if_slower is None:
-            return None
-        return parse_share("--fail-if-slower", self.fail_if_slower)
-
-
-def as_options(form: type[Form]) -> Callable[[Callable[[Form], None]], Callable[..., None]]:
-    """Let a command that takes a `form`, a dataclass, have an option for each of its fields."""
-    hints = get_type_hints(form, include_extras=True)
-    signature = inspect.signature(form)
-    fields = [p.replace(annotation=hints[name]) for name, p in signature.parameters.items()]
-
-    def decorate(command: Callable[[Form], None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def with_options(**given: Any) -> None:
-            command(form(**given))
-
-        with_options.__signature__ = signature.replace(parameters=fields)  # type: ignore[attr-defined]
-        with_options.__annotations__ = {field.name: field.annotation for field in fields}
-        return with_options
-
-    return decorate
+    Raises:
+        UserError: `text` is not a number between 0 and 1.
+    """
+    if text is None:
+        return None
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1:
+        raise UserError(f"{option} {text}: needs a share between 0 and 1, such as 5% or 0.05")
+    return value

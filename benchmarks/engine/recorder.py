@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
@@ -14,10 +13,11 @@ from benchmarks.engine import machine
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import FirstFit, Pool
 from benchmarks.engine.prepared import Prepared
-from benchmarks.engine.process import ROOT, Process
+from benchmarks.engine.process import Process
 from benchmarks.engine.progress import Progress
 from benchmarks.engine.resume import Earlier
 from benchmarks.engine.schedule import Turn
+from benchmarks.engine.variants import git
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.gate.solution import relative_errors
@@ -66,7 +66,12 @@ class Recorder:
 
     def opened(self, options: Options) -> None:
         """What will be run, how, and on what machine."""
-        plan, files = self.plan, [w.file for w in self.plan.workloads if w.file]
+        plan, commit, changes = self.plan, git("rev-parse", "HEAD"), git("status", "--porcelain")
+        suite = Suite(
+            version=version("linreg-bench"),
+            commit=commit.decode().strip() if commit else None,
+            dirty=None if changes is None else bool(changes),
+        )
         if options.calibration:
             self.progress.say(options.calibration)
         self.write(
@@ -81,13 +86,13 @@ class Recorder:
                 cold=plan.cold,
                 tf32=plan.tf32,
                 plugins=[str(path.resolve()) for path in options.plugins],
-                suite=_suite(),
+                suite=suite,
                 calibration=options.calibration,
                 machine=machine.describe(options.cores),
                 environments=[environment.record() for environment in plan.environments],
                 entries=[entry.record() for entry in plan.entries],
                 absent=plan.absent,
-                files=files,
+                files=[workload.file for workload in plan.workloads if workload.file],
             )
         )
 
@@ -236,17 +241,3 @@ def _workload(prepared: Prepared, seed: int) -> WorkloadRecord:
 
 def _listed(values: np.ndarray | None) -> list[float] | None:
     return None if values is None else values.tolist()
-
-
-def _suite() -> Suite:
-    """The suite's own commit, and whether the checkout differs from it."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(ROOT), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        commit, dirty = git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
-    except (OSError, subprocess.CalledProcessError):
-        return Suite(version=version("linreg-bench"))
-    return Suite(version=version("linreg-bench"), commit=commit, dirty=dirty)

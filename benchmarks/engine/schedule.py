@@ -132,7 +132,8 @@ class Schedule:
             ready = [contender for contender in active if self._may_go_on(contender)]
             if number >= look or not ready:
                 look = number + max(FIRST_LOOK, (number - first) // 2)
-                active = self._share_out(self._unsettled(warm), until)
+                open_ = warm if self.precision is None else unsettled(warm, self.precision)
+                active = self._share_out(open_, until)
                 ready = [contender for contender in active if self._may_go_on(contender)]
                 if not ready:
                     return
@@ -217,9 +218,6 @@ class Schedule:
         for contender in active:
             contender.allowance = level
         return active
-
-    def _unsettled(self, contenders: Sequence[Contender]) -> Sequence[Contender]:
-        return contenders if self.precision is None else unsettled(contenders, self.precision)
 
 
 def unsettled(contenders: Sequence[Contender], precision: float) -> list[Contender]:

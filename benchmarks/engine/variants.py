@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,10 @@ class Environment:
     version: str  # of Python
     packages: dict[str, str] = field(default_factory=dict)  # version by distribution
     ready: frozenset[str] = frozenset()  # backends whose framework is there
+
+    def __str__(self) -> str:
+        packages = ", ".join(f"{k} {v}" for k, v in machine.packages(self.packages).items())
+        return f"{self.name}: Python {self.version}, {packages}"
 
     @property
     def launch(self) -> Launch:
@@ -210,10 +215,10 @@ def checkout(revision: str, folder: Path) -> Launch:
     Raises:
         UserError: this is not a git checkout, or has no such revision, or that has no workers.
     """
-    commit = _git("rev-parse", "--verify", "--quiet", "--short", f"{revision}^{{commit}}")
+    commit = git("rev-parse", "--verify", "--quiet", "--short", f"{revision}^{{commit}}")
     if commit is None:
         raise UserError(f"--against {revision}: no such revision in {ROOT}")
-    packed = _git("archive", "--format=tar", commit.decode().strip(), "backends")
+    packed = git("archive", "--format=tar", commit.decode().strip(), "backends")
     if packed is None:
         raise UserError(f"--against {revision}: that revision has no backends/")
     tree = folder / "against"
@@ -227,9 +232,9 @@ def checkout(revision: str, folder: Path) -> Launch:
     return Launch(variant, tree=tree.resolve())
 
 
-def _git(*arguments: str) -> bytes | None:
-    try:
+def git(*arguments: str) -> bytes | None:
+    """What git says of this checkout; None if it fails, or there is no git."""
+    with suppress(OSError):
         done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True)
-    except OSError as error:
-        raise UserError(f"--against needs git: {error.strerror}") from error
-    return done.stdout if done.returncode == 0 else None
+        return done.stdout if done.returncode == 0 else None
+    return None

@@ -1,42 +1,51 @@
 """What differences can this machine tell, and in how much time?
 
 A backend is timed against itself and against copies of itself that do known amounts of extra
-work. What comes out is kept in `reports/calibration.json`, and shown with the results of later
-runs on the same machine.
+work. The result is kept in `reports/calibration.json`, and shown with the results of later runs
+on the same machine.
 """
 
-from __future__ import annotations
-
 import json
+import statistics
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from backends.base import Backend
-from benchmarks import estimates
 from benchmarks.engine import machine
-from benchmarks.engine.process import ROOT, Variant
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import Pool
+from benchmarks.engine.process import ROOT, Process
 from benchmarks.errors import UserError
 from benchmarks.estimates import Estimate
-from benchmarks.evidence.versus import AGAIN, Overhead, overhead, versus
-from benchmarks.problems.workloads import Workload
+from benchmarks.evidence import nothing
+from benchmarks.evidence.versus import copy, make_plan, measure, ratios
+from benchmarks.problems.workloads import WORKLOADS, Workload
+from benchmarks.runfile import writer
+from benchmarks.runfile.header import Machine
 
 FILE = ROOT / "reports" / "calibration.json"
-EXTRA_WORK = (0.02, 0.05)  # of the slowed copies
-REPLICATES = 4
-#: A difference is called in most comparisons if it exceeds half the interval's width by this
+COPIES = (copy(), copy(0.02), copy(0.05))
+#: A difference is detected in most comparisons if it exceeds half the interval's width by this
 #: factor: 1.96 standard errors of reach, and 1.64 more so that 95 in 100 lie beyond it.
 _POWER = 1 + 1.64 / 1.96
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """The smallest difference that is told in most comparisons that last that long."""
+    """The smallest difference that is detected in most comparisons that last that long."""
 
     seconds: float  # of measurement, both sides together
     difference: float  # 0.02: one side takes 2 % longer
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What the suite itself adds, in seconds."""
+
+    empty_fit: float  # per fit, within a sample
+    between_samples: float  # per sample: messages, stopping and waking the worker
 
 
 @dataclass(frozen=True)
@@ -44,10 +53,10 @@ class Calibration:
     """What was found, on which machine."""
 
     cpu: str
-    cores_used: list[int]
+    cores_used: Sequence[int]
     taken: str
     ratios: dict[str, Estimate]  # time of each copy over that of the backend
-    resolutions: list[Resolution]
+    resolutions: Sequence[Resolution]
     overhead: Overhead
 
     def line(self) -> str:
@@ -57,42 +66,49 @@ class Calibration:
 
 
 def calibrate(
-    workload: Workload, backend: type[Backend], seconds: float, cores: Sequence[int], seed: int
+    workloads: Sequence[Workload], backend: str, seconds: float, seed: int
 ) -> Calibration:
     """Measure for `seconds`, on one core or as many as the workload has threads.
 
     Raises:
-        UserError: a worker failed, or the time was too short.
+        UserError: a worker failed, the time was too short, or there is not one of each.
     """
-    slowed = [Variant(f"{share:.0%} more work", extra_work=share) for share in EXTRA_WORK]
-    variants = [AGAIN, *slowed]
-    found = versus(
-        workload,
-        backend,
-        variants,
-        seconds,
-        cores=cores,
-        threads=workload.threads or len(cores),
-        replicates=REPLICATES,
-        seed=seed,
-    )
+    plan = make_plan(workloads, [backend], COPIES, threads=None, replicates=4)
+    if len(plan.entries) > 1 + len(COPIES):
+        raise UserError("calibrate one backend on one workload")
+    run = measure(plan, seconds, seed)
     # A pair is two of the entries that shared the time.
-    of_pair = 2 * seconds / (1 + len(variants))
-    names = [variant.name for variant in variants]
+    of_pair = 2 * seconds / len(plan.entries)
     resolutions = []
     for share in (1 / 3, 1.0):
-        reach = [found.ratio(name, estimates.CONFIDENCE, share).precision for name in names]
-        typical = sorted(reach)[len(reach) // 2]
-        resolutions.append(Resolution(round(of_pair * share, 1), _POWER * typical))
-    facts = machine.describe(list(cores))
+        reach = statistics.median(ratio.precision for ratio in ratios(run, share=share).values())
+        resolutions.append(Resolution(round(of_pair * share, 1), _POWER * reach))
     return Calibration(
-        cpu=facts["cpu"],
-        cores_used=facts["cores_used"],
-        taken=datetime.now(UTC).isoformat(timespec="seconds"),
-        ratios={name: found.ratio(name, estimates.CONFIDENCE) for name in names},
+        cpu=run.header.machine.cpu,
+        cores_used=run.header.machine.cores_used,
+        taken=writer.now(),
+        ratios={entry.name: ratio for entry, ratio in ratios(run).items()},
         resolutions=resolutions,
-        overhead=overhead(cores),
+        overhead=overhead(),
     )
+
+
+def overhead() -> Overhead:
+    """Time an empty fit, and what passes between two samples of it."""
+    cores, plugin = machine.usable_cores(), Path(nothing.__file__)
+    entry = Entry(WORKLOADS["line"], nothing.Nothing, Process("nothing", "cpu", 1))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Pool(Path(folder), cores, plugins=[plugin]) as pool,
+    ):
+        pool.first_fit(entry)
+        empty = [pool.sample(entry.process, 1000) for _ in range(20)]
+        between = []
+        for _ in range(200):
+            began = time.perf_counter()
+            inside = pool.sample(entry.process, 1)
+            between.append(time.perf_counter() - began - inside)
+    return Overhead(statistics.median(empty), statistics.median(between))
 
 
 def save(calibration: Calibration, path: Path = FILE) -> None:
@@ -108,11 +124,11 @@ def save(calibration: Calibration, path: Path = FILE) -> None:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
-def known(facts: dict[str, Any], path: Path = FILE) -> dict[str, Any] | None:
-    """The calibration of this machine, if there is one: `line` and what it was made of."""
+def known(here: Machine, path: Path = FILE) -> str:
+    """The resolution of this machine in one line, if it was calibrated, or else an empty one."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    same = all(found.get(key) == facts[key] for key in ("cpu", "cores_used"))
-    return dict(found) if same else None
+        same = found["cpu"] == here.cpu and found["cores_used"] == list(here.cores_used)
+        return str(found["line"]) if same else ""
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""

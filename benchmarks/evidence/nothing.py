@@ -1,39 +1,23 @@
-"""A backend that does nothing: what it takes is what the suite itself adds to a fit."""
-
-from __future__ import annotations
-
-from typing import Any
+"""A backend that does nothing: its time is what the suite itself adds to a fit."""
 
 import numpy as np
 
-from backends.base import Backend, Data, Fit, Method
+from backends.base import Data, Fit, Method
+from backends.numpy import NumpyBackend
 
 
-class Nothing(Backend):
+class Nothing(NumpyBackend):
     """Returns the same zeros every time. Not one of the suite's backends: it would be wrong."""
 
     name = "nothing"
-    framework = "numpy"
-    requires = ("numpy",)
-    methods = ("gradient descent", "least squares")
+    methods = ("least squares",)
+    stability = "orthogonal"
     algorithm = "none"
-
-    def start(self, device: str, threads: int) -> None:
-        pass
 
     def load(self, data: Data, method: Method) -> None:
         weight = np.zeros(data.X.shape[1], data.X.dtype)
-        weight.flags.writeable = False  # the worker overwrites what was returned, if it can
-        self.answer = Fit(weight, 0.0)
+        weight.flags.writeable = False  # or the worker would overwrite it between fits
+        self.answer, self.result_dtype = Fit(weight, 0.0), str(data.X.dtype)
 
     def fit(self) -> Fit:
         return self.answer
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "version": np.__version__,
-            "device": "cpu",
-            "dtype": str(self.answer.weight.dtype),
-            "threads": None,
-            "algorithm": self.algorithm,
-        }

@@ -1,6 +1,4 @@
-"""Is a backend as fast as itself, and a slowed copy as much slower as it was slowed?"""
-
-from __future__ import annotations
+"""Are differences found, and is what does not differ left alone?"""
 
 import json
 import math
@@ -9,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -17,156 +15,193 @@ from typing import Annotated
 import typer
 
 from backends import registry
-from backends.base import GradientDescent
 from benchmarks.engine import machine
-from benchmarks.engine.plan import Entry, choose_backends
+from benchmarks.engine.plan import Plan
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.process import ROOT, Home, Variant
-from benchmarks.evidence.versus import AGAIN, Versus, versus
-from benchmarks.problems.workloads import WORKLOADS, Workload
+from benchmarks.engine.process import ROOT, Launch, Process
+from benchmarks.errors import FAILED
+from benchmarks.estimates import Estimate
+from benchmarks.evidence.versus import FIFTY, copy, make_plan, measure, ratios
+from benchmarks.problems.workloads import select
+from benchmarks.runfile.header import EntryRecord
 
-_TUTORIAL = WORKLOADS["tutorial"]
-assert isinstance(_TUTORIAL.method, GradientDescent)
-#: The first 50 epochs of the tutorial: about 15 ms of torch.
-FIFTY = replace(_TUTORIAL, name="tutorial-50", method=replace(_TUTORIAL.method, epochs=50))
 #: Backends that copy X in every fit.
 _COPYING = "torch-cholesky,torch-gelsy,sklearn-linear,numpy-gelsd"
+#: The backend that becomes slower, and those that do not.
+_SLOWED, _OTHERS = "torch-cholesky", ("numpy-gelsd", "scipy-*y", "torch-gelsy", "sklearn-linear")
+_WORKLOADS = ("line", "500x5", "300x20", "1000x10:float64", "2000x5")
 
 Comparisons = Annotated[int, typer.Option(help="How many comparisons.")]
-Seconds = Annotated[float, typer.Option(help="Measurement time of each.")]
+Seconds = Annotated[float, typer.Option(help="Measurement time of each run.")]
 Replicates = Annotated[int, typer.Option(help="Processes on each side.")]
-
-
-def compare(
-    workload: Workload,
-    backend: str,
-    variants: Sequence[Variant],
-    seconds: float,
-    threads: int,
-    replicates: int,
-    seed: int,
-) -> Versus:
-    """One comparison on the cores of this machine, with fresh processes."""
-    return versus(
-        workload,
-        registry.load()[backend],
-        variants,
-        seconds,
-        cores=machine.usable_cores(),
-        threads=threads,
-        replicates=replicates,
-        seed=seed,
-    )
+Percent = Annotated[float, typer.Option(help="How much extra work the slower side does.")]
+Limit = Annotated[float, typer.Option(help="The slow-down that is not accepted, in percent.")]
+LeastSquares = Annotated[str, typer.Option(help="A least-squares workload.")]
+Rounds = Annotated[int, typer.Option(help="Rounds in each way.")]
 
 
 def aa(comparisons: Comparisons = 20, seconds: Seconds = 4.0, replicates: Replicates = 4) -> None:
     """Compare torch-eager with itself, by the suite and by pytest-benchmark in alternation."""
-    ours, theirs = [], []
-    for number in range(comparisons):
-        found = compare(FIFTY, "torch-eager", [AGAIN], seconds, 1, replicates, number)
-        ours.append(found.ratio("again", 0.99))
+    plan = make_plan([FIFTY], ["torch-eager"], [copy()], replicates=replicates)
+    ours, theirs = list[Estimate](), list[float]()
+    for found in _repeat(plan, comparisons, seconds, 0.99):
+        ours += found.values()
         theirs.append(by_pytest_benchmark(seconds))
-        print(f"{number + 1:3}: {ours[-1]}   pytest-benchmark {theirs[-1]:.4f}", flush=True)
-    _summary("linreg-bench", [e.value for e in ours])
-    print(f"  99 % interval holds 1 in {sum(e.low <= 1 <= e.high for e in ours)} of {comparisons}")
-    _summary("pytest-benchmark", theirs)
-    spread = statistics.stdev(theirs) / statistics.stdev([e.value for e in ours])
-    print(f"pytest-benchmark's spread is {spread:.1f} times as large")
+        print(f"     pytest-benchmark: {theirs[-1]:.4f}", flush=True)
+    spread = _summarize("linreg-bench", [ratio.value for ratio in ours])
+    _count_right(ours)
+    times = _summarize("pytest-benchmark", theirs) / spread
+    print(f"pytest-benchmark's spread is {times:.1f} times as large")
 
 
 def power(
     comparisons: Comparisons = 20,
     seconds: Seconds = 10.0,
-    percent: Annotated[float, typer.Option(help="How much extra work.")] = 5.0,
+    percent: Percent = 5.0,
     replicates: Replicates = 4,
 ) -> None:
     """Compare torch-eager with copies of itself that do real extra work."""
-    slow = Variant("slow", extra_work=percent / 100)
-    found = []
-    for number in range(comparisons):
-        result = compare(FIFTY, "torch-eager", [slow], seconds, 1, replicates, number)
-        found.append(result.ratio("slow", 0.95))
-        print(f"{number + 1:3}: {found[-1]} {found[-1].against_one()}", flush=True)
+    plan = make_plan([FIFTY], ["torch-eager"], [copy(percent / 100)], replicates=replicates)
+    ratios = [r for found in _repeat(plan, comparisons, seconds, 0.95) for r in found.values()]
     for word in ("slower", "cannot tell", "faster"):
-        count = sum(estimate.against_one() == word for estimate in found)
+        count = sum(ratio.against_one() == word for ratio in ratios)
         print(f"called {word} in {count} of {comparisons}")
-    _summary(f"{percent:g} % extra work in {seconds:g} s", [e.value for e in found])
+    _summarize(f"{percent:g} % extra work in {seconds:g} s", [ratio.value for ratio in ratios])
 
 
 def all_cores(
     comparisons: Comparisons = 20, seconds: Seconds = 10.0, replicates: Replicates = 4
 ) -> None:
     """Compare torch-cholesky on `tall` with itself, on all cores."""
-    threads, found = len(machine.usable_cores()), []
-    for number in range(comparisons):
-        result = compare(
-            WORKLOADS["tall"], "torch-cholesky", [AGAIN], seconds, threads, replicates, number
-        )
-        found.append(result.ratio("again", 0.99))
-        print(f"{number + 1:3}: {found[-1]}", flush=True)
-    _summary(f"torch-cholesky, {threads} threads", [e.value for e in found])
-    print(f"  99 % interval holds 1 in {sum(e.low <= 1 <= e.high for e in found)} of {comparisons}")
+    tall, threads = select(["tall"]), len(machine.usable_cores())
+    plan = make_plan(tall, ["torch-cholesky"], [copy()], threads=threads, replicates=replicates)
+    ratios = [r for found in _repeat(plan, comparisons, seconds, 0.99) for r in found.values()]
+    _summarize(f"torch-cholesky, {threads} threads", [ratio.value for ratio in ratios])
+    _count_right(ratios)
 
 
-def pausing(
-    workload: Annotated[str, typer.Option(help="A least-squares workload.")] = "ill-conditioned",
-    rounds: Annotated[int, typer.Option(help="Rounds in each way.")] = 100,
+def beside(
+    times: Comparisons = 10, seconds: Seconds = 15.0, percent: Percent = 10.0, limit: Limit = 5.0
 ) -> None:
+    """Time a backend beside itself and beside a slower version, in the same rounds."""
+    again, slow = copies = copy(), copy(percent / 100)
+    plan = make_plan(select(_WORKLOADS), [_SLOWED], copies, replicates=3)
+    # All intervals of a run hold together at 99 %, as those of `run --fail-if-slower` do.
+    confidence = 1 - 0.01 / (len(copies) * len(_WORKLOADS))
+    called = [
+        {entry.variant for entry, ratio in found.items() if ratio.low > 1 + limit / 100}
+        for found in _repeat(plan, times, seconds, confidence)
+    ]
+    wrong, right = (sum(side.variant in found for found in called) for side in (again, slow))
+    print(f"false alarms: {wrong} of {times}; {percent:g} % found: {right} of {times}")
+
+
+def between(
+    times: Comparisons = 10, seconds: Seconds = 60.0, percent: Percent = 10.0, limit: Limit = 5.0
+) -> None:
+    """Compare runs of the same code, and with runs in which one backend has become slower."""
+    plan = make_plan(select(_WORKLOADS), [_SLOWED, *_OTHERS], replicates=3)
+    # Without a variant: it keeps its name.
+    launch = Launch(extra_work=percent / 100)
+    entries = [
+        replace(e, process=replace(e.process, launch=launch)) if e.backend.name == _SLOWED else e
+        for e in plan.entries
+    ]
+    wrong = right = 0
+    for _ in range(times):
+        with tempfile.TemporaryDirectory() as folder:
+            old, same, slower = (Path(folder) / name for name in ("old", "same", "slower"))
+            for path in (old, same):
+                measure(plan, seconds, folder=path)
+            measure(replace(plan, entries=entries), seconds, folder=slower)
+            wrong += _is_slower(old, same, limit)
+            right += _is_slower(old, slower, limit)
+    print(f"false alarms: {wrong} of {times}; {percent:g} % found: {right} of {times}")
+
+
+def _is_slower(old: Path, new: Path, limit: float) -> bool:
+    """Whether `linreg-bench compare` says so, which prints what it found."""
+    command = [sys.executable, "-m", "benchmarks.cli", "compare", str(old), str(new)]
+    print(f"the old run, and the one that is called {new.name}:", flush=True)
+    done = subprocess.run([*command, "--fail-if-slower", f"{limit:g}%"], cwd=ROOT)
+    if done.returncode not in (0, FAILED):
+        done.check_returncode()
+    return done.returncode == FAILED
+
+
+def _repeat(
+    plan: Plan, times: int, seconds: float, confidence: float
+) -> Iterator[dict[EntryRecord, Estimate]]:
+    """The ratios of several runs, each with new processes and another seed; prints them."""
+    for seed in range(times):
+        found = ratios(measure(plan, seconds, seed), confidence)
+        for entry, ratio in found.items():
+            print(f"{seed + 1:3}: {entry.id}: {ratio} {ratio.against_one()}", flush=True)
+        yield found
+
+
+def _summarize(name: str, ratios: Sequence[float]) -> float:
+    """Print the spread of ratios; returns their standard deviation."""
+    spread = statistics.stdev(ratios)
+    print(f"{name}: mean {statistics.mean(ratios):.4f}, sd {100 * spread:.2f} %, ", end="")
+    print(f"from {min(ratios):.4f} to {max(ratios):.4f}")
+    return spread
+
+
+def _count_right(ratios: Sequence[Estimate]) -> None:
+    right = sum(ratio.low <= 1 <= ratio.high for ratio in ratios)
+    print(f"  99 % interval holds 1 in {right} of {len(ratios)}")
+
+
+def pausing(workload: LeastSquares = "ill-conditioned", rounds: Rounds = 100) -> None:
     """Time all least-squares backends with waiting workers stopped, and with them left alone."""
+    usual = [b for b in registry.load().values() if "least squares" in b.methods and not b.optional]
     threads = len(machine.usable_cores())
-    usual = [b for b in choose_backends([], registry.load()) if "least squares" in b.methods]
-    chosen = [backend for backend in usual if not registry.missing(backend)]
-    entries = [Entry(WORKLOADS[workload], b, Home(b.name, "cpu", threads)) for b in chosen]
-    stopped, alone = (_medians(entries, rounds, stop_idle=way) for way in (True, False))
+    names = [backend.name for backend in usual]
+    plan = make_plan(select([workload]), names, threads=threads, replicates=1)
+    stopped, alone = (_medians(plan, rounds, stop_idle=way) for way in (True, False))
     print("median time of one fit, waiting workers stopped, and left alone:")
-    for home in stopped:
-        one, other = 1e3 * stopped[home], 1e3 * alone[home]
-        print(f"  {home.name:20} {one:9.3f} ms {other:9.3f} ms, {other / one:5.1f} times")
+    for process, seconds in stopped.items():
+        one, other = 1e3 * seconds, 1e3 * alone[process]
+        print(f"  {process.name:20} {one:9.3f} ms {other:9.3f} ms, {other / one:5.1f} times")
 
 
 def processes(
-    workload: Annotated[str, typer.Option(help="A least-squares workload.")] = "tall",
-    backends: Annotated[str, typer.Option(help="Names, with commas between.")] = _COPYING,
-    rounds: Annotated[int, typer.Option(help="Rounds in each way.")] = 100,
+    workload: LeastSquares = "tall",
+    backends: Annotated[str, typer.Option(help="Names, comma-separated.")] = _COPYING,
+    rounds: Rounds = 100,
     replicates: Replicates = 8,
 ) -> None:
     """Time processes of one program beside each other, keeping their memory and as they come."""
-    chosen = choose_backends(backends.split(","), registry.load())
-    entries = [
-        Entry(WORKLOADS[workload], b, Home(b.name, "cpu", 1, replicate=number))
-        for b in chosen
-        for number in range(replicates)
-    ]
+    plan = make_plan(select([workload]), backends.split(","), replicates=replicates)
     for words, way in (("memory is kept", True), ("as they come", False)):
-        found = _medians(entries, rounds, keep_memory=way)
+        found = _medians(plan, rounds, keep_memory=way)
         print(f"median time of one fit in each of {replicates} processes, {words}:")
-        for backend in chosen:
-            times = sorted(1e3 * t for home, t in found.items() if home.backend == backend.name)
+        for name in dict.fromkeys(process.name for process in found):
+            times = sorted(1e3 * t for process, t in found.items() if process.name == name)
             spread = 100 * statistics.stdev(map(math.log, times))
             shown = " ".join(f"{t:.2f}" for t in times)
-            print(f"  {backend.name:16} {shown} ms, sd {spread:.1f} %", flush=True)
+            print(f"  {name:16} {shown} ms, sd {spread:.1f} %", flush=True)
 
 
-def _medians(entries: Sequence[Entry], rounds: int, **kept: bool) -> dict[Home, float]:
-    """The median time of one fit by home, from rounds in random order; `kept` is for `Pool`."""
-    rng, times = random.Random(0), {entry.home: list[float]() for entry in entries}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Pool(Path(folder), machine.usable_cores(), **kept) as pool,
-    ):
-        for entry in entries:
-            pool.first_fit(entry)
+def _medians(plan: Plan, rounds: int, **kept: bool) -> dict[Process, float]:
+    """The median time of one fit by process, from rounds in random order; `kept` is for `Pool`."""
+    cores, rng, times = machine.usable_cores(), random.Random(0), dict[Process, list[float]]()
+    with tempfile.TemporaryDirectory() as folder, Pool(Path(folder), cores, **kept) as pool:
+        for entry in plan.entries:
+            for process in plan.processes(entry):
+                pool.first_fit(entry, process)
+                times[process] = []
         for _ in range(rounds):
-            for home in rng.sample(list(times), len(times)):
-                times[home].append(pool.sample(home, 1))
-    return {home: statistics.median(found) for home, found in times.items()}
+            for process in rng.sample(list(times), len(times)):
+                times[process].append(pool.sample(process, 1))
+    return {process: statistics.median(found) for process, found in times.items()}
 
 
 _PYTEST = """
-import numpy as np
 import pytest
 from backends.torch.descent import TorchEager
-from benchmarks.evidence.trials import FIFTY
+from benchmarks.evidence.versus import FIFTY
 
 backend = TorchEager()
 backend.start("cpu", 1)
@@ -189,10 +224,3 @@ def by_pytest_benchmark(seconds: float) -> float:
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         one, other = json.loads(result.read_text())["benchmarks"]
     return float(one["stats"]["median"] / other["stats"]["median"])
-
-
-def _summary(name: str, ratios: Sequence[float]) -> None:
-    print(
-        f"{name}: mean {statistics.mean(ratios):.4f}, sd {100 * statistics.stdev(ratios):.2f} %, "
-        f"from {min(ratios):.4f} to {max(ratios):.4f}"
-    )

@@ -1,132 +1,95 @@
-"""One backend against variants of itself, in rounds: how `calibrate` and the evidence measure."""
+"""Backends against copies of themselves, in the same rounds: how the evidence is measured."""
 
-from __future__ import annotations
-
-import random
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from backends.base import Backend
-from benchmarks.engine import schedule
-from benchmarks.engine.plan import Entry
-from benchmarks.engine.pool import Pool
-from benchmarks.engine.process import Home, Variant
-from benchmarks.engine.schedule import Runner
-from benchmarks.engine.worker import WorkerFailed
+import psutil
+
+from backends import registry
+from backends.base import GradientDescent
+from benchmarks import estimates
+from benchmarks.engine import machine, plan
+from benchmarks.engine.plan import Options, Plan
+from benchmarks.engine.process import Launch
+from benchmarks.engine.run import run
 from benchmarks.errors import UserError
-from benchmarks.estimates import Estimate, Rounds, ratio
-from benchmarks.evidence import nothing
+from benchmarks.estimates import Estimate
 from benchmarks.problems.workloads import WORKLOADS, Workload
+from benchmarks.runfile import reader
+from benchmarks.runfile.header import EntryRecord, Variant
+from benchmarks.runfile.records import FailureRecord
+from benchmarks.runfile.run import Run
 
-AGAIN = Variant("again")
-
-
-@dataclass(frozen=True)
-class Versus:
-    """The samples of each variant, by its name; `""` is the backend as it is."""
-
-    rounds: dict[str, Rounds]
-
-    def ratio(self, name: str, confidence: float, share: float = 1.0) -> Estimate:
-        """Time of a variant over that of the backend, from the first `share` of the rounds.
-
-        Raises:
-            UserError: there was no time for a round.
-        """
-        times, baseline = (_first(self.rounds[key], share) for key in (name, ""))
-        found = ratio(times, baseline, confidence)
-        if found is None:
-            raise UserError("the time was too short for a single round")
-        return found
+_TUTORIAL = WORKLOADS["tutorial"]
+assert isinstance(_TUTORIAL.method, GradientDescent)
+#: The first 50 epochs of the tutorial: about 15 ms of torch.
+FIFTY = replace(_TUTORIAL, name="tutorial-50", method=replace(_TUTORIAL.method, epochs=50))
 
 
-def _first(rounds: Rounds, share: float) -> Rounds:
-    keep = sorted(rounds)[: max(1, round(share * len(rounds)))]
-    return {number: rounds[number] for number in keep}
+def copy(extra_work: float = 0.0) -> Launch:
+    """A copy of a backend that works for this share of a fit's time after each fit."""
+    name = f"{100 * extra_work:g}% more work" if extra_work else "again"
+    return Launch(Variant(kind="copy", name=name), extra_work=extra_work)
 
 
-def versus(
-    workload: Workload,
-    backend: type[Backend],
-    variants: Sequence[Variant],
-    seconds: float,
+def make_plan(
+    workloads: Sequence[Workload],
+    backends: Sequence[str],
+    copies: Sequence[Launch] = (),
     *,
-    cores: Sequence[int],
-    threads: int,
+    threads: int | None = 1,
     replicates: int,
-    seed: int,
-) -> Versus:
-    """Time a backend and variants of it against each other for `seconds`.
+) -> Plan:
+    """Backends, by name or glob, and copies of them, on the CPU of this machine."""
+    return plan.make(
+        workloads,
+        plan.choose_backends(backends, registry.load()),
+        ["cpu"],
+        n_cores=len(machine.usable_cores()),
+        n_gpus=0,
+        threads=threads,
+        available_bytes=psutil.virtual_memory().available,
+        replicates=replicates,
+        launches=[Launch(), *copies],
+    )
 
-    Every call starts fresh processes, `replicates` of each.
+
+def measure(plan: Plan, seconds: float, seed: int = 0, folder: Path | None = None) -> Run:
+    """Time a plan for `seconds`, in new processes; the run file stays in `folder`, if given.
 
     Raises:
         UserError: a worker failed, or a fit did not pass the gate.
     """
-    rng = random.Random(seed)
-    home = Home(backend.name, "cpu", threads)
-    homes = [replace(home, variant=v) for v in (None, *variants)]
-    with tempfile.TemporaryDirectory() as folder, Pool(Path(folder), cores) as pool:
-        processes = [replace(h, replicate=n) for n in range(replicates) for h in homes]
-        try:
-            for _, answer in pool.start(processes):
-                if isinstance(answer, WorkerFailed):
-                    raise answer
-            runners = [_runner(pool, Entry(workload, backend, h), replicates) for h in homes]
-            for runner in runners:
-                runner.warm_up()
-            schedule.measure(
-                runners,
-                seconds,
-                time.perf_counter() + seconds,
-                rng,
-                lambda *_: None,
-                precision=None,
-            )
-        except WorkerFailed as failure:
-            raise UserError(f"{backend.name}: {failure}") from failure
-    names = [h.variant.name if h.variant else "" for h in homes]
-    return Versus({name: runner.rounds for name, runner in zip(names, runners, strict=True)})
+    options = Options(
+        ["benchmarks.evidence"], machine.usable_cores(), seed, budget=seconds, precision=None
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        out = folder or Path(temporary)
+        run(plan, options, out)
+        done = reader.read(out)
+    for entry in done.header.entries:
+        for found in (*done.of(FailureRecord, entry.id), done.verdict(entry.id)):
+            if found and found.reason:
+                raise UserError(f"{entry.id}: {found.reason}")
+    return done
 
 
-def _runner(pool: Pool, entry: Entry, replicates: int) -> Runner:
-    first_seconds = 0.0
-    for number in range(replicates):
-        first = pool.first_fit(entry, replace(entry.home, replicate=number))
-        if first.reason:
-            raise UserError(f"{entry.id}: {first.reason}")
-        first_seconds = first.seconds
+def ratios(
+    run: Run, confidence: float = estimates.CONFIDENCE, share: float = 1.0
+) -> dict[EntryRecord, Estimate]:
+    """The time of each copy over that of its backend, from the first `share` of the rounds.
 
-    def sample(replicate: int, fits: int) -> float:
-        return pool.sample(replace(entry.home, replicate=replicate), fits)
-
-    return Runner(entry.id, sample, first_seconds, range(replicates))
-
-
-@dataclass(frozen=True)
-class Overhead:
-    """What the suite itself adds, in seconds."""
-
-    empty_fit: float  # per fit, within a sample
-    between_samples: float  # per sample: messages, stopping and waking the worker
-
-
-def overhead(cores: Sequence[int]) -> Overhead:
-    """Time an empty fit, and what passes between two samples of it."""
-    entry = Entry(WORKLOADS["line"], nothing.Nothing, Home("nothing", "cpu", 1))
-    plugin = Path(nothing.__file__)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Pool(Path(folder), cores, plugins=[plugin]) as pool,
-    ):
-        pool.first_fit(entry)
-        empty = [pool.sample(entry.home, 1000) for _ in range(20)]
-        between = []
-        for _ in range(200):
-            began = time.perf_counter()
-            inside = pool.sample(entry.home, 1)
-            between.append(time.perf_counter() - began - inside)
-    return Overhead(sorted(empty)[len(empty) // 2], sorted(between)[len(between) // 2])
+    Raises:
+        UserError: there was no time for a round.
+    """
+    found = {}
+    for entry in (entry for entry in run.header.entries if entry.variant):
+        times, baseline = run.rounds(entry.id), run.rounds(entry.original)
+        kept = sorted(times)[: max(1, round(share * len(times)))]
+        ratio = estimates.ratio({number: times[number] for number in kept}, baseline, confidence)
+        if ratio is None:
+            raise UserError("the time was too short for a single round")
+        found[entry] = ratio
+    return found

@@ -18,22 +18,20 @@ from benchmarks.runfile.header import Count, Duration, Gauge, Header, MachineSta
 
 #: The time of one fit, whose logarithm is taken.
 FitSeconds = Annotated[float, Field(ge=1e-12, le=1e9, allow_inf_nan=False)]
+#: Small enough for the logarithms of two sizes to differ.
+Size = Annotated[int, Field(ge=1, le=10**12)]
 Rate = Annotated[float, Field(ge=1e-3, le=1e21, allow_inf_nan=False)]
 
 
-def _flat(value: Any) -> Any:
-    """A list of numbers; None in place of anything else that a fit may hold."""
-    numbers = isinstance(value, list) and all(isinstance(v, (int, float, str)) for v in value)
-    return value if numbers else None
-
-
-def _scalar(value: Any) -> Any:
-    """A number; None in place of anything else that a fit may hold."""
-    return value if isinstance(value, (int, float, str)) else None
-
-
-Vector = Annotated[list[float] | None, BeforeValidator(_flat)]
-Scalar = Annotated[float | None, BeforeValidator(_scalar)]
+_NUMBER = (int, float, str)  # NaN and infinities are strings
+#: The numbers of a fit; None in place of whatever else a backend has returned.
+Scalar = Annotated[float | None, BeforeValidator(lambda v: v if isinstance(v, _NUMBER) else None)]
+Vector = Annotated[
+    list[float] | None,
+    BeforeValidator(
+        lambda v: v if isinstance(v, list) and all(isinstance(x, _NUMBER) for x in v) else None
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +69,8 @@ class WorkloadRecord:
     description: str = ""
     method: MethodRecord
     dtype: Literal["float32", "float64"]
-    n_samples: Annotated[Count, Field(ge=1)]
-    n_features: Annotated[Count, Field(ge=1)]
+    n_samples: Size
+    n_features: Size
     n_test: Count = 0
     sigma: float | None = None  # of the noise; None, like the truth, for data that were read
     seed: int = 0

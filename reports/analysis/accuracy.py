@@ -1,35 +1,41 @@
 """Time to accuracy: gradient descent and closed forms on the same data, on one axis.
 
 The error is ||b - b_ls|| / ||b_ls|| over weight and bias, b_ls the least-squares solution in higher
-precision. A closed form is one point: its time, and the error of its fit. A descent is a curve. Its
-time per epoch is that of a whole fit by the number of epochs; the error after each is that of the
-float64 reference, which the gate has held every epoch's losses to. Where an entry's own fit ends at
-a larger error than the reference, as float32 does, its curve goes no lower than that.
+precision. A closed form is one point: its time, and the error of its fit. A descent is a curve. The
+time of an epoch is that of a whole fit divided by the number of epochs. The error after an epoch is
+that of the float64 reference, whose losses every passed entry has matched epoch by epoch. Where an
+entry's own fit ends at a larger error than the reference, as float32 does, its curve stops there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
 from benchmarks.estimates import Estimate
-from benchmarks.runfile import Record, of_kind
-from reports.analysis.rows import Row
+from benchmarks.runfile.records import WorkloadRecord
+from benchmarks.runfile.run import Run
+from reports.analysis.rows import Row, by_workload
 
-#: What a table gives the time to.
+#: The errors to which a table gives the time.
 TOLERANCES = (1e-3, 1e-6)
 
 
 @dataclass(frozen=True)
-class Path:
-    """How the error of one timed entry falls; a closed form is a path of one point."""
+class ErrorCurve:
+    """How the error of one timed entry falls; the curve of a closed form is one point."""
 
     row: Row
-    seconds: np.ndarray  # (n,), from the start of a fit
-    errors: np.ndarray  # (n,)
+    time: Estimate  # of a whole fit, seconds
+    errors: np.ndarray  # (n,), after each of n equal parts of the fit
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """The times of the errors from the start of a fit, (n,)."""
+        n = len(self.errors)
+        return self.time.value * np.arange(1, n + 1) / n
 
     @property
     def error(self) -> float:
@@ -39,13 +45,11 @@ class Path:
     def time_to(self, tolerance: float) -> Estimate | None:
         """Seconds until the error is within `tolerance` and stays there; None: it never is."""
         beyond = np.flatnonzero(~(self.errors <= tolerance))
-        first = beyond[-1] + 1 if len(beyond) else 0
-        if first == len(self.errors):
+        parts = int(beyond[-1]) + 2 if len(beyond) else 1
+        if parts > len(self.errors):
             return None
-        share = float(self.seconds[first] / self.seconds[-1])
-        row = self.row
-        whole = np.array([row.seconds_median, row.seconds_low, row.seconds_high], float)
-        return Estimate(*(share * whole).tolist())
+        share, time = parts / len(self.errors), self.time
+        return Estimate(share * time.value, share * time.low, share * time.high)
 
 
 @dataclass(frozen=True)
@@ -54,49 +58,58 @@ class Race:
 
     descent: str  # names of workloads
     closed: list[str]
-    paths: list[Path]
-    #: How far the least-squares solution itself is from the truth: a smaller error tells nothing
-    #: of the world that the data are from. 0 without noise, up to rounding; None: it is not known.
+    curves: list[ErrorCurve]
+    #: The error of the truth: differences below it say nothing about the world the data are from.
+    #: 0 without noise, up to rounding; None if the truth is not known.
     statistical: float | None
 
 
-def errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
-    """||b_k - b|| / ||b|| of the iterates (n, n_features + 1) against the solution b."""
-    return np.asarray(np.linalg.norm(iterates - solution, axis=1) / np.linalg.norm(solution))
-
-
-def races(records: Sequence[Record], rows: Sequence[Row]) -> list[Race]:
+def races(run: Run, rows: Sequence[Row]) -> list[Race]:
     """The descents of a run whose data some least-squares workload of it has, too."""
-    timed = [row for row in rows if row.status == "passed"]
-    by_name = {name: list(same) for name, same in groupby(timed, key=lambda row: row.workload)}
-    workloads = [w for w in of_kind(records, "workload") if w["name"] in by_name]
+    timed = by_workload(row for row in rows if row.status == "passed")
+    workloads = [run.workloads[name] for name in timed if name in run.workloads]
     found = []
     for descent in workloads:
-        twins = [w for w in workloads if w["sha256"] == descent["sha256"] and w is not descent]
-        closed = [w["name"] for w in twins if "descent_errors" not in w]
-        if "descent_errors" not in descent or not closed:
+        closed = [
+            twin.name
+            for twin in workloads
+            if twin.method.kind == "least squares" and twin.sha256 == descent.sha256 != ""
+        ]
+        if descent.method.epochs == 0 or descent.descent_errors is None or not closed:
             continue
-        paths = [_curve(row, descent) for row in by_name[descent["name"]]]
-        paths += [_point(row) for name in closed for row in by_name[name]]
-        found.append(Race(descent["name"], closed, paths, _statistical(descent)))
+        curves = [_curve(row, descent) for row in timed[descent.name]]
+        curves += [_point(row) for name in closed for row in timed[name]]
+        known = [curve for curve in curves if curve]
+        found.append(Race(descent.name, closed, known, _statistical(descent)))
     return found
 
 
-def _statistical(workload: Record) -> float | None:
-    if workload["weight"] is None:
+def _statistical(workload: WorkloadRecord) -> float | None:
+    if workload.weight is None or workload.bias is None:
         return None
-    truth = np.asarray([[*workload["weight"], workload["bias"]]], float)
-    return float(errors(truth, np.asarray(workload["solution"], float))[0])
+    return _error(np.array([*workload.weight, workload.bias]), workload)
 
 
-def _curve(row: Row, workload: Record) -> Path:
-    fit = row.fit or {}
-    own = np.asarray([[*fit["weight"], fit["bias"]]], float)
-    ends_at = errors(own, np.asarray(workload["solution"], float))[0]
-    reference = np.asarray(workload["descent_errors"], float)[1:]
-    seconds = (row.seconds_median or 0.0) * np.arange(1, len(reference) + 1) / len(reference)
-    return Path(row, seconds, np.append(np.maximum(reference[:-1], ends_at), ends_at))
+def _curve(row: Row, workload: WorkloadRecord) -> ErrorCurve | None:
+    own = None if row.coefficients is None else _error(row.coefficients, workload)
+    if own is None or row.time is None or workload.descent_errors is None:
+        return None
+    reference = np.array(workload.descent_errors[1:-1])
+    return ErrorCurve(row, row.time, np.append(np.maximum(reference, own), own))
 
 
-def _point(row: Row) -> Path:
-    return Path(row, np.array([row.seconds_median]), np.array([row.weight_error]))
+def _point(row: Row) -> ErrorCurve | None:
+    error = row.verdict.weight_error if row.verdict else None
+    if error is None or row.time is None:
+        return None
+    return ErrorCurve(row, row.time, np.array([error]))
+
+
+def _error(coefficients: np.ndarray, workload: WorkloadRecord) -> float | None:
+    """The error of coefficients; None where it is no number, or their number is wrong."""
+    solution = np.array(workload.solution or ())
+    size = float(np.linalg.norm(solution))
+    if len(coefficients) != len(solution) or not 0 < size < np.inf:
+        return None
+    error = float(np.linalg.norm(coefficients - solution)) / size
+    return error if np.isfinite(error) else None

@@ -1,15 +1,16 @@
 """From which size a GPU pays: fits on the CPU against fits on CUDA, over the sizes of a series.
 
-Two questions, since data have to get there: with data that lie on the device, the times of one fit
-are compared; with data on the host, each side has the time of its transfer besides. Transfers are
-not timed in rounds, so their ratio is not paired, and what is not known of them widens the interval
-by as much of it as the transfer is of the whole. Pure functions of rows; nothing is measured here.
+There are two questions, since data have to get to the GPU. With the data on the device, the times
+of one fit are compared. With the data on the host, a transfer is added to each side. Transfers are
+not timed in rounds, so they are not paired: the uncertainty of a transfer widens the interval in
+proportion to its share of the total.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ from benchmarks import estimates
 from benchmarks.estimates import Estimate, Rounds, Variance
 from reports.analysis.crossing import Crossing, crossings
 from reports.analysis.rows import Row
-from reports.analysis.scaling import Series
+from reports.analysis.scaling import Key, Series, log_time
 
 #: "from": CUDA is slower below a size and faster above it; "until": the other way round.
 Answer = Literal["from", "until", "always", "never", "cannot tell"]
@@ -45,12 +46,7 @@ def break_evens(one: Series) -> list[BreakEven]:
     """By GPU: the fastest of each device, then each backend that ran on both; both questions."""
     devices = sorted({device for _, device, _ in one.rows if device != "cpu"})
     backends = dict.fromkeys(backend for backend, _, _ in one.rows)
-    asked = [
-        (device, backend, transfer)
-        for device in devices
-        for backend in (None, *backends)
-        for transfer in (False, True)
-    ]
+    asked = itertools.product(devices, (None, *backends), (False, True))
     found = [_break_even(one, *question) for question in asked]
     return [one for one in found if one.ratios]
 
@@ -58,21 +54,19 @@ def break_evens(one: Series) -> list[BreakEven]:
 def _break_even(one: Series, device: str, backend: str | None, transfer: bool) -> BreakEven:
     ratios = {}
     for size in one.names:
-        rows = [curve[size] for curve in one.rows.values() if size in curve]
-        cpu, gpu = (_fastest(rows, where, backend, transfer) for where in ("cpu", device))
+        there = one.at(size)
+        cpu, gpu = (_fastest(there, where, backend, transfer) for where in ("cpu", device))
         if cpu and gpu:
-            confidence = estimates.simultaneous(len(rows))
-            ratio = _with_transfer if transfer else _of_fits
-            if found := ratio(cpu, gpu, confidence):
-                ratios[size] = found
-    passages = crossings(ratios)
-    return BreakEven(
-        device, backend, transfer, ratios, _answer(ratios), passages[-1] if passages else None
-    )
+            (cpu_times, of_cpu), (gpu_times, of_gpu) = cpu, gpu
+            confidence = estimates.simultaneous(len(there))
+            if ratio := estimates.ratio(cpu_times, gpu_times, confidence, of_cpu + of_gpu):
+                ratios[size] = ratio
+    last = next(reversed(crossings(ratios)), None)
+    return BreakEven(device, backend, transfer, ratios, _answer(ratios), last)
 
 
 def _answer(ratios: Mapping[int, Estimate]) -> Answer:
-    """By the sizes at which it is certain; the largest of them has the last word."""
+    """From the sizes at which it is certain; the largest of them decides."""
     sides = [ratio.against_one() for _, ratio in sorted(ratios.items())]
     certain = [side for side in sides if side != "cannot tell"]
     if not certain:
@@ -82,40 +76,22 @@ def _answer(ratios: Mapping[int, Estimate]) -> Answer:
     return "until" if "slower" in certain else "never"
 
 
-def _fastest(rows: Sequence[Row], device: str, backend: str | None, transfer: bool) -> Row | None:
-    """Of rows of one size, by the time that is asked for."""
-
-    def seconds(row: Row) -> float:
-        found = row.with_transfer_seconds if transfer else row.seconds_median
-        return math.inf if found is None else found
-
-    there = [row for row in rows if row.device == device and backend in (None, row.backend)]
-    best = min(there, key=seconds, default=None)
-    return None if best is None or seconds(best) == math.inf else best
-
-
-def _of_fits(cpu: Row, gpu: Row, confidence: float) -> Estimate | None:
-    return estimates.ratio(cpu.times, gpu.times, confidence)
+def _fastest(
+    there: Mapping[Key, Row], device: str, backend: str | None, transfer: bool
+) -> tuple[Rounds, list[Variance]] | None:
+    """The fastest on a device at one size: its times, and variances that they do not show."""
+    sides = [
+        _with_transfer(row) if transfer else (row.times, [])
+        for (name, where, _), row in there.items()
+        if where == device and backend in (None, name) and (row.transfers or not transfer)
+    ]
+    return min(sides, key=lambda side: estimates.middle(side[0]), default=None)
 
 
-def _with_transfer(cpu: Row, gpu: Row, confidence: float) -> Estimate | None:
-    (cpu_times, of_cpu), (gpu_times, of_gpu) = _totals(cpu), _totals(gpu)
-    return estimates.ratio(cpu_times, gpu_times, confidence, [of_cpu, of_gpu])
-
-
-def _totals(row: Row) -> tuple[Rounds, Variance]:
-    """Fits with a typical transfer each, and the variance of their logarithm that is due to it."""
-    transfer, known = _transfer(row)
+def _with_transfer(row: Row) -> tuple[Rounds, list[Variance]]:
+    """Each fit with a typical transfer, and what the transfer adds to the variance of its log."""
+    centre, known = log_time(row.transfers)
+    transfer = math.exp(centre)
     totals = {n: one._replace(seconds=one.seconds + transfer) for n, one in row.times.items()}
     share = transfer / estimates.middle(totals)
-    return totals, Variance(share**2 * known.value, known.freedom)
-
-
-def _transfer(row: Row) -> tuple[float, Variance]:
-    """The typical transfer in seconds, and the variance of its logarithm."""
-    try:
-        centre, variance = estimates.log_typical(row.transfers)
-        return math.exp(centre), variance
-    except ValueError:  # too few, or too short for the clock: known within a factor
-        assumed = Variance((math.log(estimates.DRIFT) / 2) ** 2, estimates.PRIOR_FREEDOM)
-        return estimates.middle(row.transfers), assumed
+    return totals, [Variance(share**2 * known.value, known.freedom)]

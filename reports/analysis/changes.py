@@ -1,6 +1,6 @@
-"""What differs between today's entries and those of another revision or environment beside them.
+"""What differs between entries and their variants: another revision or another environment.
 
-Both were measured in the same rounds; in a run file, revisions and environments look alike.
+Both were measured in the same rounds.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 from benchmarks import estimates
 from benchmarks.estimates import Estimate
-from benchmarks.runfile import Record
-from reports.analysis import rows as results
+from benchmarks.runfile.run import Run
+from reports.analysis.rows import Row
 
-#: For all pairs together: a check that runs every day must not cry wolf once a month.
+#: For all pairs together: a check that runs every day must not raise a false alarm every month.
 CONFIDENCE = 0.99
 
 
 @dataclass(frozen=True)
 class Change:
-    """Today's time over that of the other revision or environment, for one entry."""
+    """The time of one entry over that of its variant."""
 
-    entry: str
-    other: str  # the entry that stands beside it
+    entry: str  # the id of the entry as it is
+    other: str  # the id of its variant
     ratio: Estimate | None  # None if one of the two was not timed
 
     def certainly_slower(self, share: float) -> bool:
@@ -30,20 +30,12 @@ class Change:
         return self.ratio is not None and self.ratio.low > 1 + share
 
 
-def changes(records: Sequence[Record]) -> list[Change]:
-    """Today's entries against those beside them; all intervals hold together."""
-    pairs = [(e["variant_of"], e["entry"]) for e in records[0]["entries"] if e["variant_of"]]
-    if not pairs:
-        return []
-    timed = {row.entry: row.times for row in results.rows(records) if row.status == "passed"}
+def changes(run: Run, rows: Sequence[Row]) -> list[Change]:
+    """Every entry that has a variant against it; all intervals hold together."""
+    pairs = [(entry.original, entry.id) for entry in run.header.entries if entry.variant]
+    times = {row.entry.id: row.times for row in rows if row.status == "passed"}
     confidence = 1 - (1 - CONFIDENCE) / max(len(pairs), 1)
     return [
-        Change(
-            today,
-            before,
-            estimates.ratio(timed[today], timed[before], confidence)
-            if today in timed and before in timed
-            else None,
-        )
-        for today, before in pairs
+        Change(one, other, estimates.ratio(times.get(one, {}), times.get(other, {}), confidence))
+        for one, other in pairs
     ]

@@ -1,30 +1,30 @@
-"""The floor: the time that no implementation of a workload can beat on a machine, by its limits.
+"""The floor: the time that no implementation of a workload can beat on a machine.
 
-The roofline model (Williams, Waterman & Patterson, CACM 52(4), 2009): what has to be read takes its
-time, and what has to be computed takes its time; at best the two overlap, so that the larger of
-them is the floor:
+The roofline model (Williams, Waterman & Patterson, CACM 52(4), 2009): reading the data takes time
+and computing takes time; at best the two overlap, so the larger of them is the floor:
 
     floor = max(least bytes / read rate, least operations / rate of matrix products)
 
-Both rates are the best that any framework showed in the run, on the cores and with the threads of
+Both rates are the best that any framework reached in the run, on the cores and with the threads of
 the entry. The read rate is that of a buffer of the size of X, measured beside its workload: a small
-problem is read from a cache, and faster. That of products is the same for all workloads of a dtype.
+problem is read from a cache, and faster. The rate of products is shared by all workloads of a
+dtype.
 
 An addition and a multiplication are one operation each. n samples, p features, m test samples:
 
 *Least squares*: X and y are read once, n (p + 1) numbers. X'X, which is symmetric, takes
 n p (p + 1) operations, and its Cholesky factor p**3 / 3 (Golub & Van Loan, *Matrix Computations*,
-5.3.2); with more features than samples it is XX', and n and p change places. That is the least of
-the direct methods: QR takes twice as many, an SVD more. Iterative and randomized solvers can do
-with fewer, at some accuracy; there is none here.
+5.3.2); with more features than samples it is XX', and n and p change places. No direct method
+takes less: QR takes twice as many, an SVD more. (Iterative and randomized solvers can take less,
+at some accuracy; none is covered here.)
 
-*Gradient descent*: in each epoch, X and y are read once, since a row can give its residual and its
-part of the gradient while it is at hand, and so are the test data: n (p + 1) + m (p + 1) numbers.
-Residuals and gradient take 4 n p operations, test residuals 2 m p. That holds for whoever goes
-through the samples in every epoch, as the method says. (With squared loss one could do so once and
-go on with X'X.)
+*Gradient descent*: each epoch reads X and y once, since one pass over a row gives both its residual
+and its part of the gradient, and the test data once: (n + m) (p + 1) numbers. Residuals and
+gradient take 4 n p operations, test residuals 2 m p. This holds for implementations that visit all
+samples in every epoch, as the method prescribes. (With squared loss, X'X alone would do.)
 
-Neither counts what starts a framework's calls. It is shown apart: the time of the cheapest call.
+The overhead of a framework's calls is not part of the floor. It is shown separately, as the time of
+its cheapest call.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Place = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Work:
-    """The least that a workload takes of any implementation."""
+    """The least work that any implementation of a workload has to do."""
 
     bytes: float  # read
     operations: float  # additions and multiplications
@@ -66,8 +66,8 @@ class Best:
     """The best of several measurements of one quantity."""
 
     value: float
-    typical: float  # their median: how far it is from the best says how steady the machine was
-    by: str  # the framework that showed it
+    typical: float  # their median; its distance from the best shows how steady the machine was
+    by: str  # the framework that reached it
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def calls(run: Run) -> list[Call]:
 def _highest(
     records: Sequence[RooflineRecord], rate: Literal["read_rate", "product_rate"]
 ) -> Best | None:
-    """The highest rate, and the median of those of the framework that showed it."""
+    """The highest rate, and the median of the rates of the framework that reached it."""
     measured = [(getattr(r, rate), r.framework) for r in records if getattr(r, rate) is not None]
     if not measured:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -23,10 +23,11 @@ from benchmarks.runfile.records import (
 from benchmarks.runfile.run import Run
 from reports.analysis.roofline import Floor, Place, floors
 
-#: What the others are compared with, if it passed: what most people use today, per method.
+#: By method, what most people use today: the others are compared with it, if it passed.
 BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
 
 Status = Literal["passed", "failed", "absent", "not timed", "not reached"]
+_SELF = Estimate(1.0, 1.0, 1.0)  # the baseline over itself; other ratios have wider intervals
 _ORDER = ("not timed", "failed", "absent", "not reached")  # of rows that are not ranked
 
 
@@ -56,6 +57,11 @@ class Row:
     joules: float | None = None  # of one fit, drawn by its GPU
     #: Transfers of its data: those after the samples, or else the first of each process.
     transfers: Rounds = field(default_factory=dict)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the others of its workload are compared with this one."""
+        return self.ratio == _SELF
 
     @property
     def phases(self) -> dict[str, float | None]:
@@ -98,23 +104,28 @@ class Row:
 def rows(run: Run) -> list[Row]:
     """The rows of a run, workload by workload, the fastest that passed first."""
     known = floors(run)
-    made = [_row(run, entry, known) for entry in run.header.entries]
-    names = dict.fromkeys(entry.workload for entry in run.header.entries)
     result: list[Row] = []
-    for name in names:
+    for name, made in by_workload(_row(run, e, known) for e in run.header.entries).items():
         workload = run.workloads.get(name)
-        usual = BASELINES[workload.method.kind] if workload else ""
-        result += _ranked([row for row in made if row.entry.workload == name], usual)
+        result += ranked(made, [BASELINES[workload.method.kind]] if workload else [])
     return result
 
 
+def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each workload, in their order."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.entry.workload, []).append(row)
+    return found
+
+
 def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
-    """A row without what depends on other rows."""
+    """A row without the fields that depend on other rows."""
     times, fit, verdict = run.rounds(entry.id), run.first_fit(entry.id), run.verdict(entry.id)
     failure = next(iter(run.of(FailureRecord, entry.id)), None)
     passed = bool(verdict and verdict.passed and not failure)
     reason = failure.reason if failure else verdict.reason if verdict else "not reached"
-    # What is known is said of a fit that is refused, and of one that raises, hangs or crashes.
+    # A known failure explains a fit that is refused, and one that raises, hangs or crashes.
     unfit = (verdict and not verdict.passed) or (failure and failure.phase == "fit")
     if unfit and entry.known_failure:
         reason += f"; known: {entry.known_failure}"
@@ -164,10 +175,10 @@ def _transfers(run: Run, entry: str) -> dict[int, Sample]:
     return dict(enumerate(found or first))
 
 
-def _ranked(made: Sequence[Row], usual: str) -> list[Row]:
+def ranked(made: Sequence[Row], baselines: Collection[str]) -> list[Row]:
     """One workload's rows with ratio and place: timed ones by speed, then the others.
 
-    The baseline is the backend `usual`, on the CPU if it was timed there, or else the fastest.
+    The baseline is one of the backends `baselines`, preferably on the CPU, or else the fastest.
     """
     timed = [row for row in made if row.status == "passed"]
     timed.sort(key=lambda row: estimates.middle(row.times))
@@ -175,7 +186,7 @@ def _ranked(made: Sequence[Row], usual: str) -> list[Row]:
     others.sort(key=lambda row: _ORDER.index(row.status))
     if not timed:
         return others
-    wanted = [row for row in timed if row.entry.name == usual]
+    wanted = [row for row in timed if row.entry.name in baselines]
     baseline = min(wanted, key=lambda row: row.entry.device != "cpu", default=timed[0])
     name = _short_name(baseline, timed)
     confidence = estimates.simultaneous(len(timed))
@@ -183,13 +194,13 @@ def _ranked(made: Sequence[Row], usual: str) -> list[Row]:
 
     def against(row: Row) -> Estimate | None:
         if row is baseline:
-            return Estimate(1.0, 1.0, 1.0)
+            return _SELF
         return estimates.ratio(row.times, baseline.times, confidence)
 
-    ranked = [
+    placed = [
         replace(row, ratio=against(row), baseline=name, place=places[row.entry.id]) for row in timed
     ]
-    return ranked + [replace(row, baseline=name) for row in others]
+    return placed + [replace(row, baseline=name) for row in others]
 
 
 def _short_name(row: Row, timed: Sequence[Row]) -> str:

@@ -1,7 +1,6 @@
 """How time grows with size: exponents, and the sizes at which one backend overtakes another.
 
-A *series* is made of the workloads of a run that differ in one dimension alone. Pure functions of
-rows; nothing is measured here.
+A *series* is made of the workloads of a run that differ in one dimension alone.
 """
 
 from __future__ import annotations
@@ -16,17 +15,18 @@ import numpy as np
 from scipy import optimize, special
 
 from benchmarks import estimates
-from benchmarks.estimates import CONFIDENCE, Estimate
-from benchmarks.runfile import Record, of_kind
+from benchmarks.estimates import CONFIDENCE, Rounds, Variance
+from benchmarks.runfile.records import MethodRecord, WorkloadRecord
+from benchmarks.runfile.run import Run
 from reports.analysis.crossing import crossings
-from reports.analysis.rows import Row
+from reports.analysis.rows import Row, by_workload
 
-#: Sizes that make a series, and by which factor they span at least.
+#: A series has at least so many sizes, and the largest is at least this many times the smallest.
 FEWEST_SIZES, LEAST_SPAN = 4, 10
-#: A curve is a power law where no point is further from a straight line than this, in log time,
-#: and twice the standard deviation with which the point is known.
+#: A curve is a power law where every point is at most this far from a straight line, in log time,
+#: beyond twice the standard deviation with which the point is known.
 STRAIGHT = 0.15
-#: Sizes that a straight line is fitted to at least.
+#: A straight line is fitted to at least so many points.
 FEWEST_POINTS = 3
 
 Dimension = Literal["n_samples", "n_features"]
@@ -44,7 +44,11 @@ class Series:
     method: str  # in words
     names: Mapping[int, str]  # workload by size, the smallest first
     rows: Mapping[Key, Mapping[int, Row]]  # by size
-    failed: list[tuple[int, Row]]  # and those that the gate refused, with their sizes
+    failed: list[tuple[int, Row]]  # the rows that failed, with their sizes
+
+    def at(self, size: int) -> dict[Key, Row]:
+        """The timed rows of one size."""
+        return {key: curve[size] for key, curve in self.rows.items() if size in curve}
 
 
 @dataclass(frozen=True)
@@ -69,60 +73,79 @@ class Crossover:
     size: float | None  # None: from `low` to `high` they cannot be told apart at several sizes
 
 
-def series(records: Sequence[Record], rows: Sequence[Row]) -> list[Series]:
+def series(run: Run, rows: Sequence[Row]) -> list[Series]:
     """The series of a run: at least four sizes over a factor of ten."""
-    timed = [row for row in rows if row.status == "passed"]
-    names_timed = {row.workload for row in timed}
-    workloads = {w["name"]: w for w in of_kind(records, "workload") if w["name"] in names_timed}
-    found = []
+    timed = {row.entry.workload for row in rows if row.status == "passed"}
+    workloads = [workload for name, workload in run.workloads.items() if name in timed]
     dimensions: tuple[tuple[Dimension, Dimension], ...] = (
         ("n_samples", "n_features"),
         ("n_features", "n_samples"),
     )
+    found = []
     for varied, kept in dimensions:
-        alike: dict[tuple[int, str, str, float], dict[int, str]] = {}
-        for name, workload in workloads.items():
-            if method := _method(workload["method"] or {}):
-                same = (workload[kept], workload["dtype"], method, workload["sigma"])
-                alike.setdefault(same, {})[workload[varied]] = name
-        for (fixed, dtype, method, _), names in alike.items():
-            if len(names) < FEWEST_SIZES or max(names) < LEAST_SPAN * min(names):
-                continue
-            sizes = {name: size for size, name in sorted(names.items())}
-            curves: dict[Key, dict[int, Row]] = {}
-            for row in (row for row in timed if row.workload in sizes):
-                key = (row.backend, row.device, row.threads)
-                curves.setdefault(key, {})[sizes[row.workload]] = row
-            curves = {key: dict(sorted(curve.items())) for key, curve in sorted(curves.items())}
-            wrong = [
-                (sizes[r.workload], r) for r in rows if r.workload in sizes and r.status == "failed"
-            ]
-            names = dict(sorted(names.items()))
-            found.append(Series(varied, fixed, dtype, method, names, curves, wrong))
+        alike: dict[tuple[object, ...], dict[int, WorkloadRecord]] = {}
+        for workload in workloads:
+            same = (
+                getattr(workload, kept),
+                workload.dtype,
+                _in_words(workload.method),
+                workload.sigma,
+            )
+            alike.setdefault(same, {})[getattr(workload, varied)] = workload
+        for sizes in alike.values():
+            if len(sizes) >= FEWEST_SIZES and max(sizes) >= LEAST_SPAN * min(sizes):
+                found.append(_series(varied, kept, dict(sorted(sizes.items())), rows))
     return found
 
 
-def _method(method: Record) -> str:
-    """What a workload asks for, in words that tell it from any other."""
-    kind, epochs, rate, loss = map(method.get, ("kind", "epochs", "learning_rate", "loss"))
-    return f"{kind}, {epochs} steps of {rate}, {loss} loss" if epochs else str(kind or "")
+def _series(
+    varied: Dimension, kept: Dimension, sizes: Mapping[int, WorkloadRecord], rows: Sequence[Row]
+) -> Series:
+    by_name = by_workload(rows)
+    curves: dict[Key, dict[int, Row]] = {}
+    failed = []
+    for size, workload in sizes.items():
+        for row in by_name[workload.name]:
+            if row.status == "passed":
+                key = (row.entry.name, row.entry.device, row.entry.threads)
+                curves.setdefault(key, {})[size] = row
+            elif row.status == "failed":
+                failed.append((size, row))
+    one = next(iter(sizes.values()))
+    return Series(
+        dimension=varied,
+        fixed=getattr(one, kept),
+        dtype=one.dtype,
+        method=_in_words(one.method),
+        names={size: workload.name for size, workload in sizes.items()},
+        rows=dict(sorted(curves.items())),
+        failed=failed,
+    )
+
+
+def _in_words(method: MethodRecord) -> str:
+    if method.kind == "least squares":
+        return method.kind
+    steps = f"{method.epochs} steps of {method.learning_rate}"
+    return f"{method.kind}, {steps}, {method.loss} loss"
 
 
 def exponent(curve: Mapping[int, Row]) -> Exponent | None:
     """The exponent of the upper part of a curve, where it is a power law.
 
-    That part is the longest run of sizes, the largest included, of which no point is further than
-    `STRAIGHT` (and what is not known of the point itself) from the straight line that weighted
-    least squares fits to log time over log size, each point weighted by the inverse of its
-    variance. To the variance that the rounds of a point show comes one that all points share: the
-    machine may change its speed from one workload to the next. It is what makes the scatter about
-    the line what it is expected to be, or 0 (Paule & Mandel, J. Res. NBS 87, 1982). The interval is
-    Student's t, with two degrees of freedom less than points.
+    That part is the longest run of sizes, the largest included, in which every point is within
+    `STRAIGHT` (and its own uncertainty) of a straight line. The line is fitted to log time over
+    log size by weighted least squares, each point weighted by the inverse of its variance. To the
+    variance that the rounds of a point show we add one that all points share, since the machine
+    may change its speed from one workload to the next. It is chosen such that the weighted sum of
+    squared residuals equals its expectation, or is 0 (Paule & Mandel, J. Res. NBS 87, 1982). The
+    interval is Student's t with two degrees of freedom fewer than points.
 
     Returns:
         None where even the three largest sizes are no power law, or there are fewer.
     """
-    points = [(size, *_log_time(row)) for size, row in sorted(curve.items())]
+    known = [(size, *log_time(row.times)) for size, row in sorted(curve.items())]
+    points = [(size, centre, math.sqrt(variance.value)) for size, centre, variance in known]
     found = None
     for first in range(len(points) - FEWEST_POINTS, -1, -1):
         fitted = _straight(points[first:])
@@ -132,13 +155,13 @@ def exponent(curve: Mapping[int, Row]) -> Exponent | None:
     return found
 
 
-def _log_time(row: Row) -> tuple[float, float]:
-    """The logarithm of the time, and the standard deviation with which it is known."""
+def log_time(rounds: Rounds) -> tuple[float, Variance]:
+    """The logarithm of a typical time, in log seconds, and the variance with which it is known."""
     try:
-        centre, variance = estimates.log_typical(row.times)
-        return centre, math.sqrt(variance.value)
+        return estimates.log_typical(rounds)
     except ValueError:  # too few samples: known within a factor that is assumed
-        return math.log(estimates.middle(row.times)), math.log(estimates.DRIFT) / 2
+        assumed = Variance((math.log(estimates.DRIFT) / 2) ** 2, estimates.PRIOR_FREEDOM)
+        return math.log(estimates.middle(rounds)), assumed
 
 
 def _straight(points: Sequence[tuple[int, float, float]]) -> Exponent | None:
@@ -152,7 +175,7 @@ def _straight(points: Sequence[tuple[int, float, float]]) -> Exponent | None:
 
     shared = 0.0
     if excess(0.0) > 0:
-        # With a variance of all that scatters, the scatter is less than expected.
+        # With the variance of all points together, the scatter is smaller than expected.
         shared = float(optimize.brentq(excess, 0.0, float(np.sum((y - y.mean()) ** 2)) + 1.0))
     slope, off, spread = _line(x, y, sd**2 + shared)
     if (np.abs(off) - 2 * sd).max() > STRAIGHT:
@@ -162,7 +185,7 @@ def _straight(points: Sequence[tuple[int, float, float]]) -> Exponent | None:
 
 
 def _line(x: np.ndarray, y: np.ndarray, variance: np.ndarray) -> tuple[float, np.ndarray, float]:
-    """Slope of the weighted least-squares line, what is off it, the slope's inverse variance."""
+    """Slope of the weighted least-squares line, residuals, inverse variance of the slope."""
     weight = 1 / variance
     middle = np.average(x, weights=weight)
     spread = float(np.sum(weight * (x - middle) ** 2))
@@ -173,13 +196,17 @@ def _line(x: np.ndarray, y: np.ndarray, variance: np.ndarray) -> tuple[float, np
 def crossovers(one: Series) -> list[Crossover]:
     """Every crossover of every pair of curves, by size.
 
-    From size to size the paired ratio of the two is looked at, with an interval that holds for all
-    pairs at a size together (see `crossing`).
+    They follow from the paired ratio of the two at each size, with an interval that holds for all
+    pairs at that size together (see `crossing`).
     """
     found = []
-    for left, right in combinations(one.rows, 2):
-        ratios = {size: _ratio(one, left, right, size) for size in one.names}
-        for passage in crossings({size: ratio for size, ratio in ratios.items() if ratio}):
+    for (left, curve), (right, other) in combinations(one.rows.items(), 2):
+        ratios = {}
+        for size in curve.keys() & other.keys():
+            confidence = estimates.simultaneous(len(one.at(size)))
+            if ratio := estimates.ratio(curve[size].times, other[size].times, confidence):
+                ratios[size] = ratio
+        for passage in crossings(ratios):
             pair = (left, right) if passage.rises else (right, left)
             found.append(Crossover(*pair, passage.low, passage.high, passage.size))
     return sorted(found, key=lambda crossover: crossover.low)
@@ -187,23 +214,11 @@ def crossovers(one: Series) -> list[Crossover]:
 
 def fastest(one: Series) -> list[Key]:
     """The fastest backend at each size, the smallest first."""
-    return [
-        min(there, key=lambda key: there[key].seconds_median or math.inf)
-        for size in one.names
-        if (there := {key: curve[size] for key, curve in one.rows.items() if size in curve})
-    ]
+    found = (one.at(size) for size in one.names)
+    return [min(rows, key=lambda key: estimates.middle(rows[key].times)) for rows in found]
 
 
 def leading(one: Series) -> list[Crossover]:
     """The crossovers at which the lead changes: from one fastest backend to the next."""
     changes = set(pairwise(fastest(one)))
     return [c for c in crossovers(one) if (c.before, c.after) in changes]
-
-
-def _ratio(one: Series, left: Key, right: Key, size: int) -> Estimate | None:
-    """The time of `left` over that of `right` at one size."""
-    rows = [one.rows[key].get(size) for key in (left, right)]
-    if rows[0] is None or rows[1] is None:
-        return None
-    there = sum(size in curve for curve in one.rows.values())
-    return estimates.ratio(rows[0].times, rows[1].times, estimates.simultaneous(there))

@@ -1,4 +1,4 @@
-"""How figures look and how they become files: one drawing, an SVG, a PNG and an inline SVG."""
+"""How figures look, and how a drawing becomes files and an SVG within the page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import matplotlib
 from markupsafe import Markup
@@ -17,16 +19,16 @@ from matplotlib.figure import Figure
 from reports.analysis.rows import Row
 
 INK, GRID, PAPER = "#1b1f24", "#dce0e5", "#ffffff"
-#: The page may be light or dark, so an inline drawing takes these from its style sheet.
+#: The page may be light or dark, so a drawing within it takes these from its style sheet.
 _THEMED = {INK: "currentColor", GRID: "var(--grid)", PAPER: "var(--paper)"}
 
 # Okabe & Ito's palette, told apart with any colour vision: https://jfly.uni-koeln.de/color/
 BLUE, GREEN, VERMILION = "#0072b2", "#009e73", "#d55e00"
 ORANGE, SKY, PURPLE = "#e69f00", "#56b4e9", "#cc79a7"
-#: Framework -> its colour on light and on dark paper, fixed, so that reports can be laid side by
-#: side. Found by search: all pairs differ by 20 or more in CIELAB, also to an eye without red or
-#: green cones (Machado et al. 2009), and each has a contrast of 3 or more with its paper. The
-#: names stand beside the marks as well: no figure needs its colours.
+#: Framework -> its colour on light and on dark paper. They are fixed, so that reports can be
+#: laid side by side. Found by search: all pairs differ by 20 or more in CIELAB, also to an eye
+#: without red or green cones (Machado et al. 2009), and each has a contrast of 3 or more with its
+#: paper. Names stand beside the marks as well: no figure depends on its colours.
 FRAMEWORKS = {
     "torch": ("#e73201", "#dc7b1e"),
     "tensorflow": ("#076b61", "#2ec975"),
@@ -40,9 +42,15 @@ FRAMEWORKS = {
     "cuml": ("#726bb4", "#8a73a6"),
 }
 _THEMED |= {light: f"var(--{name})" for name, (light, _) in FRAMEWORKS.items()}
-#: Devices -> markers, in the order in which they are met; the CPU always has the first.
+#: Of devices, in the order in which they are met; the CPU always has the first.
 MARKERS = "oDs^vP"
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1, 2)), (0, (3, 3)), (0, (1, 3)))
+#: Inches, on a page and on a phone.
+WIDTH, NARROW = 7.2, 4.0
 
+#: Stands in every file that is written here, so that those of an earlier report can be told.
+MARK = "linreg-bench"
+_TICKS = {"color": GRID, "labelcolor": INK, "major.size": 0}
 _STYLE = {
     "font.family": "sans-serif",
     "font.size": 8.5,
@@ -54,40 +62,20 @@ _STYLE = {
     "axes.facecolor": "none",
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
-    "xtick.color": GRID,
-    "xtick.labelcolor": INK,
-    "xtick.major.size": 0,
-    "ytick.color": GRID,
-    "ytick.labelcolor": INK,
-    "ytick.major.size": 0,
-    "ytick.minor.size": 0,
     "figure.facecolor": PAPER,
     "legend.frameon": False,
     "legend.handlelength": 1.8,
     "text.hinting": "none",
     "svg.fonttype": "none",
-    "svg.hashsalt": "linreg-bench",
+    "svg.hashsalt": MARK,
+    **{f"axes.spines.{side}": False for side in ("top", "right", "left")},
+    **{f"{axis}tick.{part}": colour for axis in "xy" for part, colour in _TICKS.items()},
 }
-#: Stands in every file that is written here, so that those of an earlier run can be told.
-MARK = "linreg-bench"
 _METADATA = dict.fromkeys(("Date", "Format", "Type")) | {"Creator": MARK}
-_ID = re.compile(r'((?:\bid=")|(?:href="#)|(?:url\(#))')
-_TAG = re.compile(r"<[a-z][^>]*>")
-_DIGITS = re.compile(r"(\d\.\d\d)\d+")
-#: What a page does without: its style sheet has the font, and a third of the bytes are these.
-_NOT_INLINE = re.compile(
-    r"<(style|metadata).*?</\1>"
-    r"|font-family: [^;\"]*; "
-    r"|(?<=\n) +"
-    r'|(?<=<g) id="[^"]*"'
-    r'| transform="rotate\(-0 [^"]*\)"',
-    re.DOTALL,
-)
+#: Hundredths of a point are enough.
+_FURTHER_DIGITS = re.compile(r"(\.\d\d)\d+")
 
 
 @dataclass(frozen=True)
@@ -102,25 +90,56 @@ class Picture:
 
     @property
     def inline(self) -> Markup:
-        """The SVG element for a page: themed by its style sheet, its ids its own.
-
-        With a narrow form both are there, and the style sheet shows the one that fits.
-        """
-        wide = self._inline(self.svg, self.name)
+        """The SVG for a page, whose style sheet colours it and shows the form that fits."""
+        wide = _inline(self.svg, self.name, self.alt)
         if not self.narrow:
             return wide
-        narrow = self._inline(self.narrow, f"{self.name}-narrow")
-        return Markup('<div class="wide-only">{}</div><div class="narrow-only">{}</div>').format(
-            wide, narrow
-        )
+        both = '<div class="wide-only">{}</div><div class="narrow-only">{}</div>'
+        return Markup(both).format(wide, _inline(self.narrow, f"{self.name}-narrow", self.alt))
 
-    def _inline(self, svg: str, prefix: str) -> Markup:
-        svg = _NOT_INLINE.sub("", svg[svg.index("<svg") :])
-        svg = _ID.sub(rf"\g<1>{prefix}-", svg)
-        for colour, themed in _THEMED.items():
-            svg = svg.replace(colour, themed)
-        label = Markup('<svg role="img" aria-label="{}" ').format(self.alt)
-        return label + Markup(svg.removeprefix("<svg "))
+
+def _inline(svg: str, prefix: str, alt: str) -> Markup:
+    """The SVG element of a file; `prefix` makes its ids unique within a page."""
+    ids: dict[str, str] = {}
+    [root] = _elements(
+        ElementTree.fromstring(svg), lambda old: ids.setdefault(old, f"{prefix}-{len(ids)}")
+    )
+    root.attrib = {"role": "img", "aria-label": alt, "viewBox": root.attrib["viewBox"]}
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _elements(found: Element, new_id: Callable[[str], str]) -> list[Element]:
+    """An element of matplotlib's SVG as a page needs it: a group that does nothing dissolves."""
+    tag = found.tag.rpartition("}")[2]
+    if tag in ("metadata", "style"):
+        return []
+    made = Element(tag)
+    for key, value in found.attrib.items():
+        match key.rpartition("}")[2]:
+            case "id" if tag != "g":
+                made.set("id", new_id(value))
+            case "href":
+                made.set("href", f"#{new_id(value.removeprefix('#'))}")
+            case "clip-path":
+                made.set("clip-path", f"url(#{new_id(value[5:-1])})")
+            case "style":
+                made.set("style", _themed(value))
+            case name if name != "id" and not value.startswith("rotate(-0 "):
+                made.set(name, _FURTHER_DIGITS.sub(r"\1", " ".join(value.split())))
+    made.extend(one for child in found for one in _elements(child, new_id))
+    if (tag == "g" and not made.attrib) or (tag == "defs" and not len(made)):
+        return list(made)
+    if tag == "text":
+        made.text = found.text
+    return [made]
+
+
+def _themed(style: str) -> str:
+    """A style with the page's colours and font."""
+    declarations = [part.split(": ", 1) for part in style.split("; ")]
+    themed = [(name, _THEMED.get(value, value)) for name, value in declarations]
+    kept = ";".join(f"{name}:{value}" for name, value in themed if name != "font-family")
+    return _FURTHER_DIGITS.sub(r"\1", kept)
 
 
 def picture(
@@ -155,10 +174,9 @@ def _filled(size: tuple[float, float], draw: Callable[[Figure], None]) -> Figure
 
 
 def _svg(figure: Figure) -> str:
-    """The figure as SVG; hundredths of a point are enough for its coordinates."""
     out = io.StringIO()
     FigureCanvasSVG(figure).print_svg(out, metadata=_METADATA)
-    return _TAG.sub(lambda tag: _DIGITS.sub(r"\1", tag[0]), out.getvalue())
+    return out.getvalue()
 
 
 def framework_colour(framework: str) -> str:
@@ -166,14 +184,9 @@ def framework_colour(framework: str) -> str:
     return FRAMEWORKS.get(framework, (INK,))[0]
 
 
-def framework_colours(rows: Sequence[Row]) -> dict[str, str]:
-    """Framework -> colour of those in `rows`."""
-    return {row.framework: framework_colour(row.framework) for row in rows}
-
-
 def device_markers(rows: Sequence[Row]) -> dict[str, str]:
     """Device -> marker of those in `rows`, the CPU first."""
-    devices = sorted({row.device for row in rows}, key=lambda device: (device != "cpu", device))
+    devices = sorted({row.entry.device for row in rows}, key=lambda name: (name != "cpu", name))
     return {device: MARKERS[number % len(MARKERS)] for number, device in enumerate(devices)}
 
 

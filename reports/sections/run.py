@@ -4,95 +4,87 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.runfile import Record, of_kind
+from benchmarks.runfile.header import Absence, GpuModel, Machine, MachineState
+from benchmarks.runfile.records import GpuRecord
+from benchmarks.runfile.run import Run
 from reports import text
+from reports.analysis.roofline import Best
 
 
-def machine(found: Record) -> str:
+def machine(found: Machine) -> str:
     """The machine in one line."""
-    gpus = [text.line(gpu.get("name", "GPU")) for gpu in found.get("gpus") or []]
     parts = [
-        text.line(found.get("cpu") or "unknown CPU"),
-        text.count(found["cores"], "core") if found.get("cores") else "",
-        f"{found['memory_bytes'] / 2**30:.0f} GiB" if found.get("memory_bytes") else "",
-        text.both(gpus) if gpus else "no GPU",
-        text.line(found.get("os") or ""),
-        f"Python {text.line(found['python'])}" if found.get("python") else "",
-        "in a container" if found.get("container") else "",
+        found.cpu,
+        text.count(found.cores, "core") if found.cores else "",
+        f"{found.memory_bytes / 2**30:.0f} GiB" if found.memory_bytes else "",
+        text.both([gpu.name for gpu in found.gpus]) or "no GPU",
+        found.os,
+        f"Python {found.python}" if found.python else "",
+        "in a container" if found.container else "",
     ]
     return ", ".join(filter(None, parts))
 
 
-def run_facts(records: Sequence[Record]) -> list[tuple[str, str]]:
+def run_facts(run: Run) -> list[tuple[str, str]]:
     """What was run, when, of which version, and in what state the machine was."""
-    header = records[0]
-    before = header.get("machine") or {}
-    footers = of_kind(records, "footer")
-    after = (footers[-1].get("machine") if footers else None) or {}
-    suite = header.get("suite") or {}
-    commit = text.line(suite.get("commit") or "")[:12]
-    dirty = ", with changes that are not committed" if suite.get("dirty") else ""
-    packages = before.get("packages") or {}
-    budget = header.get("budget_seconds")
+    header, before = run.header, run.header.machine
+    after = run.footer.machine if run.footer else MachineState()
+    suite = header.suite
+    dirty = ", with changes that are not committed" if suite.dirty else ""
+    commit = f"({suite.commit[:12]}{dirty})" if suite.commit else ""
     facts = [
-        ("command", shlex.join(text.line(part) for part in header.get("command") or [])),
-        ("started", text.line(header.get("started") or "")),
-        ("seed", text.line(header.get("seed", ""))),
-        ("budget", "" if budget is None else f"{budget:g} s"),
-        (
-            "suite",
-            f"{text.line(suite.get('version', ''))} {commit and f'({commit}{dirty})'}".strip(),
-        ),
-        ("calibration", text.line((header.get("calibration") or {}).get("line") or "")),
-        ("cores used", ", ".join(str(core) for core in before.get("cores_used") or [])),
-        ("caches", _caches(before.get("caches") or {})),
-        ("GPUs", "; ".join(shown(gpu) for gpu in before.get("gpus") or [])),
-        ("load", _from_to(before.get("load"), after.get("load"), "{:.2f}")),
-        ("clock", _from_to(before.get("clock_mhz"), after.get("clock_mhz"), "{:.0f} MHz")),
-        ("packages", _packages(packages)),
-        ("TF32", "on for float32 products on CUDA" if header.get("tf32") else ""),
+        ("command", shlex.join(header.command)),
+        ("started", header.started),
+        ("seed", str(header.seed)),
+        ("budget", "" if header.budget_seconds is None else f"{header.budget_seconds:g} s"),
+        ("suite", f"{suite.version} {commit}".strip()),
+        ("calibration", header.calibration),
+        ("cores used", ", ".join(map(str, before.cores_used))),
+        ("caches", _pairs(before.caches)),
+        ("GPUs", "; ".join(map(_gpu_model, before.gpus))),
+        ("load", _from_to(before.load, after.load, "{:.2f}")),
+        ("clock", _from_to(before.clock_mhz, after.clock_mhz, "{:.0f} MHz")),
+        ("packages", _pairs(before.packages)),
+        ("TF32", "on for float32 products on CUDA" if header.tf32 else ""),
+    ]
+    states = run.of(GpuRecord)
+    facts += [
+        (f"GPU {number}", _gpu_states([state for state in states if state.gpu == number]))
+        for number in sorted({state.gpu for state in states})
     ]
     facts += [
-        (f"GPU {number}", _gpu(states)) for number, states in _by_gpu(of_kind(records, "gpu"))
-    ]
-    facts += [
         (
-            f"environment {text.line(other['name'])}",
-            f"Python {text.line(other['python'])}, {_packages(other['packages'])}; "
-            f"{text.line(other['executable'])}",
+            f"environment {other.name}",
+            f"Python {other.python}, {_pairs(other.packages)}; {other.executable}",
         )
-        for other in header.get("environments") or []
+        for other in header.environments
     ]
     return [(name, value) for name, value in facts if value]
 
 
-def _by_gpu(states: Sequence[Record]) -> list[tuple[int, list[Record]]]:
-    numbers = sorted({state["gpu"] for state in states})
-    return [(n, [state for state in states if state["gpu"] == n]) for n in numbers]
+def _pairs(values: Mapping[str, str]) -> str:
+    """Versions of packages, sizes of caches."""
+    return ", ".join(f"{name} {value}" for name, value in values.items() if value)
 
 
-def _gpu(states: Sequence[Record]) -> str:
+def _gpu_model(gpu: GpuModel) -> str:
+    memory = f"{gpu.memory_bytes / 2**30:.0f} GiB" if gpu.memory_bytes else ""
+    return ", ".join(filter(None, [gpu.name, memory, gpu.driver and f"driver {gpu.driver}"]))
+
+
+def _gpu_states(states: Sequence[GpuRecord]) -> str:
     """What a GPU's gauges showed before and after the samples of all workloads."""
     gauges = {"clock_mhz": "MHz", "memory_clock_mhz": "MHz memory", "temperature": "°C"}
     parts = []
     for gauge, unit in (gauges | {"watts": "W"}).items():
-        if known := [state[gauge] for state in states if state.get(gauge) is not None]:
+        shown = [getattr(state, gauge) for state in states]
+        if known := [value for value in shown if value is not None]:
             parts.append(f"{min(known):.0f} to {max(known):.0f} {unit}")
-    limits = dict.fromkeys(text.line(w) for s in states for w in s.get("limited_by") or [])
-    parts += [f"slowed down by {text.both(list(limits))}"] if limits else []
-    return ", ".join(parts)
-
-
-def _packages(versions: Record) -> str:
-    return ", ".join(f"{text.line(k)} {text.line(v)}" for k, v in versions.items() if v)
-
-
-def _caches(sizes: Record) -> str:
-    known = {name: text.number(size) for name, size in sizes.items()}
-    return ", ".join(f"{text.line(k)} {v / 1024:,.0f} KiB" for k, v in known.items() if v)
+    reasons = list(dict.fromkeys(reason for state in states for reason in state.limited_by))
+    return ", ".join([*parts, *([f"slowed down by {text.both(reasons)}"] if reasons else [])])
 
 
 def _from_to(start: float | None, end: float | None, form: str) -> str:
@@ -100,42 +92,22 @@ def _from_to(start: float | None, end: float | None, form: str) -> str:
     return " at the start, ".join(known) + (" at the end" if len(known) == 2 else "")
 
 
-def absent(found: Sequence[Record]) -> list[tuple[str, str]]:
+def absences(found: Sequence[Absence]) -> list[tuple[str, str]]:
     """What could not take part, and why; backends that share a reason in one line."""
     together: dict[tuple[str, str], list[str]] = {}
-    for record in found:
-        device, reason = text.line(record.get("device") or ""), text.line(record.get("reason", ""))
-        names = together.setdefault((device, reason), [])
-        if record.get("backend"):
-            names.append(text.line(record["backend"]))
+    for one in found:
+        together.setdefault((one.device, one.reason), []).append(one.backend)
     return [
-        (" on ".join(filter(None, [text.both(names), device])), reason)
+        (" on ".join(filter(None, [text.both(list(filter(None, names))), device])), reason)
         for (device, reason), names in together.items()
     ]
 
 
 def shown(value: Any) -> str:
-    """A value out of a description or a machine: text as it is, the rest as JSON."""
-    return text.line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    """A value of a framework's description: text as it is, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def workload_facts(workload: Record) -> str:
-    """A workload's numbers in one line."""
-    method = workload.get("method") or {}
-    parts = [text.line(method.get("kind", ""))]
-    if method.get("loss"):
-        parts.append(
-            f"{text.line(method['loss'])} loss, learning rate {method.get('learning_rate')}, "
-            f"{method.get('epochs')} epochs"
-        )
-    if workload.get("n_samples"):
-        parts.append(f"{workload['n_samples']:,} × {workload['n_features']:,}")
-        parts.append(text.line(workload["dtype"]))
-    if workload.get("n_test"):
-        parts.append(text.count(workload["n_test"], "test sample"))
-    if (condition := text.number(workload.get("condition"))) is not None:
-        parts.append(f"condition number {condition:.2g}")
-    if (sigma := text.number(workload.get("sigma"))) is not None:
-        parts.append(f"noise {sigma:g}" if sigma else "no noise")
-    parts.append(text.line(workload.get("note") or ""))
-    return " · ".join(filter(None, parts))
+def rate(best: Best, unit: str) -> str:
+    """The best rate, and by which share the median of all measurements is below it."""
+    return f"{text.amount(best.value, unit)} (−{1 - best.typical / best.value:.0%})"

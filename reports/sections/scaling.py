@@ -2,186 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-from benchmarks.runfile import Record
 from reports import text
 from reports.analysis import scaling
 from reports.analysis.rows import Row
 from reports.analysis.scaling import Crossover, Key, Series
-from reports.figures.drawing import INK, MARKERS, Picture, framework_colours, picture, short
-
-_WORDS = {"n_samples": "samples", "n_features": "features"}
-#: Inches, on a page and on a phone.
-_WIDTH, _NARROW, _HEIGHT = 7.2, 4.0, 3.4
+from reports.figures.axes import Curve, log_log, turns
+from reports.figures.drawing import DASHES, INK, MARKERS, Picture, framework_colour
 
 
 @dataclass(frozen=True)
-class Line:
-    """One backend, in the words of a table."""
+class SeriesSection:
+    """One series of sizes."""
 
-    backend: str
-    exponent: tuple[str, str]  # with its interval
-    over: str  # from which size to which
-    smallest: str  # time at the smallest size
-    largest: str  # time at the largest size
-    memory: str  # that the first fit needed at the largest size
-    share: str  # how many times the size of X that is
+    number: int
+    series: Series
 
+    @property
+    def varied(self) -> str:
+        """What the series varies: `samples`."""
+        return self.series.dimension.removeprefix("n_")
 
-@dataclass(frozen=True)
-class Shown:
-    """One series, drawn and in words."""
+    @property
+    def fixed(self) -> str:
+        """What all its workloads have in common: `10 features, float32`."""
+        kept = "features" if self.varied == "samples" else "samples"
+        return f"{self.series.fixed:,} {kept}, {self.series.dtype}"
 
-    title: str
-    sentences: list[str]  # one for each change of the lead
-    lines: list[Line]
-    crossovers: list[str]  # all of them, pair by pair
-    failed: list[str]  # what is not drawn, since it is not right
-    picture: Picture
+    @cached_property
+    def labels(self) -> dict[Key, str]:
+        """The names of the curves."""
+        some = {key: next(iter(curve.values())) for key, curve in self.series.rows.items()}
+        by_id = text.labels(some.values())
+        return {key: by_id[row.entry.id] for key, row in some.items()}
 
+    @cached_property
+    def sentences(self) -> list[str]:
+        """One for each change of the lead."""
+        if lead := scaling.leading(self.series):
+            return [self._sentence(crossover) for crossover in lead]
+        leaders, sizes = set(scaling.fastest(self.series)), list(self.series.names)
+        all_sizes = f"{sizes[0]:,} to {sizes[-1]:,} {self.varied}"
+        if len(leaders) == 1:
+            return [f"{self.labels[leaders.pop()]} has the shortest time from {all_sizes}."]
+        return [f"From {all_sizes}, the lead does not change for certain."]
 
-def series(records: Sequence[Record], rows: Sequence[Row]) -> list[Shown]:
-    """All that a run has."""
-    return [_shown(number, one) for number, one in enumerate(scaling.series(records, rows))]
+    @property
+    def crossovers(self) -> list[str]:
+        """All of them, pair by pair."""
+        return [self._sentence(crossover) for crossover in scaling.crossovers(self.series)]
 
-
-def dimensions(one: Series) -> tuple[str, str]:
-    """What the series varies, and what it holds: `samples`, `10 features, float32`."""
-    kept = next(word for dimension, word in _WORDS.items() if dimension != one.dimension)
-    return _WORDS[one.dimension], f"{one.fixed:,} {kept}, {text.line(one.dtype)}"
-
-
-def _shown(number: int, one: Series) -> Shown:
-    some = [next(iter(curve.values())) for curve in one.rows.values()]
-    by_entry = text.labels(some)
-    labels = {key: by_entry[row.entry] for key, row in zip(one.rows, some, strict=True)}
-    varied, at = dimensions(one)
-    lead = scaling.leading(one)
-    return Shown(
-        title=f"Time over {varied}, at {at}: {text.line(one.method)}",
-        sentences=[_sentence(found, varied, labels) for found in lead]
-        or [_no_change(one, varied, labels)],
-        lines=[_line(one, key, labels) for key in one.rows],
-        crossovers=[_sentence(found, varied, labels) for found in scaling.crossovers(one)],
-        failed=[
-            f"{text.line(row.backend)} at {size:,} {varied}: {text.line(row.reason)}"
-            for size, row in one.failed
-        ],
-        picture=_picture(f"scaling-{number + 1}", one, labels),
-    )
-
-
-def _no_change(one: Series, varied: str, labels: Mapping[Key, str]) -> str:
-    leaders, sizes = set(scaling.fastest(one)), list(one.names)
-    if len(leaders) == 1:
-        name = labels[leaders.pop()]
-        return f"{name} has the shortest time from {sizes[0]:,} to {sizes[-1]:,} {varied}."
-    return f"From {sizes[0]:,} to {sizes[-1]:,} {varied}, the lead does not change for certain."
-
-
-def _sentence(found: Crossover, varied: str, labels: Mapping[Key, str]) -> str:
-    before, after = labels[found.before], labels[found.after]
-    between = f"{_size(found.low)} to {_size(found.high)}"
-    if found.size is None:
+    def _sentence(self, found: Crossover) -> str:
+        before, after = self.labels[found.before], self.labels[found.after]
+        low, high = round_size(found.low), round_size(found.high)
+        if found.size is None:
+            return (
+                f"{before} is faster up to {low} {self.varied} and {after} from {high} on; "
+                "in between it is not certain at every size."
+            )
         return (
-            f"{before} is faster up to {_size(found.low)} {varied} and {after} from "
-            f"{_size(found.high)} on; in between it is not certain at every size."
+            f"Below about {round_size(found.size)} {self.varied} ({low} to {high}) {before} is "
+            f"faster than {after}, above it slower."
         )
-    return (
-        f"Below about {_size(found.size)} {varied} ({between}) {before} is faster than {after}, "
-        "above it slower."
-    )
 
+    def bytes_of_features(self, size: int) -> int:
+        """Of X at one size."""
+        return size * self.series.fixed * (4 if self.series.dtype == "float32" else 8)
 
-def _size(value: float) -> str:
-    """A size to two digits: `38,000`."""
-    return f"{float(f'{value:.2g}'):,.0f}"
-
-
-def _line(one: Series, key: Key, labels: Mapping[Key, str]) -> Line:
-    curve = one.rows[key]
-    found, largest = scaling.exponent(curve), max(curve)
-    row = curve[largest]
-    n_samples, n_features = (
-        (largest, one.fixed) if one.dimension == "n_samples" else (one.fixed, largest)
-    )
-    X = n_samples * n_features * (4 if one.dtype == "float32" else 8)
-    memory = row.peak_bytes
-    return Line(
-        backend=labels[key],
-        exponent=(f"{found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}")
-        if found
-        else (text.MISSING, ""),
-        over=f"{_size(found.first)} to {_size(found.last)}" if found else text.MISSING,
-        smallest=_at(curve, min(curve)),
-        largest=_at(curve, largest),
-        memory=text.amount(memory, "B"),
-        share=text.MISSING if memory is None else f"{memory / X:.1f}×",
-    )
-
-
-def _at(curve: Mapping[int, Row], size: int) -> str:
-    return f"{text.seconds(curve[size].seconds_median)} at {size:,}"
-
-
-def _picture(name: str, one: Series, labels: Mapping[Key, str]) -> Picture:
-    curves = {key: list(curve.values()) for key, curve in one.rows.items()}
-    colours = framework_colours([row for rows in curves.values() for row in rows])
-    floors = {
-        size: row.floor_seconds
-        for curve in one.rows.values()
-        for size, row in curve.items()
-        if row.floor_seconds
-    }
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        seen: dict[str, int] = {}
-        for key, rows in curves.items():
-            framework, sizes = rows[0].framework, list(one.rows[key])
-            turn = seen.setdefault(framework, 0)
-            seen[framework] += 1
-            low, middle, high = (
-                np.array([getattr(row, f"seconds_{which}") for row in rows], dtype=float)
-                for which in ("low", "median", "high")
-            )
-            axes.errorbar(
-                sizes,
-                middle,
-                yerr=[middle - low, high - middle],
-                color=colours[framework],
-                marker=MARKERS[turn % len(MARKERS)],
-                ls=("-", (0, (5, 2)), (0, (1, 1.2)))[turn % 3],
-                ms=4,
-                lw=1.4,
-                elinewidth=1.4,
-                label=short(labels[key]),
-            )
+    @cached_property
+    def picture(self) -> Picture:
+        """The time of one fit over size, and the floor."""
+        curves, floors, said = [], dict[int, float](), []
+        frameworks = [next(iter(c.values())).entry.framework for c in self.series.rows.values()]
+        looks = zip(self.series.rows.items(), frameworks, turns(frameworks), strict=True)
+        for (key, curve), framework, turn in looks:
+            times = {size: row.time for size, row in curve.items() if row.time}
+            floors |= {size: row.floor.seconds for size, row in curve.items() if row.floor}
+            look = MARKERS[turn % len(MARKERS)], DASHES[turn % 3]
+            colour = framework_colour(framework)
+            curves.append(Curve(self.labels[key], colour, times, times.values(), *look))
+            ends = f"{time_at(curve, min(curve))}, {time_at(curve, max(curve))}"
+            said.append(f"{self.labels[key]}: {ends}")
         if floors:
             sizes = sorted(floors)
-            axes.plot(sizes, [floors[size] for size in sizes], color=INK, lw=0.9, label="floor")
-        narrow = figure.get_figwidth() <= _NARROW
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=4 if narrow else 9))
-        axes.yaxis.set_major_locator(LogLocator(numticks=9))
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
-        axes.set(xlabel=f"{_WORDS[one.dimension]}, log scale", ylabel="time of one fit, log scale")
-        figure.legend(loc="outside lower center", ncols=2 if narrow else 4)
+            curves.append(Curve("floor", INK, sizes, [floors[size] for size in sizes], width=0.9))
+        alt = f"Time of one fit over {self.varied}. {'; '.join(said)}"
+        x, y = f"{self.varied}, log scale", "time of one fit, log scale"
+        scales = (x, "{:,.0f}".format), (y, text.tick)
+        return log_log(f"scaling-{self.number}", alt, curves, scales)
 
-    alt = f"Time of one fit over {_WORDS[one.dimension]}. " + "; ".join(
-        f"{labels[key]}: {_at(curve, min(curve))}, {_at(curve, max(curve))}"
-        for key, curve in one.rows.items()
-    )
-    lines = len(curves) + 1
-    wide, narrow = (_WIDTH, _HEIGHT + 0.05 * lines), (_NARROW, _HEIGHT + 0.1 * lines)
-    return picture(name, alt, wide, draw, narrow)
+
+def time_at(curve: Mapping[int, Row], size: int) -> str:
+    """The time of one fit at a size: `1.40 ms at 1,000`."""
+    return f"{text.seconds(curve[size].time)} at {size:,}"
+
+
+def round_size(value: float, digits: int = 2) -> str:
+    """A size to two digits: `38,000`."""
+    return f"{float(f'{value:.{digits}g}'):,.0f}"

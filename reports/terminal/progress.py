@@ -1,51 +1,57 @@
 """What a person sees while a run works: events stay, what is going on is overwritten.
 
-Nothing is drawn while a worker is being timed: there is no thread that refreshes, and who calls
-this does so between rounds, when all workers are stopped.
+Nothing is drawn while a worker is being timed: there is no thread that refreshes, and the caller
+reports between samples, when all workers are stopped.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from types import TracebackType
+from collections.abc import Callable, Sequence
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from benchmarks import estimates
+from benchmarks.estimates import Rounds
 from benchmarks.printable import line
-from reports.terminal import live
-from reports.terminal.standings import Standing
+from benchmarks.runfile.header import EntryRecord
+from reports import text
+from reports.analysis.rows import BASELINES, Row, ranked
+from reports.terminal.table import grid, with_interval
 
-#: A terminal is drawn at most this often while rounds go on, seconds; elsewhere a line appears.
-#: It comes out of the budget: to compare all pairs of 13 entries takes some 30 ms.
+#: A terminal is redrawn at most this often while rounds go on, seconds; elsewhere a line appears.
+#: This time is part of the budget: comparing all pairs of 13 entries takes some 30 ms.
 _LIVE_EVERY, _PLAIN_EVERY = 2.0, 10.0
+_HEADS = ("#", "backend, device, threads", "time of one fit", "against the baseline", "rounds")
 
 
-class Progress:
-    """Writes to standard error: a live table on a terminal, plain lines elsewhere, or nothing."""
+class TerminalProgress:
+    """Writes to standard error: a live table on a terminal, plain lines elsewhere, or nothing.
 
-    def __init__(self, console: Console | None = None, quiet: bool = False) -> None:
+    It has the methods of `benchmarks.engine.progress.Progress`.
+    """
+
+    def __init__(
+        self,
+        console: Console | None = None,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.console = console or Console(stderr=True, highlight=False, quiet=quiet)
-        self._live = (
-            Live(console=self.console, auto_refresh=False, transient=True)
-            if self.console.is_terminal and not quiet
-            else None
-        )
+        self._clock = clock
+        self._live: Live | None = None
+        if self.console.is_terminal and not quiet:
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
         self._last = float("-inf")
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> TerminalProgress:
         if self._live:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self._live:
             self._live.stop()
 
@@ -58,23 +64,37 @@ class Progress:
         if self._live:
             self._show(Text(line(text), no_wrap=True, overflow="ellipsis"))
         elif self.due():
-            self._last = time.monotonic()
+            self._last = self._clock()
             self.say(text)
 
     def due(self) -> bool:
-        """Whether enough time has passed for `standings` to be worth its while."""
-        every = _LIVE_EVERY if self._live else _PLAIN_EVERY
-        return time.monotonic() - self._last >= every
+        """Whether enough time has passed for `standings` to be worth its time."""
+        return self._clock() - self._last >= (_LIVE_EVERY if self._live else _PLAIN_EVERY)
 
-    def standings(self, title: str, found: Sequence[Standing]) -> None:
-        """Who is ahead so far; call it between rounds, when it is `due`."""
-        if self._live:
-            self._show(live.table(title, found))
-        else:
-            best = " < ".join(standing.name.split(" ")[0] for standing in found[:4])
+    def standings(self, title: str, timed: Sequence[tuple[EntryRecord, Rounds]]) -> None:
+        """Show the entries of one workload by speed, with their samples so far."""
+        made = [
+            Row(entry, "passed", True, "", len(rounds), rounds, estimates.typical(rounds))
+            for entry, rounds in timed
+            if rounds
+        ]
+        rows = ranked(made, BASELINES.values())
+        if not self._live:
+            best = " < ".join(row.entry.name for row in rows[:4])
             self.status(f"{title}; so far {best}")
+            return
+        table = grid(_HEADS, map(_cells, rows), no_wrap=True)
+        table.title, table.title_justify = Text(line(title), style="bold"), "left"
+        self._show(table)
 
     def _show(self, what: RenderableType) -> None:
         assert self._live is not None
         self._live.update(what, refresh=True)
-        self._last = time.monotonic()
+        self._last = self._clock()
+
+
+def _cells(row: Row) -> list[str]:
+    # These entries come from the engine and not from a run file: their names may hold anything.
+    name = line(f"{row.entry.name} {row.entry.device} {row.entry.threads}")
+    against = with_interval(*text.against(row))
+    return [row.place, name, text.seconds(row.time), against, f"{row.samples:,}"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from benchmarks import cli
+from benchmarks.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,9 +30,8 @@ def call(
     monkeypatch.chdir(ROOT)
 
     def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["linreg-bench", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main([str(argument) for argument in arguments])
         said = capsys.readouterr()
         return Done(ended.value.code, said.out, said.err)
 

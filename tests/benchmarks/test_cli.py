@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import runfile
-from reports.analysis import rows as results
+from benchmarks.runfile import reader
+from reports.analysis.rows import rows
+from reports.export import COLUMNS
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Done
@@ -53,8 +54,8 @@ def test_list_shows_everything_at_once() -> None:
     """At once: what takes a moment to import is not needed."""
     slow = {"torch", "tensorflow", "keras", "jax", "sklearn", "matplotlib", "pyarrow"}
     program = (
-        "import sys; from benchmarks import cli; sys.argv[1:] = ['list']\n"
-        "try: cli.main()\n"
+        "import sys; from benchmarks.cli.app import main\n"
+        "try: main(['list'])\n"
         f"finally: print('imported:', *sorted({slow} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
@@ -78,13 +79,14 @@ def test_report_draws_again(small: Path, tmp_path: Path, call: Call) -> None:
 
 
 def test_export_writes_the_rows(small: Path, call: Call) -> None:
-    rows = results.rows(runfile.read(small))
+    found = rows(reader.read(small))
     as_json = json.loads(call("export", small, "--format", "json").stdout)
     as_csv = list(csv.DictReader(io.StringIO(call("export", small, "--format", "csv").stdout)))
-    assert len(as_json) == len(as_csv) == len(rows) == 2
-    for row, one, other in zip(rows, as_json, as_csv, strict=True):
-        assert set(results.EXPORTED) == set(one) == set(other)
-        assert one["seconds_median"] == row.seconds_median == float(other["seconds_median"])
+    assert len(as_json) == len(as_csv) == len(found) == 2
+    for row, one, other in zip(found, as_json, as_csv, strict=True):
+        assert set(COLUMNS) == set(one) == set(other)
+        assert row.time is not None
+        assert one["seconds_median"] == row.time.value == float(other["seconds_median"])
 
 
 def test_export_writes_a_file_and_no_binary_to_a_terminal(
@@ -138,7 +140,7 @@ def test_check_fails_on_a_wrong_fit_only(tmp_path: Path, call: Call) -> None:
     [
         ("run --workloads tutoral", "unknown workload 'tutoral'; did you mean 'tutorial'?"),
         ("run --workloads 10x20:condition=3", "needs more samples than features"),
-        ("run --workloads 10x2:float16", "'float16' is no option"),
+        ("run --workloads 10x2:float16", "unknown option 'float16'"),
         ("run --workloads 10x2:condition=0", "condition must be a number of at least 1"),
         ("run --workloads 99999999x9999", "GiB of memory"),
         ("run --backends torch-eagre", "did you mean 'torch-eager'?"),
@@ -224,9 +226,10 @@ def test_ctrl_c_keeps_and_shows_what_was_measured(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "interrupted: the report holds what was measured until then" in errors
     assert "Traceback" not in errors
-    records = runfile.read(tmp_path)
-    assert records[-1]["outcome"] == "interrupted"
-    assert results.rows(records)[0].samples > 20
+    run = reader.read(tmp_path)
+    assert run.footer is not None
+    assert run.footer.outcome == "interrupted"
+    assert rows(run)[0].samples > 20
     assert (tmp_path / "index.html").exists()
 
 
@@ -241,7 +244,7 @@ def test_a_full_disk_ends_the_run_in_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "cannot write" in done.stderr
     assert "File too large" in done.stderr
-    assert results.rows(runfile.read(tmp_path))[0].samples > 0
+    assert rows(reader.read(tmp_path))[0].samples > 0
 
 
 TABLE = "a,b,=cmd(),city,y\n" + "".join(
@@ -257,14 +260,14 @@ def test_own_data_are_fitted_and_judged_without_a_truth(tmp_path: Path, call: Ca
     )
     assert done.returncode == 0, done.stderr
     assert "my table.csv" in done.stdout
-    records = runfile.read(tmp_path)
-    rows = results.rows(records)
-    assert [(row.workload, row.backend, row.passed) for row in rows] == [
+    run = reader.read(tmp_path)
+    found = [(row.entry.workload, row.entry.backend, row.passed) for row in rows(run)]
+    assert found == [
         ("my table.csv", "numpy-gelsd", True),
         ("my table.csv", "scipy-gelsd", True),
     ]
-    [file] = records[0]["files"]
-    assert (file["name"], file["target"]) == ("my table.csv", "y")
+    [file] = run.header.files
+    assert (file.name, file.target) == ("my table.csv", "y")
     assert "no truth is known" in (tmp_path / "index.html").read_text()
 
 
@@ -275,5 +278,14 @@ def test_own_data_come_beside_other_workloads_only_if_asked_for(tmp_path: Path, 
         *("--backends", "numpy-gelsd", "--out", tmp_path),
     )
     assert done.returncode == 0, done.stderr
-    rows = results.rows(runfile.read(tmp_path))
-    assert [row.workload for row in rows] == ["t.csv", "line"]
+    found = rows(reader.read(tmp_path))
+    assert [row.entry.workload for row in found] == ["t.csv", "line"]
+
+
+def test_tf32_without_cuda_is_said_to_change_nothing(tmp_path: Path, call: Call) -> None:
+    line = ("--workloads", "line", "--backends", "numpy-gelsd", "--devices", "cpu")
+    arguments = ("check", "--quiet", *line, "--out", tmp_path)
+    done = call(*arguments, "--tf32")
+    assert done.returncode == 0
+    assert done.stderr == "--tf32 changes nothing: no entry runs on CUDA\n"
+    assert call(*arguments).stderr == ""

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 import typer
 
-from benchmarks import cli, command_line
+from benchmarks import command_line
+from benchmarks.cli.app import app as suite
 from benchmarks.errors import UserError
 from benchmarks.evidence import __main__ as evidence
 
 
-def _status(
-    app: typer.Typer, words: str, monkeypatch: pytest.MonkeyPatch, name: str = "linreg-bench"
-) -> object:
-    monkeypatch.setattr(sys, "argv", [name, *words.split()])
+def _status(app: typer.Typer, words: str, name: str = "linreg-bench") -> object:
     with pytest.raises(SystemExit) as left:
-        command_line.run(app, name)
+        command_line.run(app, name, words.split())
     return left.value.code
 
 
@@ -39,10 +35,9 @@ def test_a_wrong_word_is_one_line_that_says_where_and_what_to_do(
     words: str,
     where: str,
     what: str,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert _status(cli.app, words, monkeypatch) == 2
+    assert _status(suite, words) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
@@ -52,25 +47,21 @@ def test_a_wrong_word_is_one_line_that_says_where_and_what_to_do(
     assert "\x1b" not in said.err
 
 
-def test_the_evidence_says_it_the_same_way(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_evidence_says_it_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
     name = "python -m benchmarks.evidence"
-    assert _status(evidence.app, "aa --replicates many", monkeypatch, name) == 2
+    assert _status(evidence.app, "aa --replicates many", name) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
     assert said.err.startswith(f"{name} aa: ")
 
 
-def test_without_a_word_the_help_is_shown(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _status(cli.app, "", monkeypatch) == 2
+def test_without_a_word_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _status(suite, "") == 2
     said = capsys.readouterr()
     assert "Usage: linreg-bench" in said.out
     assert said.err == ""
-    assert _status(cli.app, "list --help", monkeypatch) == 0
+    assert _status(suite, "list --help") == 0
 
 
 @pytest.mark.parametrize(
@@ -86,7 +77,6 @@ def test_how_a_command_ends_is_the_exit_status(
     raised: BaseException,
     status: int,
     said: str,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     app = typer.Typer()
@@ -95,7 +85,19 @@ def test_how_a_command_ends_is_the_exit_status(
     def command() -> None:
         raise raised
 
-    assert _status(app, "", monkeypatch) == status
+    assert _status(app, "") == status
     err = capsys.readouterr().err
     assert err.startswith(said)
     assert err.count("\n") == bool(said)
+
+
+def test_a_command_knows_the_whole_command_line() -> None:
+    app, known = typer.Typer(), []
+
+    @app.command()
+    def command(context: typer.Context, word: str) -> None:
+        known.append((context.obj, word))
+
+    assert _status(app, "'two words'") == 2
+    assert _status(app, "word") == 0
+    assert known == [(["linreg-bench", "word"], "word")]

@@ -6,25 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runfile import Record
+from benchmarks.runfile.run import Run
 from reports import page
-from reports.document import View, view
+from reports.document import Document
 from tests.reports import runs
+from tests.reports.pages import documented
 
 
 @pytest.fixture(scope="session")
-def full() -> list[Record]:
-    """The records of a run with a failure, an absence, a single sample, ties and a warning."""
+def full() -> Run:
+    """A run with a failure, an absence, a single sample, ties and a warning."""
     return runs.full()
 
 
 @pytest.fixture(scope="session")
-def folder(full: list[Record], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of that run's report."""
-    return page.write(full, tmp_path_factory.mktemp("report")).parent
+def seen(full: Run) -> Document:
+    """What that run's page shows."""
+    return documented(full)
 
 
 @pytest.fixture(scope="session")
-def seen(full: list[Record]) -> View:
-    """What that run's page shows."""
-    return view(full)
+def folder(seen: Document, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that run's report."""
+    return page.write(seen, tmp_path_factory.mktemp("report")).parent

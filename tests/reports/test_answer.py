@@ -5,26 +5,28 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from benchmarks.runfile import Record
+from benchmarks.estimates import Estimate
+from benchmarks.runfile.records import SampleRecord
+from benchmarks.runfile.run import Run
 from reports import answer
-from reports.analysis.rows import rows
+from reports.analysis.rows import by_workload, rows
 from tests.reports import runs
 
 
-def _said(records: list[Record]) -> str:
+def _said(run: Run) -> str:
     """The sentence, with (…) for intervals: how wide they are is not a report's business."""
-    said = answer.sentence(rows(records)).replace("\xa0", " ")
+    said = answer.sentence(rows(run)).replace("\xa0", " ")
     return re.sub(r"\([\d.]+ to [\d.]+\)", "(…)", said)
 
 
-def _steady(**seconds: float) -> list[Record]:
+def _steady(**seconds: float) -> Run:
     """A run on `line` in which each backend takes the same time in every round."""
     names = {name.replace("_", "-"): value for name, value in seconds.items()}
-    records = runs.run(("line",), only=tuple(names))
-    return [
-        r | {"seconds": names[r["entry"].split("/")[1]]} if r["record"] == "sample" else r
-        for r in records
-    ]
+    return runs.altered(
+        runs.run(("line",), only=tuple(names)),
+        SampleRecord,
+        lambda sample: replace(sample, seconds=names[sample.entry.split("/")[1]]),
+    )
 
 
 def test_the_fastest_is_named_with_its_lead_over_the_baseline() -> None:
@@ -73,13 +75,11 @@ def test_of_many_that_share_the_place_some_are_named() -> None:
 
 
 def test_the_headline_names_who_is_first_most_often_for_each_method() -> None:
-    every = rows(runs.run(("tutorial", "line-descent", "tall")))
-    kinds = {"tutorial": "gradient descent", "line-descent": "gradient descent"}
+    run = runs.run(("tutorial", "line-descent", "tall"))
     workloads = [
-        (kinds.get(name, "least squares"), [row for row in every if row.workload == name])
-        for name in ("tutorial", "line-descent", "tall")
+        (run.workloads[name].method.kind, same) for name, same in by_workload(rows(run)).items()
     ]
-    tied = {row.backend for row in workloads[2][1] if row.rank == "1="}
+    tied = {row.entry.backend for row in workloads[2][1] if row.place == "1="}
     assert len(tied) == 2
     said = answer.headline(workloads)
     assert "most often: tensorflow-xla for gradient descent (in 2 of 2); " in said
@@ -92,36 +92,38 @@ def test_the_headline_names_who_is_first_most_often_for_each_method() -> None:
 
 def test_the_headline_leaves_out_whose_share_of_the_first_place_is_ignorance() -> None:
     every = rows(runs.run(("line", "tall"), only=("torch-gelsy", "sklearn-linear")))
-    shared = [replace(row, rank="1=", seconds_median=1e-3) for row in every]
-    slow = replace(shared[0], seconds_median=20e-3)  # but its interval goes from 1 to 400 ms
+    shared = [replace(row, place="1=", time=Estimate(1e-3, 1e-3, 1e-3)) for row in every]
+    slow = replace(shared[0], time=Estimate(20e-3, 1e-3, 400e-3))
     workloads = [("least squares", [slow, shared[1]]), ("least squares", shared[2:])]
     said = answer.headline(workloads)
-    assert f"{shared[1].backend} for least squares (in 2 of 2)" in said
-    assert slow.backend not in said
+    assert f"{shared[1].entry.backend} for least squares (in 2 of 2)" in said
+    assert slow.entry.backend not in said
 
 
 def test_where_a_tuned_one_wins_the_fastest_idiomatic_one_is_named_too() -> None:
-    records = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3, tensorflow_qr=9e-3)
-    first = next(e for e in records[0]["entries"] if e["backend"] == "torch-gelsy")
-    assert "idiomatic" not in _said(records)
-    first["style"] = "tuned"
-    assert _said(records).endswith("The fastest idiomatic one is sklearn-linear, at 5.00 ms a fit.")
+    run = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3, tensorflow_qr=9e-3)
+    assert "idiomatic" not in _said(run)
+    entries = [
+        replace(e, style="tuned") if e.backend == "torch-gelsy" else e for e in run.header.entries
+    ]
+    said = _said(runs.with_header(run, entries=entries))
+    assert said.endswith("The fastest idiomatic one is sklearn-linear, at 5.00 ms a fit.")
 
 
 def test_one_that_is_wrong_does_not_win() -> None:
-    records = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3)
-    assert _said(records).startswith("torch-gelsy")
-    failed = runs.fail(records, "line/torch-gelsy/cpu/1", "wrong")
+    run = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3)
+    assert _said(run).startswith("torch-gelsy")
+    failed = runs.fail(run, "line/torch-gelsy/cpu/1", "wrong")
     assert _said(failed) == "sklearn-linear is the only one that is right and timed: 5.00 ms a fit."
 
 
 def test_a_check_counts_those_that_passed() -> None:
-    records = runs.run(("line",), rounds=0, only=("torch-gelsy", "sklearn-linear"))
-    assert _said(records) == "2 of 2 fits passed; none was timed."
-    failed = runs.fail(records, "line/torch-gelsy/cpu/1", "wrong")
+    run = runs.run(("line",), rounds=0, only=("torch-gelsy", "sklearn-linear"))
+    assert _said(run) == "2 of 2 fits passed; none was timed."
+    failed = runs.fail(run, "line/torch-gelsy/cpu/1", "wrong")
     assert _said(failed) == "1 of 2 fits passed; none was timed."
 
 
 def test_nothing_measured_is_no_failure() -> None:
-    records = runs.run(("line",), rounds=0)
-    assert _said(records[:1]) == "Nothing was measured."
+    run = runs.run(("line",), rounds=0)
+    assert _said(runs.of(run.header)) == "Nothing was measured."

@@ -4,66 +4,74 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.runfile import Record
+from benchmarks.runfile.records import WorkloadRecord
+from benchmarks.runfile.run import Run
 from reports import export, side_by_side, sources
+from reports.analysis.rows import Row, rows
+from reports.side_by_side import WorkloadTable
 from tests.reports import runs
 
 
-def _save(folder: Path, records: list[Record]) -> Path:
+def _save(folder: Path, made: Run) -> Path:
     folder.mkdir(parents=True)
-    (folder / "run.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    runs.write(made, folder)
     return folder
+
+
+def _theirs(path: Path, made: Run) -> Path:
+    """The run as a file of pytest-benchmark."""
+    path.write_bytes(export.write(made, rows(made), "pytest-benchmark"))
+    return path
 
 
 @pytest.fixture
 def three(tmp_path: Path) -> list[Path]:
     """Two runs of different machines and workloads, and a file of pytest-benchmark."""
-    one = runs.run(("tutorial", "line"))
     other = runs.fail(runs.run(("line", "tall"), seed=1), "line/torch-gelsy/cpu/1", "off by far")
-    other[0]["machine"] = runs.MACHINE | {"cpu": "another machine"}
-    for record in other:
-        if record["record"] == "workload":
-            record["sha256"] = "cd" * 32
-    file = tmp_path / "theirs.json"
-    file.write_bytes(export.write(runs.run(("tall",)), "pytest-benchmark"))
-    return [_save(tmp_path / "one", one), _save(tmp_path / "other", other), file]
+    other = runs.with_header(other, machine=replace(runs.MACHINE, cpu="another machine"))
+    other = runs.altered(other, WorkloadRecord, lambda what: replace(what, sha256="cd" * 32))
+    file = _theirs(tmp_path / "theirs.json", runs.run(("tall",)))
+    one = _save(tmp_path / "one", runs.run(("tutorial", "line")))
+    return [one, _save(tmp_path / "other", other), file]
 
 
-def _tables(paths: list[Path]) -> dict[str, side_by_side.Table]:
-    columns = [
-        side_by_side.Column(letter, str(path), sources.read(path))
-        for letter, path in zip("ABC", paths, strict=False)
-    ]
-    return {table.name: table for table in side_by_side.tables(columns)}
+def _tables(paths: list[Path]) -> dict[str, WorkloadTable]:
+    by_letter = {letter: sources.read(path) for letter, path in zip("ABCDEFG", paths, strict=False)}
+    return {table.name: table for table in side_by_side.tables(by_letter)}
+
+
+def _cells(table: WorkloadTable) -> list[Row]:
+    return [row for _, cells in table.lines for row in cells if row]
 
 
 def test_each_workload_has_a_column_for_each_run(three: list[Path]) -> None:
     tables = _tables(three)
     assert list(tables) == ["tutorial", "line", "tall"]
     for name, has in (("tutorial", "A"), ("line", "AB"), ("tall", "BC")):
-        for letter, number in zip("ABC", range(3), strict=True):
-            assert bool(tables[name].answers[number]) == (letter in has)
-            assert any(line.cells[number] for line in tables[name].lines) == (letter in has)
+        for number, letter in enumerate("ABC"):
+            assert bool(tables[name].answers[letter]) == (letter in has)
+            assert any(cells[number] for _, cells in tables[name].lines) == (letter in has)
 
 
-def test_each_run_keeps_its_own_ratios_ranks_and_failures(three: list[Path]) -> None:
-    alone = {path: {row.entry: row for row in sources.read(path).rows} for path in three[:2]}
-    for line in _tables(three)["line"].lines:
-        for path, cell in zip(three, line.cells, strict=False):
-            if cell is not None:
-                same = alone[path][cell.entry]
-                for field in ("ratio", "ratio_low", "ratio_high", "rank", "baseline", "reason"):
-                    assert getattr(cell, field) == getattr(same, field)
-    (failed,) = [
-        line for line in _tables(three)["line"].lines if line.first.backend == "torch-gelsy"
-    ]
-    assert failed.cells[0].rank
-    assert failed.cells[1].reason == "off by far"
-    assert not failed.cells[1].rank
+def test_each_run_keeps_its_own_ratios_places_and_failures(three: list[Path]) -> None:
+    alone = {path: {row.entry.id: row for row in sources.read(path).rows} for path in three[:2]}
+    lines = dict(_tables(three)["line"].lines)
+    for cells in lines.values():
+        for path, row in zip(three, cells, strict=False):
+            if row is not None:
+                same = alone[path][row.entry.id]
+                assert (row.ratio, row.place) == (same.ratio, same.place)
+                assert (row.baseline, row.reason) == (same.baseline, same.reason)
+    passed, failed, _ = lines["torch-gelsy"]
+    assert passed
+    assert passed.place
+    assert failed
+    assert (failed.reason, failed.place) == ("off by far", "")
 
 
 def test_other_data_and_what_cannot_be_compared_are_said(three: list[Path], tmp_path: Path) -> None:
@@ -89,48 +97,37 @@ def test_a_figure_has_a_panel_for_each_timed_run(three: list[Path], tmp_path: Pa
 
 def test_every_time_has_its_mark_on_one_axis(three: list[Path], tmp_path: Path) -> None:
     html = side_by_side.write([sources.read(path) for path in three], tmp_path / "out").read_text()
-    timed = sum(
-        cell is not None and cell.seconds_median is not None
-        for table in _tables(three).values()
-        for line in table.lines
-        for cell in line.cells
-    )
+    timed = sum(bool(row.time) for table in _tables(three).values() for row in _cells(table))
     assert html.count('<svg class="mark') == timed > 20
     assert 'role="img"' not in html
 
 
 def test_of_many_runs_every_one_has_its_panel(tmp_path: Path) -> None:
     paths = [_save(tmp_path / f"{seed}", runs.run(("line",), seed=seed)) for seed in range(7)]
-    columns = [
-        side_by_side.Column(letter, str(path), sources.read(path))
-        for letter, path in zip("ABCDEFG", paths, strict=True)
-    ]
-    [table] = side_by_side.tables(columns)
-    assert table.picture
-    assert re.findall(r">([A-G])</text>", table.picture.svg) == list("ABCDEFG")
+    picture = _tables(paths)["line"].picture
+    assert picture
+    assert re.findall(r">([A-G])</text>", picture.svg) == list("ABCDEFG")
     # Two rows of panels, each with the names of the backends beside it.
-    assert table.picture.svg.count(">numpy-gelsd</text>") == 2
+    assert picture.svg.count(">numpy-gelsd</text>") == 2
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
-    records = runs.hostile()
-    file = tmp_path / "<u>'theirs'.json"
-    file.write_bytes(export.write(runs.run(("line",)), "pytest-benchmark"))
+    file = _theirs(tmp_path / "<u>'theirs'.json", runs.run(("line",)))
     found = json.loads(file.read_text())
     for benchmark in found["benchmarks"]:
         benchmark |= {"name": runs.HOSTILE, "group": runs.HOSTILE, "fullname": runs.HOSTILE}
         benchmark["extra_info"] = {"device": runs.HOSTILE, "framework": runs.HOSTILE}
     found["machine_info"] = found["commit_info"] = {"id": runs.HOSTILE, "system": runs.HOSTILE}
     file.write_text(json.dumps(found))
-    paths = [_save(tmp_path / "<i>'ours'", records), file]
+    paths = [_save(tmp_path / "<i>'ours'", runs.hostile()), file]
     written = side_by_side.write([sources.read(path) for path in paths], tmp_path / "out")
     summary = (tmp_path / "out/summary.md").read_text()
     page = written.read_text(encoding="utf-8")
     assert page.count("<script") == 1
     assert "&lt;script&gt;alert(1)" in page
     assert "<script" not in summary
-    rows = [line for line in summary.splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
+    lines = [line for line in summary.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {4}
     for text in (page, summary):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]|<[iu]>", text)
 
@@ -140,4 +137,4 @@ def test_threads_tell_rows_apart_only_within_a_run(tmp_path: Path) -> None:
     other = _save(tmp_path / "2", runs.run(("tall",), threads=(2, 16)))
     lines = _tables([one, other])["tall"].lines
     assert len(lines) == 2 * 6
-    assert sum(line.cells[0] is not None and line.cells[1] is not None for line in lines) == 6
+    assert sum(None not in cells for _, cells in lines) == 6

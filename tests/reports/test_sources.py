@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.errors import UserError
-from reports import export, page, sources
-from reports.analysis.rows import rows
+from benchmarks.runfile.records import SampleRecord
+from reports import export, sources
+from reports.analysis.rows import Row, rows
 from tests.reports import runs
 
 
@@ -25,47 +29,74 @@ def _write(path: Path, *benchmarks: dict[str, Any]) -> Path:
     return path
 
 
-def test_a_file_of_pytest_benchmark_is_drawn_and_marked(tmp_path: Path) -> None:
+def test_the_benchmarks_of_pytest_benchmark_are_rows_by_group_and_speed(tmp_path: Path) -> None:
     slow, quick = (
         _benchmark("test_slow", 3e-3, group="g"),
         _benchmark("test_quick", 1e-3, group="g"),
     )
-    found = sources.read(_write(tmp_path / "x.json", slow, quick, _benchmark("test_other", 1.0)))
-    seen = found.view()
-    assert [section.name for section in seen.sections] == ["g", "benchmarks"]
-    assert "one benchmark after the other and not in interleaved rounds" in seen.state
-    first, second = seen.sections[0].passed
-    assert (first.backend, second.backend) == ("quick", "slow")
-    assert (first.seconds_low, first.seconds_median, first.seconds_high) == pytest.approx(
+    path = _write(tmp_path / "x.json", slow, _benchmark("test_other", 1e-6), quick)
+    found = sources.read(path)
+    names = [(row.entry.workload, row.entry.name) for row in found.rows]
+    assert names == [("g", "quick"), ("g", "slow"), ("benchmarks", "other")]
+    assert found.run is None
+    first = found.rows[0]
+    assert first.time is not None
+    assert (first.time.low, first.time.value, first.time.high) == pytest.approx(
         (0.9e-3, 1e-3, 1.2e-3)
     )
-    written = page.write_view(seen, tmp_path / "out").read_text()
-    assert "not interleaved" in written
-    assert "not checked" in written
-    assert ">right<" not in written
-    assert "How to read this" not in written
-    assert (tmp_path / "out/figures/g-ranking.png").exists()
-    assert len((tmp_path / "out/summary.md").read_text().splitlines()) < 60
+    assert (first.status, first.passed, first.samples) == ("passed", False, 5)
+    assert found.facts == [("measured by", "pytest-benchmark 5.3.1")]
 
 
 def test_what_was_exported_comes_back_with_the_same_medians(tmp_path: Path) -> None:
-    records = runs.run(("line", "tall"))
+    run = runs.run(("line", "tall"))
     path = tmp_path / "ours.json"
-    path.write_bytes(export.write(records, "pytest-benchmark"))
-    ours = {(r.workload, r.backend, r.device): r.seconds_median for r in rows(records)}
-    back = sources.read(path).rows
-    assert {(r.workload, r.backend, r.device): r.seconds_median for r in back} == ours
-    assert all(row.ratio is None and not row.rank and not row.passed for row in back)
+    path.write_bytes(export.write(run, rows(run), "pytest-benchmark"))
+
+    def medians(found: Sequence[Row]) -> dict[tuple[str, str, str], float | None]:
+        places = [(row.entry.workload, row.entry.name, row.entry.device) for row in found]
+        return dict(zip(places, (row.time and row.time.value for row in found), strict=True))
+
+    back = sources.read(path)
+    assert medians(back.rows) == medians(rows(run))
+    assert all(row.ratio is None and not row.place and not row.passed for row in back.rows)
+    assert back.machine == "AMD EPYC 7B13, Linux 6.1, Python 3.11.9"
+    assert dict(back.facts)["commit"] == "0123456789ab"
+
+
+def test_our_samples_that_are_all_alike_come_back_too(tmp_path: Path) -> None:
+    run = runs.altered(
+        runs.run(("line",), only=("numpy-gelsd",)),
+        SampleRecord,
+        lambda sample: replace(sample, seconds=0.1),
+    )
+    path = tmp_path / "ours.json"
+    path.write_bytes(export.write(run, rows(run), "pytest-benchmark"))
+    [row] = sources.read(path).rows
+    assert row.time is not None
+    assert row.time.low <= row.time.value <= row.time.high
+
+
+def test_a_run_is_read_with_its_rows_and_facts(tmp_path: Path) -> None:
+    run = runs.run(("line",))
+    found = sources.read(runs.write(run, tmp_path))
+    assert found.run is not None
+    assert [row.entry.id for row in found.rows] == [row.entry.id for row in rows(run)]
+    assert found.machine.startswith("AMD EPYC 7B13")
+    assert found.folder == tmp_path == sources.read(tmp_path).folder
 
 
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ({"name": "x"}, "benchmark 2 has no 'stats'"),
-        ({"name": "x", "stats": {"median": 1, "q1": 1}}, "benchmark 2 has no 'q3'"),
-        ({"stats": {}}, "benchmark 2 has no 'name'"),
-        ("nonsense", "benchmark 2 is not one of pytest-benchmark's"),
-        ({"name": "x", "stats": {"median": None, "q1": 1, "q3": 1}}, "benchmark 2 is not"),
+        ({"name": "x"}, "benchmarks.1.stats.median: Field required"),
+        ({"name": "x", "stats": {"median": 1, "q1": 1}}, "benchmarks.1.stats.q3: Field required"),
+        ({"name": "x", "stats": 3}, "benchmarks.1.stats.median: "),
+        ({"stats": {}}, "benchmarks.1.name: Field required"),
+        ("nonsense", "benchmarks.1: "),
+        (_benchmark("x", math.nan), "benchmarks.1.stats.median: Input should be "),
+        (_benchmark("x", math.inf), "benchmarks.1.stats.median: Input should be "),
+        (_benchmark("x", 0.0), "benchmarks.1.stats.median: Input should be "),
     ],
 )
 def test_a_file_that_lacks_something_is_a_clear_line(
@@ -75,6 +106,28 @@ def test_a_file_that_lacks_something_is_a_clear_line(
     with pytest.raises(UserError, match=message) as raised:
         sources.read(path)
     assert str(path) in str(raised.value)
+
+
+def test_what_others_put_beside_the_statistics_may_be_anything(tmp_path: Path) -> None:
+    odd = {"threads": "four", "device": 3, "backend": ["x"], "framework": None}
+    path = tmp_path / "x.json"
+    benchmark = _benchmark("test_a", 1.0, extra_info=odd, group=None)
+    for machine in (None, [], {"cpu": "old"}, {"cpu": {"brand_raw": 3}, "system": {}}):
+        content = {"benchmarks": [benchmark], "machine_info": machine, "commit_info": None}
+        path.write_text(json.dumps(content))
+        found = sources.read(path)
+        [row] = found.rows
+        assert (row.entry.name, row.entry.device, row.entry.threads) == ("a", "", 0)
+        assert found.machine == "unknown machine"
+
+
+def test_hostile_text_of_a_file_of_pytest_benchmark_is_cleaned(tmp_path: Path) -> None:
+    names = {"group": runs.HOSTILE, "extra_info": {"backend": runs.HOSTILE}}
+    path = _write(tmp_path / "x.json", _benchmark(runs.HOSTILE, 1.0, **names))
+    [row] = sources.read(path).rows
+    for shown in (row.entry.workload, row.entry.name, row.entry.algorithm):
+        assert shown.startswith(("<script>", "tests/"))
+        assert not set("\x1b\x9b\u202e\ud800\n") & set(shown)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"benchmarks": 3}', "nonsense"])

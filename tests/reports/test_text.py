@@ -11,6 +11,8 @@ from reports import text
 from reports.analysis.rows import Row, rows
 from tests.reports import runs
 
+NAN, INF = float("nan"), float("inf")
+
 
 @pytest.fixture(scope="module")
 def row() -> Row:
@@ -36,7 +38,8 @@ def test_a_time_has_three_digits_and_its_natural_unit(value: float | None, shown
 
 
 def test_an_interval_has_the_unit_and_the_digits_of_its_time() -> None:
-    assert text.seconds(0.0014, 0.000987, 0.01234).replace("\xa0", " ") == "1.40 ms (0.99 to 12.34)"
+    time = Estimate(0.0014, 0.000987, 0.01234)
+    assert (text.seconds(time), text.between(time)) == ("1.40\xa0ms", "0.99 to 12.34")
 
 
 @pytest.mark.parametrize(
@@ -56,45 +59,44 @@ def test_a_ratio_has_the_digits_that_tell_it_from_1(
 
 
 def test_faster_and_slower_are_said_of_the_row_not_of_its_baseline(row: Row) -> None:
-    half = replace(row, ratio=0.5, ratio_low=0.4, ratio_high=0.625)
-    twice = replace(row, ratio=2.0, ratio_low=1.6, ratio_high=2.5)
+    half = replace(row, ratio=Estimate(0.5, 0.4, 0.625))
+    twice = replace(row, ratio=Estimate(2.0, 1.6, 2.5))
     assert text.against(half) == ("2.00× faster", "1.60 to 2.50")
     assert text.against(twice) == ("2.00× slower", "1.60 to 2.50")
 
 
 def test_an_interval_around_1_cannot_tell(row: Row) -> None:
-    same = replace(row, ratio=1.01, ratio_low=0.8, ratio_high=1.25)
+    same = replace(row, ratio=Estimate(1.01, 0.8, 1.25))
     assert text.against(same) == ("cannot tell", "0.80 to 1.25×")
 
 
-def test_the_baseline_is_not_compared_with_itself(row: Row) -> None:
-    itself = replace(row, backend="x", baseline="x", ratio=1.0, ratio_low=0.5, ratio_high=2.0)
-    assert text.against(itself) == ("baseline", "")
-    assert text.against(replace(itself, backend="y"))[0] == "cannot tell"
-    with_more_threads = replace(itself, ratio=0.5, ratio_low=0.4, ratio_high=0.625)
-    assert text.against(with_more_threads)[0] == "2.00× faster"
+def test_the_baseline_is_not_compared_with_itself() -> None:
+    run = runs.run(("line",), only=("sklearn-linear", "numpy-gelsd"), threads=(1, 4))
+    found = rows(run)
+    [base] = [row for row in found if text.against(row) == ("baseline", "")]
+    assert {row.baseline for row in found} == {f"sklearn-linear (cpu, {base.entry.threads})"}
+    [twin] = [r for r in found if r.entry.backend == "sklearn-linear" and r is not base]
+    assert text.against(twin)[0] == "cannot tell"
+
+
+def test_without_a_ratio_there_is_nothing_to_say(row: Row) -> None:
+    assert text.against(replace(row, ratio=None)) == (text.MISSING, "")
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(None, "–"), ("nan", "not a number"), ("inf", "infinite"), (0, "0"), (3.14e-7, "3.1e-07")],
+    [(None, "–"), (NAN, "not a number"), (INF, "infinite"), (0, "0"), (3.14e-7, "3.1e-07")],
 )
-def test_errors_may_be_no_numbers(value: object, shown: str) -> None:
+def test_errors_may_be_no_numbers(value: float | None, shown: str) -> None:
     assert text.error(value) == shown
 
 
-def test_a_line_has_nothing_that_moves_a_cursor_or_breaks_a_file() -> None:
-    hostile = "a\nb\x1b[31mc\u202ed\ud800"
-    assert text.line(hostile) == "a b [31mc d?"
-    text.line(hostile).encode()
-
-
 def test_labels_name_what_tells_entries_apart_and_nothing_else(row: Row) -> None:
-    plain = replace(row, backend="a", entry="1")
-    one = replace(row, backend="b", entry="2", threads=1)
-    four = replace(row, backend="b", entry="3", threads=4, device="cuda:0")
-    assert text.labels([plain, one, four]) == {
-        "1": "a",
-        "2": "b (cpu, 1 thread)",
-        "3": "b (cuda:0, 4 threads)",
+    plain, one = runs.entry("w", "a"), runs.entry("w", "b")
+    four = runs.entry("w", "b", "cuda:0", threads=4)
+    shown = text.labels(replace(row, entry=entry) for entry in (plain, one, four))
+    assert shown == {
+        plain.id: "a",
+        one.id: "b (cpu, 1 thread)",
+        four.id: "b (cuda:0, 4 threads)",
     }

@@ -128,14 +128,14 @@ def test_what_it_lacks_is_absent_and_says_what_to_install(finished: Run, other: 
 
 
 def test_the_run_and_its_page_say_which_versions(
-    finished: Run, found: list[Row], other: Path
+    finished: Run, found: list[Row], other: Path, tmp_path: Path
 ) -> None:
     [recorded] = finished.header.environments
     numpy = distribution("numpy").version
     assert (recorded.name, recorded.executable) == ("old", str(other))
     assert recorded.python == ".".join(map(str, sys.version_info[:3]))
     assert recorded.packages == {"numpy": numpy}
-    shown = page.html(document(finished, found))
+    shown = page.write(document(finished, found), tmp_path).read_text()
     assert "environment old" in shown
     assert f"old {numpy}" in shown
     assert "Side by side" in shown

@@ -2,87 +2,93 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from backends.base import GradientDescent
+from benchmarks.estimates import Estimate
 from benchmarks.problems.workloads import WORKLOADS, Workload, select
-from benchmarks.runfile import Record
+from benchmarks.runfile.records import FitRecord, SampleRecord, VerdictRecord, WorkloadRecord
+from benchmarks.runfile.run import Run
 from reports.analysis import accuracy
 from reports.analysis import rows as results
-from reports.analysis.accuracy import Path, Race
+from reports.analysis.accuracy import ErrorCurve, Race
 from tests.reports import runs
 
 EPOCHS = 40
 SOLUTION = np.array([3.0, 4.0])
 
 
-def run(ends_at: float | None = None) -> list[Record]:
+def run(ends_at: float | None = None) -> Run:
     """One descent of 40 epochs and one closed form, both on the same data; exact times.
 
     Epochs take 1 s in numpy-loop and 2 s in torch-eager; numpy-gelsd takes 7 s and is off by 1e-9.
     """
-    records = runs.run(("line-descent", "line"), only=("numpy-loop", "torch-eager", "numpy-gelsd"))
+    made = runs.run(("line-descent", "line"), only=("numpy-loop", "torch-eager", "numpy-gelsd"))
     times = {"numpy-loop": 1.0 * EPOCHS, "torch-eager": 2.0 * EPOCHS, "numpy-gelsd": 7.0}
     halving = 0.5 ** np.arange(EPOCHS + 1)
-    last = halving[-1] if ends_at is None else ends_at
-    for record in records:
-        if record["record"] == "workload":
-            record |= {"weight": [3.0], "bias": 4.5, "solution": SOLUTION.tolist()}
-            if record["name"] == "line-descent":
-                record["descent_errors"] = halving.tolist()
-        if record["record"] == "fit":
-            record |= {"weight": [3.0], "bias": 4.0 + 5 * last}
-        if record["record"] == "sample":
-            record["seconds"] = times[record["entry"].split("/")[1]]
-        if record["record"] == "verdict" and record["entry"].startswith("line/"):
-            record["weight_error"] = 1e-9
-    return records
+    bias = 4.0 + 5 * (halving[-1] if ends_at is None else ends_at)
+
+    def of_the_workload(workload: WorkloadRecord) -> WorkloadRecord:
+        known = replace(workload, weight=[3.0], bias=4.5, solution=SOLUTION.tolist())
+        if workload.name == "line":
+            return known
+        method = replace(workload.method, epochs=EPOCHS)
+        return replace(known, method=method, descent_errors=halving.tolist())
+
+    made = runs.altered(made, WorkloadRecord, of_the_workload)
+    made = runs.altered(made, FitRecord, lambda fit: replace(fit, weight=[3.0], bias=bias))
+    made = runs.altered(
+        made, SampleRecord, lambda s: replace(s, seconds=times[s.entry.split("/")[1]])
+    )
+    return runs.altered(
+        made,
+        VerdictRecord,
+        lambda v: replace(v, weight_error=1e-9) if v.entry.startswith("line/") else v,
+    )
 
 
-def race(**options: Any) -> Race:
-    records = run(**options)
-    [found] = accuracy.races(records, results.rows(records))
+def races(made: Run) -> list[Race]:
+    return accuracy.races(made, results.rows(made))
+
+
+def race(ends_at: float | None = None) -> Race:
+    [found] = races(run(ends_at))
     return found
 
 
-def path(found: Race, backend: str) -> Path:
-    [one] = [path for path in found.paths if path.row.backend == backend]
+def curve(found: Race, backend: str) -> ErrorCurve:
+    [one] = [curve for curve in found.curves if curve.row.entry.backend == backend]
     return one
-
-
-def test_errors_are_relative_distances() -> None:
-    iterates = np.array([[0.0, 0.0], [3.0, 4.0], [3.0, 4.5]])
-    np.testing.assert_allclose(accuracy.errors(iterates, SOLUTION), [1.0, 0.0, 0.1])
 
 
 def test_a_descent_reaches_a_tolerance_after_its_epochs() -> None:
     """2**-10 is the first power of a half below 1e-3, and 2**-20 below 1e-6."""
     found = race()
     for backend, each in (("numpy-loop", 1.0), ("torch-eager", 2.0)):
-        one = path(found, backend)
+        one = curve(found, backend)
         reached = [one.time_to(tolerance) for tolerance in accuracy.TOLERANCES]
         assert [r and r.value for r in reached] == pytest.approx([10 * each, 20 * each])
         assert one.error == pytest.approx(0.5**EPOCHS)
         assert len(one.seconds) == EPOCHS
-        assert one.seconds[-1] == pytest.approx(one.row.seconds_median)
+        assert one.seconds[-1] == pytest.approx(one.time.value)
 
 
 def test_the_interval_is_that_of_the_fit() -> None:
-    one = path(race(), "numpy-loop")
+    one = curve(race(), "numpy-loop")
     reached = one.time_to(1e-3)
     assert reached is not None
-    assert one.row.seconds_low is not None
-    assert one.row.seconds_high is not None
-    assert reached.low == pytest.approx(one.row.seconds_low / 4)
-    assert reached.high == pytest.approx(one.row.seconds_high / 4)
+    assert reached.low == pytest.approx(one.time.low / 4)
+    assert reached.high == pytest.approx(one.time.high / 4)
     assert reached.low < reached.value < reached.high
 
 
 def test_a_closed_form_is_there_at_once_or_never() -> None:
-    one = path(race(), "numpy-gelsd")
+    one = curve(race(), "numpy-gelsd")
     for tolerance in accuracy.TOLERANCES:
         reached = one.time_to(tolerance)
         assert reached is not None
@@ -91,7 +97,7 @@ def test_a_closed_form_is_there_at_once_or_never() -> None:
 
 
 def test_a_fit_that_ends_further_away_than_the_reference_reaches_no_more_than_that() -> None:
-    one = path(race(ends_at=1e-4), "numpy-loop")
+    one = curve(race(ends_at=1e-4), "numpy-loop")
     reached = one.time_to(1e-3)
     assert reached is not None
     assert reached.value == pytest.approx(10.0)
@@ -100,11 +106,12 @@ def test_a_fit_that_ends_further_away_than_the_reference_reaches_no_more_than_th
 
 
 def test_an_error_that_rises_again_is_reached_when_it_has_come_down_for_good() -> None:
-    row = path(race(), "numpy-loop").row
-    one = Path(row, np.arange(1.0, 6.0), np.array([1.0, 1e-4, 1.0, 1e-4, 1e-4]))
+    row = curve(race(), "numpy-loop").row
+    time = Estimate(10.0, 9.0, 12.0)
+    one = ErrorCurve(row, time, np.array([1.0, 1e-4, 1.0, 1e-4, 1e-4]))
     reached = one.time_to(1e-3)
     assert reached is not None
-    assert reached.value == pytest.approx(4 / 5 * row.seconds_median)  # type: ignore[operator]
+    assert (reached.value, reached.low, reached.high) == pytest.approx((8.0, 7.2, 9.6))
 
 
 def test_the_distance_to_the_truth_is_told() -> None:
@@ -112,23 +119,51 @@ def test_the_distance_to_the_truth_is_told() -> None:
 
 
 def test_of_data_that_were_read_the_truth_is_not_known() -> None:
-    records = run()
-    for record in records:
-        if record["record"] == "workload":
-            record |= {"weight": None, "bias": None, "sigma": None}
-    [found] = accuracy.races(records, results.rows(records))
+    unknown = {"weight": None, "bias": None, "sigma": None}
+    [found] = races(runs.altered(run(), WorkloadRecord, lambda w: replace(w, **unknown)))
     assert found.statistical is None
 
 
-def test_other_data_are_no_race() -> None:
-    records = run()
-    next(r for r in records if r["record"] == "workload" and r["name"] == "line")["sha256"] = "cd"
-    assert accuracy.races(records, results.rows(records)) == []
+@pytest.mark.parametrize("sha256", ["cd", ""])
+def test_other_data_are_no_race(sha256: str) -> None:
+    made = runs.altered(
+        run(), WorkloadRecord, lambda w: replace(w, sha256=sha256) if w.name == "line" else w
+    )
+    assert races(made) == []
+
+
+def test_data_of_which_nothing_is_known_are_no_race() -> None:
+    assert races(runs.altered(run(), WorkloadRecord, lambda w: replace(w, sha256=""))) == []
 
 
 def test_an_older_run_without_errors_is_no_race() -> None:
-    records = runs.run(("line-descent", "line"))
-    assert accuracy.races(records, results.rows(records)) == []
+    assert races(runs.run(("line-descent", "line"))) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"weight": [3.0, 4.0]},
+        {"weight": []},
+        {"weight": None},
+        {"weight": [math.nan]},
+        {"bias": None},
+    ],
+)
+def test_a_fit_that_is_not_made_of_the_right_numbers_has_no_curve(fields: dict[str, Any]) -> None:
+    made = runs.altered(
+        run(), FitRecord, lambda fit: replace(fit, **fields) if "numpy-loop" in fit.entry else fit
+    )
+    [found] = races(made)
+    assert {c.row.entry.backend for c in found.curves} == {"torch-eager", "numpy-gelsd"}
+
+
+@pytest.mark.parametrize("solution", [[0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0], None])
+def test_a_solution_without_a_size_gives_no_curve_of_a_descent(solution: Any) -> None:
+    made = runs.altered(run(), WorkloadRecord, lambda w: replace(w, solution=solution))
+    [found] = races(made)
+    assert [c.row.entry.backend for c in found.curves] == ["numpy-gelsd"]
+    assert found.statistical is None
 
 
 def pairs() -> list[tuple[Workload, Workload]]:

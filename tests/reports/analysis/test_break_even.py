@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from benchmarks.runfile import Record
+from benchmarks.runfile.header import EntryRecord
+from benchmarks.runfile.records import FitRecord, Record, TransferRecord
+from benchmarks.runfile.run import Run
 from reports.analysis import rows as results
 from reports.analysis import scaling
 from reports.analysis.break_even import BreakEven, break_evens
+from tests.reports import runs
 
 Law = Callable[[float], float]
 
@@ -32,43 +35,30 @@ def run(
     transfers: int = 10,
     first: float = 50.0,
     seed: int = 1,
-) -> list[Record]:
+) -> Run:
     """A run over samples: of each backend and device, the laws of a fit and of a transfer."""
     rng = np.random.default_rng(seed)
-    header: Record = {"record": "header", "entries": []}
-    records = [header]
+    entries: list[EntryRecord] = []
+    records: list[Record] = []
 
     def taken(law: Law, size: int) -> float:
         return law(size) * math.exp(noise * rng.standard_normal())
 
     for size in sizes:
-        shape = {"n_samples": size, "n_features": 10, "dtype": "float32", "sigma": 1.0}
-        method = {"kind": "least squares"}
-        records.append({"record": "workload", "name": f"w{size}", "method": method, **shape})
+        records.append(runs.plain(f"w{size}", n_samples=size))
         for (backend, device), (fit, transfer) in laws.items():
-            entry = f"w{size}/{backend}/{device}/1"
-            whose = {"entry": entry, "replicate": 0}
-            header["entries"].append(
-                {"entry": entry, "workload": f"w{size}", "backend": backend, "device": device}
-                | {"threads": 1, "framework": backend, "algorithm": "", "known_failure": ""}
-            )
-            passed = {"passed": True, "reason": "", "weight_error": 0.0, "bound": 1.0, "checks": []}
-            records.append({"record": "verdict", **whose, **passed})
-            # The first transfer asks for memory as well: it is not typical.
-            phases = {"transfer_seconds": first * transfer(size), "compile_seconds": 1.0}
-            records.append({"record": "fit", **whose, "worker": 0, **phases})
-            records += [
-                {"record": "sample", **whose, "round": turn, "seconds": taken(fit, size)}
-                for turn in range(20)
-            ]
-            later = [taken(transfer, size) for _ in range(transfers)]
-            if later:
-                records.append({"record": "transfer", **whose, "seconds": later})
-    return records
+            entries.append(entry := runs.entry(f"w{size}", backend, device))
+            records.append(runs.judged(entry.id))
+            # The first transfer allocates memory as well: it is not typical.
+            records.append(FitRecord(entry=entry.id, transfer_seconds=first * transfer(size)))
+            records += [runs.sample(entry.id, turn, taken(fit, size)) for turn in range(20)]
+            if later := [taken(transfer, size) for _ in range(transfers)]:
+                records.append(TransferRecord(entry=entry.id, seconds=later))
+    return runs.of(runs.header(entries), *records)
 
 
-def found(records: list[Record]) -> dict[tuple[str | None, bool], BreakEven]:
-    [series] = scaling.series(records, results.rows(records))
+def found(made: Run) -> dict[tuple[str | None, bool], BreakEven]:
+    [series] = scaling.series(made, results.rows(made))
     return {(one.backend, one.transfer): one for one in break_evens(series)}
 
 
@@ -170,7 +160,8 @@ def test_a_transfer_can_cost_all_that_cuda_gains() -> None:
 
 def test_each_gpu_is_held_against_the_cpu() -> None:
     second = {("a", "cuda:1"): (lambda n: 1e-5 + 1e-11 * n, TRANSFER)}
-    [series] = scaling.series(r := run(PAIR | second), results.rows(r))
+    made = run(PAIR | second)
+    [series] = scaling.series(made, results.rows(made))
     devices = [(one.device, one.answer) for one in break_evens(series) if not one.transfer]
     assert devices == [("cuda:0", "from")] * 2 + [("cuda:1", "from")] * 2
 

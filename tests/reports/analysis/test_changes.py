@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import runfile
-from benchmarks.engine import revisions
+from benchmarks.engine import variants
 from benchmarks.errors import UserError
+from benchmarks.runfile import reader
+from benchmarks.runfile.header import Variant
 from reports.analysis import changes as beside
-from reports.analysis import rows as results
+from reports.analysis.rows import rows
+from tests.reports import runs
 
 ROOT = Path(__file__).parents[3]
 
@@ -53,11 +55,11 @@ def test_a_slower_backend_is_found(slower: Path, tmp_path: Path) -> None:
     done = run_against("HEAD~1", slower, tmp_path)
     assert done.returncode == 1, done.stderr
     assert "slower: line/numpy-gelsd/cpu/1 takes" in done.stdout
-    [change] = beside.changes(runfile.read(tmp_path))
+    run = reader.read(tmp_path)
+    [change] = beside.changes(run, rows(run))
     assert change.ratio is not None
     assert 2 < change.ratio.value < 4
-    names = {row.backend for row in results.rows(runfile.read(tmp_path))}
-    assert names == {"numpy-gelsd", "numpy-gelsd@HEAD~1"}
+    assert {row.entry.name for row in rows(run)} == {"numpy-gelsd", "numpy-gelsd@HEAD~1"}
 
 
 def test_the_same_code_is_not_called_slower(slower: Path, tmp_path: Path) -> None:
@@ -65,6 +67,32 @@ def test_the_same_code_is_not_called_slower(slower: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_variant_is_held_against_its_original() -> None:
+    variant = Variant(kind="revision", name="main")
+    names = ("numpy-gelsd", "torch-gelsy")
+    as_they_are = [runs.entry("line", name) for name in names]
+    others = [
+        runs.entry("line", name, id=f"line/{name}@main/cpu/1", variant=variant) for name in names
+    ]
+    records = [runs.judged(entry.id) for entry in (*as_they_are, *others)]
+    samples = [
+        runs.sample(entry.id, turn, seconds * (1 + 0.001 * (turn % 3)))
+        for entry, seconds in ((as_they_are[0], 3e-3), (others[0], 1e-3), (others[1], 1e-3))
+        for turn in range(20)
+    ]
+    run = runs.of(runs.header([*as_they_are, *others]), *records, *samples)
+    quick, untimed = beside.changes(run, rows(run))
+    assert (quick.entry, quick.other) == ("line/numpy-gelsd/cpu/1", "line/numpy-gelsd@main/cpu/1")
+    assert quick.ratio is not None
+    assert quick.ratio.value == pytest.approx(3)
+    assert quick.certainly_slower(1.5)
+    assert not quick.certainly_slower(2.5)
+    assert untimed.ratio is None
+    assert not untimed.certainly_slower(0)
+    plain = runs.run(("line",))
+    assert beside.changes(plain, rows(plain)) == []
+
+
 def test_an_unknown_revision_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--against nowhere: no such revision"):
-        revisions.checkout("nowhere", tmp_path)
+        variants.checkout("nowhere", tmp_path)

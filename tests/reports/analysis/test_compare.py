@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,14 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from benchmarks.cli import app
+from benchmarks.cli.app import app
 from benchmarks.errors import UserError
-from benchmarks.runfile import Record
-from reports.analysis.compare import Compared, compare, differences
+from benchmarks.runfile.header import GpuModel, Variant
+from benchmarks.runfile.records import MethodRecord, SampleRecord, WorkloadRecord
+from benchmarks.runfile.run import Run
+from reports.analysis import compare as comparing
+from reports.analysis.compare import Compared, differences
+from reports.analysis.rows import rows
 from reports.terminal import comparison
 from tests.reports import runs
 
@@ -28,26 +31,38 @@ Factor = Callable[[str, int], float]  # (entry, round) -> by how much slower
 
 
 @cache
-def _run(seed: int, rounds: int) -> list[Record]:
+def _run(seed: int, rounds: int) -> Run:
     return runs.run(WORKLOADS, rounds=rounds, seed=seed)
 
 
 def run(
     seed: int, factor: Factor = lambda entry, round_: 1.0, keep: str = "", rounds: int = 60
-) -> list[Record]:
+) -> Run:
     """A run of three workloads with six entries each; `keep`: backends that start so only."""
-    records = copy.deepcopy(_run(seed, rounds))
-    for record in records:
-        if record["record"] == "sample":
-            record["seconds"] *= factor(record["entry"], record["round"])
-    header = records[0]
-    header["entries"] = [e for e in header["entries"] if e["backend"].startswith(keep)]
-    return records
+    made = runs.altered(
+        _run(seed, rounds),
+        SampleRecord,
+        lambda s: replace(s, seconds=s.seconds * factor(s.entry, s.round)),
+    )
+    kept = [entry for entry in made.header.entries if entry.backend.startswith(keep)]
+    return runs.with_header(made, entries=kept)
+
+
+def compare(old: Run, new: Run) -> Compared:
+    return comparing.compare(old, rows(old), new, rows(new))
 
 
 def verdicts(compared: Compared) -> dict[str, str]:
     """Of the entries of which something can be told."""
-    return {c.new.entry: c.verdict for c in compared.changes if c.verdict != "cannot tell"}
+    found = {change.new.entry.id: change.ratio.against_one() for change in compared.changes}
+    return {entry: verdict for entry, verdict in found.items() if verdict != "cannot tell"}
+
+
+def first_rounds(made: Run, n: int) -> Run:
+    """The same run with the first `n` rounds of one entry only."""
+    return runs.altered(
+        made, SampleRecord, lambda s: None if s.entry == XLA and s.round >= n else s
+    )
 
 
 def test_a_machine_that_slows_down_by_workload_is_no_slower_code() -> None:
@@ -56,15 +71,15 @@ def test_a_machine_that_slows_down_by_workload_is_no_slower_code() -> None:
     assert len(compared.changes) == 18
     assert verdicts(compared) == {}
     for change in compared.changes:
-        assert change.machine == pytest.approx(speed[change.new.workload], rel=0.1)
+        assert change.machine == pytest.approx(speed[change.new.entry.workload], rel=0.1)
         assert 0.9 < change.ratio.low < 1 < change.ratio.high < 1.1
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.3, "slower"), (1 / 1.3, "faster")])
 def test_a_change_of_one_backend_is_found_under_the_drift(factor: float, verdict: str) -> None:
     compared = compare(run(1), run(2, lambda e, _: 1.5 * (factor if "xla" in e else 1.0)))
-    changed = [c for c in compared.changes if c.new.backend == "tensorflow-xla"]
-    assert verdicts(compared) == {change.new.entry: verdict for change in changed}
+    changed = [c for c in compared.changes if c.new.entry.backend == "tensorflow-xla"]
+    assert verdicts(compared) == {change.new.entry.id: verdict for change in changed}
     for change in changed:
         assert change.ratio.low < factor < change.ratio.high
     limits = {0.05: 3, 0.295: 0} if factor > 1 else {0.05: 0}  # two entries, and their mean
@@ -73,17 +88,13 @@ def test_a_change_of_one_backend_is_found_under_the_drift(factor: float, verdict
 
 def test_an_entry_of_few_rounds_is_not_blamed_for_a_slow_moment() -> None:
     """The machine is slower in the first rounds of the new run, and one entry has no others."""
-
-    def cut(records: list[Record]) -> list[Record]:
-        return [r for r in records if r.get("entry") != XLA or r.get("round", 0) < 12]
-
     slow = run(2, lambda entry, round_: 1.4 if round_ < 12 else 1.0)
-    assert verdicts(compare(cut(run(1)), cut(slow))) == {}
+    assert verdicts(compare(first_rounds(run(1), 12), first_rounds(slow, 12))) == {}
 
 
 def test_entries_that_differ_by_chance_raise_the_bar_for_all() -> None:
     rng = np.random.default_rng(5)
-    luck = {e["entry"]: math.exp(0.04 * rng.standard_normal()) for e in run(1)[0]["entries"]}
+    luck = {e.id: math.exp(0.04 * rng.standard_normal()) for e in run(1).header.entries}
     luck[XLA] = 1.12
     assert verdicts(compare(run(1), run(2, lambda entry, _: luck[entry]))) == {}
 
@@ -91,13 +102,13 @@ def test_entries_that_differ_by_chance_raise_the_bar_for_all() -> None:
 @pytest.mark.parametrize("chance", [0.0, 0.02])
 def test_one_noisy_entry_is_not_taken_for_as_sharp_as_the_others(chance: float) -> None:
     rng = np.random.default_rng(6)
-    luck = {e["entry"]: chance * rng.standard_normal() for e in run(1)[0]["entries"]}
+    luck = {e.id: chance * rng.standard_normal() for e in run(1).header.entries}
 
     def factor(entry: str, round_: int) -> float:
         return math.exp(luck[entry] + 0.9 * (entry == XLA) * rng.standard_normal())
 
     compared = compare(run(1), run(2, factor))
-    reach = {c.new.entry: math.log(c.ratio.high / c.ratio.value) for c in compared.changes}
+    reach = {c.new.entry.id: math.log(c.ratio.high / c.ratio.value) for c in compared.changes}
     assert verdicts(compared) == {}
     assert reach[XLA] > 1.5 * max(v for k, v in reach.items() if k != XLA)
 
@@ -120,27 +131,23 @@ def test_too_few_entries_cannot_tell_the_machine_from_the_code(
 
 
 def test_two_rounds_are_known_within_a_factor_only() -> None:
-    old, new = (
-        [r for r in run(seed) if r.get("entry") != XLA or r.get("round", 0) < 2] for seed in (1, 2)
-    )
-    [change] = [c for c in compare(old, new).changes if c.new.entry == XLA]
+    old, new = (first_rounds(run(seed), 2) for seed in (1, 2))
+    [change] = [c for c in compare(old, new).changes if c.new.entry.id == XLA]
     assert change.ratio.high / change.ratio.low == pytest.approx(4)
 
 
 def test_only_what_newly_fails_is_a_failure() -> None:
     old = runs.fail(run(1), GELSD, "off")
     new = runs.fail(runs.fail(run(2), GELSD, "off"), XLA, "off by a lot")
-    known = copy.deepcopy(new)
-    for entry in known[0]["entries"]:
-        entry["known_failure"] = "as everyone knows"
-    assert [row.entry for row in compare(old, new).newly_failing] == [XLA]
-    assert compare(old, known).newly_failing == []
+    known = [replace(e, known_failure="as everyone knows") for e in new.header.entries]
+    assert [row.entry.id for row in compare(old, new).newly_failing] == [XLA]
+    assert compare(old, runs.with_header(new, entries=known)).newly_failing == []
     assert compare(new, old).newly_failing == []
 
 
 def test_what_is_in_one_run_only_is_listed() -> None:
     new = runs.lose(run(2), XLA, "absent", "no tensorflow")
-    new[0]["entries"] = [e for e in new[0]["entries"] if e["entry"] != GELSD]
+    new = runs.with_header(new, entries=[e for e in new.header.entries if e.id != GELSD])
     compared = compare(run(1), new)
     assert dict(compared.unmatched) == {
         GELSD: "timed in the old run, not there now",
@@ -150,55 +157,62 @@ def test_what_is_in_one_run_only_is_listed() -> None:
     assert compared.newly_failing == []
 
 
-def other(where: Callable[[list[Record]], dict[str, Any]], **fields: Any) -> list[Record]:
-    records = run(2)
-    where(records).update(fields)
-    return records
+def test_variants_are_left_out() -> None:
+    head = run(2).header
+    variant = Variant(kind="revision", name="main")
+    entries = [replace(e, variant=variant) if e.id == XLA else e for e in head.entries]
+    compared = compare(run(1), runs.with_header(run(2), entries=entries))
+    assert XLA not in {change.new.entry.id for change in compared.changes}
+    assert dict(compared.unmatched) == {XLA: "timed in the old run, not there now"}
 
 
-def _machine(records: list[Record]) -> dict[str, Any]:
-    return records[0].setdefault("machine", {})  # type: ignore[no-any-return]
+def machine(**fields: Any) -> Run:
+    return runs.with_header(run(2), machine=replace(runs.MACHINE, **fields))
 
 
-def _workload(records: list[Record]) -> dict[str, Any]:
-    return next(record for record in records if record["record"] == "workload")
+def work(**fields: Any) -> Run:
+    return runs.altered(
+        run(2), WorkloadRecord, lambda w: replace(w, **fields) if w.name == "tutorial" else w
+    )
+
+
+def threads() -> Run:
+    first, *rest = run(2).header.entries
+    return runs.with_header(run(2), entries=[replace(first, threads=4), *rest])
 
 
 REFUSED = [
-    (_machine, {"cpu": "another\nCPU"}, "CPU: 'AMD EPYC 7B13', now 'another\\nCPU'"),
-    (_machine, {"cores_used": [0, 1]}, "number of cores: 4, now 2"),
-    (_machine, {"gpus": [{"name": "H100"}]}, "GPUs: [], now ['H100']"),
-    (_workload, {"sha256": "cd"}, "sha256 of workload 'tutorial'"),
-    (_workload, {"dtype": "float64"}, "dtype of workload 'tutorial': 'float32', now 'float64'"),
-    (_workload, {"method": {"kind": "least squares"}}, "method of workload 'tutorial'"),
-    (
-        lambda records: records[0]["entries"][0],
-        {"threads": 4},
-        "threads of 'tutorial/torch-eager/cpu': [1], now [4]",
-    ),
+    (machine(cpu="another\nCPU"), "CPU: 'AMD EPYC 7B13', now 'another CPU'"),
+    (machine(cores_used=[0, 1]), "number of cores: 4, now 2"),
+    (machine(memory_bytes=2**30), "memory in GiB: 16, now 1"),
+    (machine(gpus=[GpuModel(name="H100")]), "GPUs: [], now ['H100']"),
+    (runs.with_header(run(2), tf32=True), "TF32: False, now True"),
+    (work(sha256="cd"), "sha256 of workload 'tutorial'"),
+    (work(dtype="float64"), "dtype of workload 'tutorial': 'float32', now 'float64'"),
+    (work(method=MethodRecord(kind="least squares")), "method of workload 'tutorial'"),
+    (threads(), "threads of 'tutorial/torch-eager/cpu': [1], now [4]"),
 ]
 
 
-@pytest.mark.parametrize(("where", "fields", "said"), REFUSED)
-def test_other_machines_threads_and_work_are_refused(
-    where: Callable[[list[Record]], dict[str, Any]],
-    fields: dict[str, Any],
-    said: str,
-    tmp_path: Path,
-) -> None:
-    old, new = written(tmp_path / "old", run(1)), written(tmp_path / "new", other(where, **fields))
-    with pytest.raises(UserError, match="not comparable") as refusal:
+@pytest.mark.parametrize(("new", "said"), REFUSED)
+def test_other_machines_threads_and_work_are_named(new: Run, said: str) -> None:
+    [found] = differences(runs.read_back(run(1)), runs.read_back(new))
+    assert said in found
+    assert "\n" not in found
+
+
+def test_runs_that_differ_are_compared_only_when_asked(tmp_path: Path) -> None:
+    old, new = written(tmp_path / "old", run(1)), written(tmp_path / "new", machine(cpu="other"))
+    with pytest.raises(UserError, match="not comparable: CPU: 'AMD EPYC 7B13', now 'other'"):
         CliRunner().invoke(app, ["compare", old, new], catch_exceptions=False)
-    assert said in str(refusal.value)
-    assert "\n" not in str(refusal.value)
     anyway = CliRunner().invoke(app, ["compare", old, new, "--anyway"], catch_exceptions=False)
     assert anyway.exit_code == 0
     assert anyway.stderr.count("warning") == 1
-    assert said in anyway.stderr
+    assert "now 'other'" in anyway.stderr
 
 
 def test_versions_are_what_one_compares() -> None:
-    new = other(_machine, packages={"numpy": "2.5.0", "torch": "2.12.0"}, cores_used=[4, 5, 6, 7])
+    new = machine(packages={"numpy": "2.5.0", "torch": "2.12.0"}, cores_used=[4, 5, 6, 7])
     assert differences(run(1), new) == []
     assert compare(run(1), new).versions == [
         ("numpy", "2.4.0", "2.5.0"),
@@ -235,11 +249,15 @@ def test_the_exit_status_of_a_new_failure(tmp_path: Path) -> None:
 
 def test_hostile_names_are_shown_as_they_are() -> None:
     name = "[bold]x[/nonsense]\x1b[31m"
-    old, new = (json.loads(json.dumps(run(n)).replace("torch-gelsy", "NAME")) for n in (1, 2))
-    old, new = (
-        json.loads(json.dumps(r).replace("NAME", json.dumps(name)[1:-1])) for r in (old, new)
-    )
-    said = shown(compare(old, runs.fail(new, f"line/{name}/cpu/1", "[/oops]")), 0.05)
+
+    def renamed(made: Run) -> Run:
+        entries = [runs.entry("line", name), *made.header.entries]
+        passed = runs.judged(entries[0].id)
+        samples = (runs.sample(entries[0].id, turn, 1e-3) for turn in range(5))
+        return runs.add(runs.with_header(made, entries=entries), passed, *samples)
+
+    old, new = renamed(run(1)), runs.fail(renamed(run(2)), f"line/{name}/cpu/1", "[/oops]")
+    said = shown(compare(runs.read_back(old), runs.read_back(new)), 0.05)
     assert "newly failing: line/[bold]x[/nonsense] [31m/cpu/1: [/oops]" in said
     assert "\x1b" not in said
 
@@ -255,8 +273,5 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def written(folder: Path, records: list[Record]) -> str:
-    folder.mkdir()
-    lines = "".join(json.dumps(record) + "\n" for record in records)
-    (folder / "run.jsonl").write_text(lines)
-    return str(folder)
+def written(folder: Path, made: Run) -> str:
+    return str(runs.write(made, folder))

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from benchmarks.runfile import Record
+from benchmarks.runfile.records import MethodRecord, Record, RooflineRecord, WorkloadRecord
 from reports.analysis import roofline as floor
-from reports.analysis.roofline import Work
+from reports.analysis.roofline import Floor, Place, Work
+from tests.reports import runs
 
-LEAST_SQUARES = {"kind": "least squares"}
-DESCENT = {"kind": "gradient descent", "epochs": 5}
+LEAST_SQUARES = MethodRecord(kind="least squares")
+DESCENT = MethodRecord(kind="gradient descent", epochs=5)
 
 
-def workload(method: Record, dtype: str = "float32", name: str = "w") -> Record:
+def workload(method: MethodRecord, dtype: str = "float32", name: str = "w") -> WorkloadRecord:
     sizes = {"n_samples": 100, "n_features": 3, "n_test": 10}
-    return {"record": "workload", "name": name, "method": method, "dtype": dtype, **sizes}
+    return replace(runs.plain(name, **sizes), method=method, dtype=dtype)  # type: ignore[arg-type]
 
 
-def limit(framework: str = "numpy", **fields: Any) -> Record:
-    where = {"workload": "w", "device": "cpu", "threads": 1, "words": "x", "dtype": "float32"}
+def limit(framework: str = "numpy", **fields: Any) -> RooflineRecord:
     rates = dict.fromkeys(("call_seconds", "product_rate", "read_rate"))
-    return {"record": "limit", "framework": framework, **where, **rates} | fields
+    return runs.limit(fields.pop("workload", "w"), framework, **rates | fields)
+
+
+def floors(*records: Record) -> dict[Place, Floor]:
+    return floor.floors(runs.of(runs.header(), *records))
 
 
 def test_least_squares_reads_once_and_multiplies_by_symmetry() -> None:
@@ -33,7 +38,7 @@ def test_least_squares_reads_once_and_multiplies_by_symmetry() -> None:
 
 def test_with_more_features_than_samples_the_smaller_product_is_the_least() -> None:
     """XX' of 10 samples: 60 x 10 x 11 operations, and 1000 / 3 for its factor."""
-    wide = workload(LEAST_SQUARES) | {"n_samples": 10, "n_features": 60}
+    wide = replace(workload(LEAST_SQUARES), n_samples=10, n_features=60)
     assert Work.least(wide) == Work(10 * 61 * 4, 6600 + 1000 / 3)
 
 
@@ -51,7 +56,7 @@ def test_the_floor_is_the_larger_of_both(
     read: float, product: float, seconds: float, bound: str
 ) -> None:
     records = [workload(LEAST_SQUARES), limit(read_rate=read, product_rate=product)]
-    [(place, found)] = floor.floors(records).items()
+    [(place, found)] = floors(*records).items()
     assert place == ("w", "cpu", 1)
     assert found.seconds == pytest.approx(seconds)
     assert found.bound == bound
@@ -67,7 +72,7 @@ def test_the_best_rate_counts_whoever_showed_it() -> None:
         limit("torch", product_rate=20.0),
         limit("torch", product_rate=16.0),
     ]
-    [found] = floor.floors(records).values()
+    [found] = floors(*records).values()
     assert (found.read.value, found.read.typical, found.read.by) == (7, 6, "numpy")
     assert (found.product.value, found.product.typical, found.product.by) == (20, 18, "torch")
 
@@ -81,7 +86,7 @@ def test_limits_hold_for_their_own_workload_device_and_threads() -> None:
         limit(threads=4, read_rate=100.0, product_rate=100.0),
         limit(workload="v", device="cuda:0", **rates),
     ]
-    found = floor.floors(records)
+    found = floors(*records)
     assert set(found) == {("w", "cpu", 1), ("w", "cpu", 4), ("v", "cuda:0", 1)}
     assert found["w", "cpu", 1].seconds == 1600
     assert found["w", "cpu", 4].seconds == 16
@@ -96,7 +101,7 @@ def test_products_are_as_fast_in_one_workload_as_in_another_of_the_dtype() -> No
         limit(workload="v", read_rate=6.0, product_rate=20.0),
         limit(workload="double", dtype="float64", read_rate=7.0, product_rate=30.0),
     ]
-    found = {place[0]: one for place, one in floor.floors(records).items()}
+    found = {place[0]: one for place, one in floors(*records).items()}
     assert {name: one.product.value for name, one in found.items()} == {
         "w": 20,
         "v": 20,
@@ -108,7 +113,7 @@ def test_products_are_as_fast_in_one_workload_as_in_another_of_the_dtype() -> No
 @pytest.mark.parametrize("lacking", ["read_rate", "product_rate"])
 def test_half_a_measurement_gives_no_floor(lacking: str) -> None:
     rates = {"read_rate": 1.0, "product_rate": 1.0} | {lacking: None}
-    assert floor.floors([workload(LEAST_SQUARES), limit(**rates)]) == {}
+    assert floors(workload(LEAST_SQUARES), limit(**rates)) == {}
 
 
 def test_the_cheapest_calls_come_first() -> None:
@@ -119,7 +124,7 @@ def test_the_cheapest_calls_come_first() -> None:
         limit("numpy", call_seconds=3e-7),
         limit("sklearn"),
     ]
-    calls = floor.calls(records)
+    calls = floor.calls(runs.of(runs.header(), *records))
     assert [(c.framework, c.seconds.value, c.seconds.typical) for c in calls] == [
         ("numpy", 3e-7, 3e-7),
         ("torch", 1e-6, 2e-6),

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.estimates import Sample
 from benchmarks.problems.workloads import SIZES, select
-from benchmarks.runfile import Record
+from benchmarks.runfile.header import EntryRecord
+from benchmarks.runfile.records import (
+    MethodRecord,
+    Record,
+    SampleRecord,
+    VerdictRecord,
+    WorkloadRecord,
+)
+from benchmarks.runfile.run import Run
 from reports.analysis import rows as results
 from reports.analysis import scaling
 from reports.analysis.rows import Row
 from reports.analysis.scaling import Series
+from tests.reports import runs
 
 SIZES_TEN = (100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 Time = Callable[[float], float]
@@ -28,35 +38,30 @@ def run(
     drift: float = 0.0,
     varied: str = "n_samples",
     seed: int = 3,
-) -> list[Record]:
+) -> Run:
     """A run in which each backend's time is that function of the size."""
     rng = np.random.default_rng(seed)
-    header: Record = {"record": "header", "entries": []}
-    records = [header]
+    entries: list[EntryRecord] = []
+    records: list[Record] = []
     other = {"n_samples": "n_features", "n_features": "n_samples"}[varied]
     for size in sizes:
-        common = {"method": {"kind": "least squares"}, "dtype": "float32", "sigma": 1.0}
-        records.append(
-            {"record": "workload", "name": f"w{size}", varied: size, other: 10, **common}
-        )
+        records.append(runs.plain(f"w{size}", **{varied: size, other: 10}))
         speed = math.exp(drift * rng.standard_normal())
         for backend, time in times.items():
-            entry = f"w{size}/{backend}/cpu/1"
-            header["entries"].append(
-                {"entry": entry, "workload": f"w{size}", "backend": backend, "device": "cpu"}
-                | {"threads": 1, "framework": backend, "algorithm": "", "known_failure": ""}
-            )
-            passed = {"passed": True, "reason": "", "weight_error": 0.0, "bound": 1.0, "checks": []}
-            records.append({"record": "verdict", "entry": entry, **passed})
+            entries.append(entry := runs.entry(f"w{size}", backend))
+            records.append(runs.judged(entry.id))
             for turn in range(rounds):
                 took = speed * time(size) * math.exp(noise * rng.standard_normal())
-                sample = {"entry": entry, "replicate": turn % 4, "round": turn, "seconds": took}
-                records.append({"record": "sample", **sample})
-    return records
+                records.append(replace(runs.sample(entry.id, turn, took), replicate=turn % 4))
+    return runs.of(runs.header(entries), *records)
 
 
-def only(records: list[Record]) -> Series:
-    [found] = scaling.series(records, results.rows(records))
+def series(run: Run) -> list[Series]:
+    return scaling.series(run, results.rows(run))
+
+
+def only(run: Run) -> Series:
+    [found] = series(run)
     return found
 
 
@@ -112,9 +117,7 @@ def test_two_points_are_no_curve() -> None:
 def test_points_that_are_hardly_known_count_for_little() -> None:
     """Two samples at one size, far off the line, within the factor that is then assumed."""
     whole = dict(curve(lambda n: 1e-6 * n))
-    off = whole[100_000]
-    off.times.clear()
-    off.times.update({n: Sample(0, 0.15) for n in range(2)})
+    whole[100_000] = replace(whole[100_000], times={n: Sample(0, 0.15) for n in range(2)})
     found = scaling.exponent(whole)
     assert found is not None
     assert found.low < 1.0 < found.high
@@ -125,8 +128,7 @@ def test_points_that_are_hardly_known_count_for_little() -> None:
 def test_a_crossover_is_found_where_it_is(varied: str) -> None:
     """a = 1e-4 sqrt(n), b = 1e-6 n: equal at 10,000, between sizes that are certain."""
     sizes = (100, 500, 2500, 50_000, 250_000)
-    records = run({"a": lambda n: 1e-4 * n**0.5, "b": lambda n: 1e-6 * n}, sizes, varied=varied)
-    one = only(records)
+    one = only(run({"a": lambda n: 1e-4 * n**0.5, "b": lambda n: 1e-6 * n}, sizes, varied=varied))
     assert one.dimension == varied
     [found] = scaling.crossovers(one)
     assert (found.before, found.after) == (("b", "cpu", 1), ("a", "cpu", 1))
@@ -200,48 +202,59 @@ def test_only_crossovers_of_the_lead_are_leading() -> None:
 
 @pytest.mark.parametrize("sizes", [(100, 1000, 10_000), (100, 200, 300, 400)])
 def test_few_or_close_sizes_are_no_series(sizes: tuple[int, ...]) -> None:
-    records = run({"a": lambda n: n}, sizes)
-    assert scaling.series(records, results.rows(records)) == []
+    assert series(run({"a": lambda n: n}, sizes)) == []
 
 
 def test_workloads_that_differ_in_more_than_size_are_no_series() -> None:
-    records = run({"a": lambda n: n}, (10, 100, 1000, 10_000))
-    workloads = [r for r in records if r["record"] == "workload"]
-    workloads[0]["dtype"] = "float64"
-    assert scaling.series(records, results.rows(records)) == []
+    made = run({"a": lambda n: n}, (10, 100, 1000, 10_000))
+    assert len(series(made)) == 1
+    for other in ({"dtype": "float64"}, {"sigma": 2.0}, {"n_features": 11}):
+        odd = runs.altered(
+            made,
+            WorkloadRecord,
+            lambda w, other=other: replace(w, **other) if w.n_samples == 10 else w,
+        )
+        assert series(odd) == []
 
 
 def test_descents_make_a_series_of_their_own() -> None:
     """A fit of another number of steps is another piece of work."""
-    descent = {"kind": "gradient descent", "loss": "squared", "learning_rate": 0.1, "epochs": 100}
-    closed = run({"a": lambda n: 1e-6 * n}, (10, 100, 1000, 10_000))
-    other = [
-        record | {key: f"d{record[key]}" for key in ("name", "entry") if key in record}
-        for record in run({"a": lambda n: 1e-5 * n}, (10, 100, 1000, 10_000))[1:]
-    ]
-    for record in other:
-        if record["record"] == "workload":
-            record["method"] = descent
-    for entry in list(closed[0]["entries"]):
-        renamed = {key: f"d{entry[key]}" for key in ("entry", "workload")}
-        closed[0]["entries"].append(entry | renamed)
-    found = scaling.series(records := closed + other, results.rows(records))
+    sizes = (10, 100, 1000, 10_000)
+    closed, other = run({"a": lambda n: 1e-6 * n}, sizes), run({"a": lambda n: 1e-5 * n}, sizes)
+    descent = MethodRecord(kind="gradient descent", loss="squared", learning_rate=0.1, epochs=100)
+    records: list[Record] = []
+    for record in other.records[1:]:
+        if isinstance(record, WorkloadRecord):
+            records.append(replace(record, name=f"d{record.name}", method=descent))
+        elif isinstance(record, (SampleRecord, VerdictRecord)):
+            records.append(replace(record, entry=f"d{record.entry}"))
+    entries = [runs.entry(f"d{e.workload}", e.backend) for e in other.header.entries]
+    head = replace(closed.header, entries=[*closed.header.entries, *entries])
+    both = runs.of(head, *closed.records[1:], *records)
+    found = series(both)
     methods = ["least squares", "gradient descent, 100 steps of 0.1, squared loss"]
     assert [one.method for one in found] == methods
-    assert [list(one.names) for one in found] == [[10, 100, 1000, 10_000]] * 2
-    other[0]["method"] = descent | {"epochs": 50}
-    [left] = scaling.series(records, results.rows(records))
+    assert [list(one.names) for one in found] == [list(sizes)] * 2
+    shorter = replace(descent, epochs=50)
+    [left] = series(
+        runs.altered(
+            both, WorkloadRecord, lambda w: replace(w, method=shorter) if w.name == "dw10" else w
+        )
+    )
     assert left.method == "least squares"
 
 
 def test_what_failed_is_named_and_not_drawn() -> None:
-    records = run({"a": lambda n: 1e-6 * n, "b": lambda n: 1e-6 * n})
-    for record in records:
-        if record["record"] == "verdict" and record["entry"] == "w1000/b/cpu/1":
-            record |= {"passed": False, "reason": "is off"}
-    one = only(records)
+    made = run({"a": lambda n: 1e-6 * n, "b": lambda n: 1e-6 * n})
+    one = only(
+        runs.altered(
+            made,
+            VerdictRecord,
+            lambda v: runs.judged(v.entry, "is off") if v.entry == "w1000/b/cpu/1" else v,
+        )
+    )
     assert 1000 not in one.rows["b", "cpu", 1]
-    assert [(size, row.backend) for size, row in one.failed] == [(1000, "b")]
+    assert [(size, row.entry.backend) for size, row in one.failed] == [(1000, "b")]
 
 
 def test_the_group_of_descents_is_a_series() -> None:

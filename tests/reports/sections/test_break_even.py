@@ -3,60 +3,56 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.cli import run as session
-from benchmarks.runfile import Record
-from reports import page
-from reports.analysis.rows import rows
-from reports.sections import break_even
-from reports.sections.break_even import Shown
+from benchmarks.runfile.records import FitRecord, SampleRecord, TransferRecord
+from benchmarks.runfile.run import Run
+from reports.sections.break_even import BreakEvenSection
 from tests.reports import runs
+from tests.reports.pages import documented, written
 
 #: On the CPU the best takes 1e-4 + 5e-8 n from 2,000 samples on; the transfer takes 1e-8 n.
 ON_DEVICE, ON_HOST = 4e-4 / 4.9e-8, 4e-4 / 3.9e-8
 
 
-def on_both(second: bool = False) -> list[Record]:
+def on_both(second: bool = False) -> Run:
     """`runs.sizes` with torch on a GPU as well, 5e-4 + 1e-9 n; or on two."""
     rng = np.random.default_rng(2)
-    records = runs.also_on_cuda(runs.sizes())
+    made = runs.also_on_cuda(runs.sizes())
     if second:
-        extra = [
-            {key: _second(value) for key, value in record.items()}
-            for record in records
-            if "cuda:0" in record.get("entry", "")
-        ]
-        entries = records[0]["entries"]
-        entries += [
-            {k: _second(v) for k, v in e.items()} for e in entries if "cuda:0" in e["entry"]
-        ]
-        records += extra
-    result = []
-    for record in records:
-        entry = record.get("entry", "")
-        size = int(entry.split("x")[0]) if entry else 0
-        if "/cuda:" in entry and record["record"] == "sample":
-            record["seconds"] = (5e-4 + 1e-9 * size) * np.exp(0.01 * rng.standard_normal())
-        result.append(record)
-        if record["record"] == "fit":
-            transfer = 1e-8 * size if "/cuda:" in entry else 1e-7
-            seconds = list(transfer * np.exp(0.01 * rng.standard_normal(8)))
-            result.append(
-                {"record": "transfer", "entry": entry, "replicate": 0, "seconds": seconds}
-            )
-    return result
+        entries = made.header.entries
+        there = [e for e in entries if e.device == "cuda:0"]
+        again = [replace(e, id=e.id.replace("cuda:0", "cuda:1"), device="cuda:1") for e in there]
+        of: list[Any] = [r for r in made.records if "cuda:0" in getattr(r, "entry", "")]
+        further = [replace(r, entry=r.entry.replace("cuda:0", "cuda:1")) for r in of]
+        made = runs.add(runs.with_header(made, entries=[*entries, *again]), *further)
+
+    def timed(sample: SampleRecord) -> SampleRecord:
+        if "/cuda:" not in sample.entry:
+            return sample
+        seconds = (5e-4 + 1e-9 * _size(sample.entry)) * np.exp(0.01 * rng.standard_normal())
+        return replace(sample, seconds=float(seconds))
+
+    made = runs.altered(made, SampleRecord, timed)
+    transfers = []
+    for fit in made.of(FitRecord):
+        seconds = 1e-8 * _size(fit.entry) if "/cuda:" in fit.entry else 1e-7
+        noise = np.exp(0.01 * rng.standard_normal(8))
+        transfers.append(TransferRecord(entry=fit.entry, seconds=(seconds * noise).tolist()))
+    return runs.add(made, *transfers)
 
 
-def _second(value: object) -> object:
-    return value.replace("cuda:0", "cuda:1") if isinstance(value, str) else value
+def _size(entry: str) -> int:
+    return int(entry.split("x")[0])
 
 
-def shown(records: list[Record]) -> Shown:
-    [found] = break_even.shown(records, rows(records))
+def section(made: Run) -> BreakEvenSection:
+    [found] = documented(made).break_evens
     return found
 
 
@@ -64,7 +60,7 @@ SIZE = r"about ([\d,]+) samples \(([\d,]+) to ([\d,]+)\)"
 
 
 def test_one_sentence_has_both_sizes_and_their_intervals() -> None:
-    [sentence] = shown(on_both()).sentences
+    [sentence] = section(on_both()).sentences
     assert sentence.startswith("CUDA pays from about ")
     at = "at 10 features, float32, least squares."
     assert sentence.endswith(f"the fastest right backend of each device, {at}")
@@ -77,19 +73,18 @@ def test_one_sentence_has_both_sizes_and_their_intervals() -> None:
 
 def test_a_backend_is_held_against_itself() -> None:
     """torch-cholesky alone ran on both, and crosses where the fastest do."""
-    [line] = shown(on_both()).lines
-    assert line.backend == "torch-cholesky (CUDA)"
-    assert re.match(rf"from {SIZE}$", line.on_device)
-    assert re.match(rf"from {SIZE}$", line.on_host)
+    found = section(on_both())
+    assert list(found.backends) == ["torch-cholesky (CUDA)"]
+    points = found.backends["torch-cholesky (CUDA)"]
+    assert list(points) == [False, True]
+    for point in points.values():
+        assert re.match(rf"from {SIZE}$", found.when(point))
 
 
 def test_each_of_several_gpus_has_a_sentence_and_its_name() -> None:
-    found = shown(on_both(second=True))
+    found = section(on_both(second=True))
     assert [sentence.split()[0] for sentence in found.sentences] == ["cuda:0", "cuda:1"]
-    assert {line.backend for line in found.lines} == {
-        "torch-cholesky (cuda:0)",
-        "torch-cholesky (cuda:1)",
-    }
+    assert list(found.backends) == ["torch-cholesky (cuda:0)", "torch-cholesky (cuda:1)"]
 
 
 @pytest.mark.parametrize(
@@ -100,34 +95,25 @@ def test_each_of_several_gpus_has_a_sentence_and_its_name() -> None:
     ],
 )
 def test_what_has_no_crossover_is_said_in_words(factor: float, words: str) -> None:
-    records = on_both()
-    for record in records:
-        if record["record"] == "sample" and "/cuda:" in record["entry"]:
-            record["seconds"] *= factor
-    assert words in shown(records).sentences[0]
+    made = runs.altered(
+        on_both(),
+        SampleRecord,
+        lambda s: replace(s, seconds=s.seconds * factor) if "/cuda:" in s.entry else s,
+    )
+    assert words in section(made).sentences[0]
 
 
-def test_page_summary_figure_and_terminal_have_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    records = on_both()
-    source = page.write(records, tmp_path).read_text(encoding="utf-8")
+def test_page_summary_and_figure_have_it(tmp_path: Path) -> None:
+    source = written(on_both(), tmp_path)
     assert 'id="break-even"' in source
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert "CUDA pays from about" in summary
     assert len(summary.splitlines()) < 60
     figure = (tmp_path / "figures/break-even-1.svg").read_text(encoding="utf-8")
     assert "data on the host" in figure
-    session._show(records, rows(records))
-    assert "CUDA pays from about" in capsys.readouterr().out
 
 
-def test_a_run_on_one_device_says_nothing_of_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    records = runs.sizes()
-    source = page.write(records, tmp_path).read_text(encoding="utf-8")
-    session._show(records, rows(records))
+def test_a_run_on_one_device_says_nothing_of_it(tmp_path: Path) -> None:
+    source = written(runs.sizes(), tmp_path)
     assert "break-even" not in source
-    said = (tmp_path / "summary.md").read_text(encoding="utf-8") + capsys.readouterr().out
-    assert "CUDA pays" not in said
+    assert "CUDA pays" not in (tmp_path / "summary.md").read_text(encoding="utf-8")

@@ -7,26 +7,31 @@ import io
 import pytest
 from rich.console import Console
 
-from benchmarks.runfile import Record
+from benchmarks.runfile.run import Run
 from reports.analysis.rows import rows
 from reports.terminal import table
 from tests.reports import runs
 
 
-def _shown(records: list[Record], width: int = 140) -> str:
+@pytest.fixture(scope="module")
+def full() -> Run:
+    return runs.full()
+
+
+def _shown(run: Run, width: int = 140) -> str:
     out = io.StringIO()
-    table.show(rows(records), Console(file=out, width=width, color_system=None))
+    table.show(rows(run), Console(file=out, width=width, color_system=None))
     return out.getvalue().replace("\xa0", " ")
 
 
-def test_every_workload_has_its_answer_and_every_entry_its_line(full: list[Record]) -> None:
+def test_every_workload_has_its_answer_and_every_entry_its_line(full: Run) -> None:
     shown = _shown(full)
     for row in rows(full):
-        assert row.backend in shown
+        assert row.entry.backend in shown
     assert "tensorflow-xla is the fastest that is right" in shown
 
 
-def test_what_failed_is_apart_with_its_reason(full: list[Record]) -> None:
+def test_what_failed_is_apart_with_its_reason(full: Run) -> None:
     (line,) = [line for line in _shown(full).splitlines() if "failed:" in line]
     reason = "weights are off by 3.2e+01, bound 4.1e-09 (numerical)"
     assert line.strip() == f"failed: tensorflow-cholesky: {reason}"
@@ -40,16 +45,15 @@ def test_device_and_threads_are_columns_where_they_differ() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80])
-def test_a_narrow_terminal_loses_nothing(full: list[Record], width: int) -> None:
+def test_a_narrow_terminal_loses_nothing(full: Run, width: int) -> None:
     shown = _shown(full, width)
     assert max(map(len, shown.splitlines())) <= width
     assert "…" not in shown
 
 
 def test_names_are_neither_markup_nor_escape_codes() -> None:
-    records = runs.run(("line",), only=("torch-gelsy",))
-    records[0]["entries"][0]["backend"] = "[red]x[/nope]\x1b[2J"
-    shown = _shown(records)
+    entry = runs.entry("line", "[red]x[/nope]\x1b[2J")
+    shown = _shown(runs.read_back(runs.of(runs.header([entry]))))
     assert "[red]x[/nope]" in shown
     assert "\x1b" not in shown
 

@@ -1,0 +1,40 @@
+"""`linreg-bench check`."""
+
+import typer
+
+from benchmarks.cli import options as given
+from benchmarks.cli.options import LATEST
+
+
+def check(
+    context: typer.Context,
+    workloads: given.Workloads = None,
+    data: given.Data = None,
+    target: given.Target = None,
+    backends: given.Backends = None,
+    full: given.Full = False,
+    devices: given.Devices = None,
+    threads: given.Threads = None,
+    seed: given.Seed = 0,
+    out: given.Out = LATEST,
+    plugin: given.Plugin = None,
+    patience: given.Patience = "60s",
+    tf32: given.TF32 = False,
+    quiet: given.Quiet = False,
+) -> None:
+    """Fit and judge without timing; the exit status is 1 if anything fails."""
+    from benchmarks.cli import session
+
+    plugins = tuple(plugin or ())
+    options = session.make_options(context.obj, seed, plugins, patience)
+    plan = session.make_plan(
+        session.choose_workloads(workloads, data, target, full),
+        backends or [],
+        devices or "",
+        plugins,
+        full=full,
+        tf32=tf32,
+        threads=threads,
+        replicates=1,
+    )
+    session.execute(plan, options, out, quiet)

@@ -1,0 +1,36 @@
+"""`linreg-bench export`."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.cli.options import RunPath
+from benchmarks.errors import UserError
+
+Format = StrEnum("Format", ["json", "csv", "parquet", "pytest-benchmark"])
+
+
+def export(
+    run: RunPath,
+    format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.json,
+    out: Annotated[Path | None, typer.Option(help="A file instead of standard output.")] = None,
+) -> None:
+    """Write the rows of a run, to standard output or to a file."""
+    if out is None and format is Format.parquet and sys.stdout.isatty():
+        raise UserError("parquet is binary and this is a terminal: say where with --out")
+    from benchmarks.runfile import reader
+    from reports import export as exporter
+    from reports.analysis.rows import rows
+
+    found = reader.read(run)
+    content = exporter.write(found, rows(found), format.value)
+    if out is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror}") from error

@@ -1,0 +1,153 @@
+"""What `run` and `check` share: plan the entries, run them, and report what was measured."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import psutil
+
+from backends import registry
+from benchmarks.cli.options import parse_seconds
+from benchmarks.engine import machine
+from benchmarks.engine import plan as planning
+from benchmarks.engine import run as engine
+from benchmarks.engine.plan import Options, Plan
+from benchmarks.engine.progress import Progress
+from benchmarks.engine.resume import Earlier
+from benchmarks.errors import FAILED, INTERRUPTED, UserError
+from benchmarks.evidence import calibrate
+from benchmarks.printable import line
+from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
+from benchmarks.runfile import reader, writer
+from reports.terminal.progress import TerminalProgress
+
+
+def choose_workloads(
+    names: str | None, data: Path | None, target: str | None, full: bool
+) -> list[Workload]:
+    """The named workloads; with `--data` the user's table, and others only if they are named.
+
+    Raises:
+        UserError: a name is unknown, or the table cannot be fitted.
+    """
+    chosen = select(split(names) if names else FULL if full else DEFAULT)
+    if data is None and target is None:
+        return chosen
+    if data is None:
+        raise UserError("--target needs --data, the table that has this column")
+    from benchmarks.problems import table  # imports pyarrow
+
+    return [table.workload(data, target), *(chosen if names or full else [])]
+
+
+def make_plan(
+    workloads: Sequence[Workload],
+    backends: Sequence[str],
+    devices: str,
+    plugins: tuple[Path, ...],
+    *,
+    full: bool,
+    tf32: bool,
+    **how: Any,
+) -> Plan:
+    """The plan for this machine, from lists with commas; `how` is for `engine.plan.make`.
+
+    Raises:
+        UserError: a name is unknown, or there is nothing to run.
+    """
+    n_gpus = len(machine.gpus())
+    plan = planning.make(
+        workloads,
+        planning.choose_backends(split(",".join(backends)), registry.load(plugins), full),
+        planning.choose_devices(split(devices), n_gpus),
+        n_cores=len(machine.usable_cores()),
+        n_gpus=n_gpus,
+        available_bytes=psutil.virtual_memory().available,
+        tf32=tf32,
+        **how,
+    )
+    if tf32 and not any(entry.process.tf32 for entry in plan.entries):
+        print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
+    return plan
+
+
+def make_options(
+    command: Sequence[str],
+    seed: int,
+    plugins: tuple[Path, ...],
+    patience: str,
+    budget: float | None = None,
+    precision: float | None = None,
+) -> Options:
+    """How to run a plan on the usable cores of this machine."""
+    cores = machine.usable_cores()
+    seconds = parse_seconds("--patience", patience)
+    calibration = calibrate.known(machine.describe(cores))
+    return Options(
+        command, cores, seed, budget, precision, seconds, plugins, calibration=calibration
+    )
+
+
+def split(text: str) -> list[str]:
+    """The parts of a comma-separated list."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+class _Progress(TerminalProgress, Progress):
+    """Shows in a terminal what the engine tells."""
+
+
+def execute(
+    plan: Plan,
+    options: Options,
+    out: Path,
+    quiet: bool,
+    earlier: Earlier | None = None,
+    limit: float | None = None,
+) -> NoReturn:
+    """Run, leave the run file and a report in `out`, and exit with the status of the outcome.
+
+    Args:
+        quiet: whether to print no more than the path of the report.
+        limit: by which share an entry may be slower than its variant; None: by any share.
+    """
+    if earlier is None:
+        writer.set_aside(out)
+    stopped: BaseException | None = None
+    progress = _Progress(quiet=quiet)
+    with progress:
+        try:
+            engine.run(plan, options, out, progress, earlier)
+        except (KeyboardInterrupt, UserError) as error:
+            stopped = error
+    # Whatever ended the run, what it measured until then is reported.
+    failed = (out / writer.NAME).exists() and _report(out, quiet, limit)
+    if isinstance(stopped, UserError):
+        raise stopped
+    if stopped:
+        print("interrupted: the report holds what was measured until then", file=sys.stderr)
+        raise SystemExit(INTERRUPTED)
+    raise SystemExit(FAILED if failed else 0)
+
+
+def _report(folder: Path, quiet: bool, limit: float | None) -> bool:
+    """Show the run in `folder` and draw its page; whether an entry failed or is too slow."""
+    from rich.console import Console
+
+    from reports import page  # imports matplotlib, which bad input need not wait for
+    from reports.analysis.rows import rows
+    from reports.document import document
+    from reports.terminal.document import show
+
+    run = reader.read(folder)
+    found = rows(run)
+    seen = document(run, found, folder)
+    if not quiet:
+        show(seen, Console())
+    print(line(f"report: {page.write(seen, folder)}"))
+    failed = [row for row in found if row.status == "failed" and not row.entry.variant]
+    slower = [c for c in seen.changes if limit is not None and c.certainly_slower(limit)]
+    for change in slower:
+        print(f"slower: {change.entry} takes {change.ratio} times as long")
+    return bool(slower) or any(not row.entry.known_failure for row in failed)
