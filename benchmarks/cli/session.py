@@ -13,7 +13,7 @@ from benchmarks.engine import machine
 from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
-from benchmarks.engine.progress import Progress
+from benchmarks.progress import Progress
 from benchmarks.engine.resume import Earlier
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.evidence import calibrate

@@ -20,7 +20,7 @@ from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.worker import Worker, WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.gate import gate
-from benchmarks.gate.verdict import Verdict
+from benchmarks.verdict import Verdict
 from benchmarks.problems.workloads import Workload
 
 Result = TypeVar("Result")

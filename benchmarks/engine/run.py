@@ -17,7 +17,7 @@ from benchmarks.engine import gpu, machine
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Process
-from benchmarks.engine.progress import Progress
+from benchmarks.progress import Progress
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.resume import Earlier
 from benchmarks.engine.roofline import Roofline

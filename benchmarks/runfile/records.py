@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from benchmarks.gate.verdict import Verdict
+from benchmarks.verdict import Verdict
 from benchmarks.runfile.header import Count, Duration, Gauge, Header, MachineState
 
 #: The time of one fit, whose logarithm is taken.

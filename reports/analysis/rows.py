@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks import estimates
 from benchmarks.estimates import Estimate, Rounds, Sample
-from benchmarks.gate.verdict import Verdict
+from benchmarks.verdict import Verdict
 from benchmarks.runfile.header import EntryRecord
 from benchmarks.runfile.records import (
     DeviceRecord,

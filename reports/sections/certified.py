@@ -10,7 +10,7 @@ from statistics import median
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.gate.verdict import Digits
+from benchmarks.verdict import Digits
 from benchmarks.runfile.records import WorkloadRecord
 from reports import text
 from reports.analysis.rows import Row

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from backends.base import GradientDescent
-from benchmarks.gate.verdict import Check
+from benchmarks.verdict import Check
 from benchmarks.problems.workloads import WORKLOADS, Workload, select
 from benchmarks.runfile import reader
 from benchmarks.runfile.header import Absence, EntryRecord, Header, Machine, MachineState, Suite

@@ -14,7 +14,7 @@ from scipy import linalg, special
 from backends.base import Data, Fit, GradientDescent, LeastSquares, Stability
 from benchmarks.gate import gate, reference
 from benchmarks.gate.reference import Reference
-from benchmarks.gate.verdict import Verdict
+from benchmarks.verdict import Verdict
 from benchmarks.problems.problem import Problem, Synthetic
 from benchmarks.problems.workloads import DEFAULT, Workload, select
 

@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.gate import correct_digits, gate, reference
 from benchmarks.gate.bounds import coefficient_bounds
 from benchmarks.gate.rounding import backward_error
-from benchmarks.gate.verdict import Digits
+from benchmarks.verdict import Digits
 from benchmarks.problems import certified
 from benchmarks.problems.certified import CertifiedSet
 from benchmarks.problems.workloads import WORKLOADS, select

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gate.verdict import Digits
+from benchmarks.verdict import Digits
 from benchmarks.runfile.records import FailureRecord, Record, VerdictRecord
 from benchmarks.runfile.run import Run
 from reports.document import Document
