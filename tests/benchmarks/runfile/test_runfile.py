@@ -154,7 +154,10 @@ def with_entry(**changes: Any) -> dict[str, Any]:
         ([with_entry(variant={"kind": "x", "name": "y"})], "entries.0.variant.kind"),
         ([GOOD | {"entries": [GIVEN, GIVEN]}], "'line/numpy-gelsd/cpu/1' stands there twice"),
         ([GOOD, {"record": "sample", "entry": "e", "round": 0}], "line 2: seconds: Field"),
-        ([GOOD, {"record": "sample", "entry": "e", "round": 0, "seconds": 0}], "seconds: .*0000001"),
+        (
+            [GOOD, {"record": "sample", "entry": "e", "round": 0, "seconds": 0}],
+            "seconds: .*0000001",
+        ),
         ([GOOD, {"record": "sample", "entry": "e", "round": -1, "seconds": 1}], "round: "),
         ([GOOD, b'{"record": "done", "workload": ' + b"9" * 5000 + b"}"], "line 2: "),
     ],
