@@ -1,7 +1,5 @@
 """How every command line of the suite ends: with a status, and one line for what is wrong."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn

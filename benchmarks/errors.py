@@ -1,7 +1,5 @@
 """The one exception that reaches a user: a line that says what, where, and what to do."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -5,8 +5,6 @@ process. What pytest-benchmark shows is the time inside the worker: the messages
 taken off by its timer. A fit that does not pass the gate fails its test and has no timing.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from pathlib import Path

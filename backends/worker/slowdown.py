@@ -53,6 +53,8 @@ def slowed(
     while len(pairs) < 20 or clock() - began < _MEASURE_SECONDS * 1e9:
         pairs.append((seconds(0, fits), seconds(steps, fits)))
     ratios = sorted(slow / plain for plain, slow in pairs)
-    of_a_step = max(ratios[len(ratios) // 2] - 1, 1e-9) / steps
+    # On a busy machine the ratio may be lost in the noise: a step takes some time in any case.
+    least = 0.05 * _STEP_SECONDS * fits / min(plain for plain, _ in pairs)
+    of_a_step = max((ratios[len(ratios) // 2] - 1) / steps, least)
     wanted = round(extra_work / of_a_step)
     return lambda: fit_and_work(wanted)

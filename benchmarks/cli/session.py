@@ -13,7 +13,6 @@ from benchmarks.engine import machine
 from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
-from benchmarks.engine.progress import Progress
 from benchmarks.engine.resume import Earlier
 from benchmarks.errors import FAILED, INTERRUPTED, UserError
 from benchmarks.evidence import calibrate
@@ -94,10 +93,6 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-class _Progress(TerminalProgress, Progress):
-    """Shows in a terminal what the engine tells."""
-
-
 def execute(
     plan: Plan,
     options: Options,
@@ -115,7 +110,7 @@ def execute(
     if earlier is None:
         writer.set_aside(out)
     stopped: BaseException | None = None
-    progress = _Progress(quiet=quiet)
+    progress = TerminalProgress(quiet=quiet)
     with progress:
         try:
             engine.run(plan, options, out, progress, earlier)

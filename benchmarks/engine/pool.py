@@ -20,8 +20,8 @@ from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.worker import Worker, WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.gate import gate
-from benchmarks.gate.verdict import Verdict
 from benchmarks.problems.workloads import Workload
+from benchmarks.verdict import Verdict
 
 Result = TypeVar("Result")
 #: Seconds in which a device finishes what it was given, if a wrong result was an unfinished one.

@@ -14,15 +14,14 @@ from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import FirstFit, Pool
 from benchmarks.engine.prepared import Prepared
 from benchmarks.engine.process import Process
-from benchmarks.engine.progress import Progress
 from benchmarks.engine.resume import Earlier
 from benchmarks.engine.schedule import Turn
 from benchmarks.engine.variants import git
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.gate.solution import relative_errors
-from benchmarks.gate.verdict import Verdict
 from benchmarks.problems.workloads import Workload
+from benchmarks.progress import Progress
 from benchmarks.runfile.header import Header, Suite
 from benchmarks.runfile.records import (
     FailureRecord,
@@ -36,6 +35,7 @@ from benchmarks.runfile.records import (
     WorkloadRecord,
 )
 from benchmarks.runfile.writer import FORMAT, RunWriter, now
+from benchmarks.verdict import Verdict
 
 #: A problem of one feature and at most this many samples goes into the run file, for pictures.
 _POINTS = 1_000

@@ -17,7 +17,6 @@ from benchmarks.engine import gpu, machine
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Process
-from benchmarks.engine.progress import Progress
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.resume import Earlier
 from benchmarks.engine.roofline import Roofline
@@ -26,6 +25,7 @@ from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.gate.solution import Unsolvable
 from benchmarks.problems.workloads import Workload
+from benchmarks.progress import Progress
 from benchmarks.runfile.records import DeviceRecord, DoneRecord, Footer, TransferRecord
 from benchmarks.runfile.writer import NAME, RunWriter, now
 

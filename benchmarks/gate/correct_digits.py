@@ -10,7 +10,7 @@ from backends.base import Stability
 from benchmarks.gate.bounds import coefficient_bounds
 from benchmarks.gate.reference import Reference
 from benchmarks.gate.rounding import backward_error
-from benchmarks.gate.verdict import Digits
+from benchmarks.verdict import Digits
 
 #: The significant digits of certified values.
 CERTIFIED = 15.0

@@ -19,7 +19,7 @@ from benchmarks.gate.correct_digits import count
 from benchmarks.gate.reference import PRINTED_TOLERANCE, Descent, Reference
 from benchmarks.gate.rounding import backward_error
 from benchmarks.gate.solution import design, loss
-from benchmarks.gate.verdict import Check, Verdict
+from benchmarks.verdict import Check, Verdict
 
 #: The probability that the statistical check refuses a right fit.
 SIGNIFICANCE = 1e-6

@@ -13,8 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from benchmarks.gate.verdict import Verdict
 from benchmarks.runfile.header import Count, Duration, Gauge, Header, MachineState
+from benchmarks.verdict import Verdict
 
 #: The time of one fit, whose logarithm is taken.
 FitSeconds = Annotated[float, Field(ge=1e-12, le=1e9, allow_inf_nan=False)]

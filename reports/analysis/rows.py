@@ -11,7 +11,6 @@ import numpy as np
 
 from benchmarks import estimates
 from benchmarks.estimates import Estimate, Rounds, Sample
-from benchmarks.gate.verdict import Verdict
 from benchmarks.runfile.header import EntryRecord
 from benchmarks.runfile.records import (
     DeviceRecord,
@@ -21,6 +20,7 @@ from benchmarks.runfile.records import (
     WorkerRecord,
 )
 from benchmarks.runfile.run import Run
+from benchmarks.verdict import Verdict
 from reports.analysis.roofline import Floor, Place, floors
 
 #: By method, what most people use today: the others are compared with it, if it passed.

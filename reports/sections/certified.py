@@ -10,8 +10,8 @@ from statistics import median
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.gate.verdict import Digits
 from benchmarks.runfile.records import WorkloadRecord
+from benchmarks.verdict import Digits
 from reports import text
 from reports.analysis.rows import Row
 from reports.figures.axes import height, name_rows

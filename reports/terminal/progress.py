@@ -16,6 +16,7 @@ from rich.text import Text
 from benchmarks import estimates
 from benchmarks.estimates import Rounds
 from benchmarks.printable import line
+from benchmarks.progress import Progress
 from benchmarks.runfile.header import EntryRecord
 from reports import text
 from reports.analysis.rows import BASELINES, Row, ranked
@@ -27,11 +28,8 @@ _LIVE_EVERY, _PLAIN_EVERY = 2.0, 10.0
 _HEADS = ("#", "backend, device, threads", "time of one fit", "against the baseline", "rounds")
 
 
-class TerminalProgress:
-    """Writes to standard error: a live table on a terminal, plain lines elsewhere, or nothing.
-
-    It has the methods of `benchmarks.engine.progress.Progress`.
-    """
+class TerminalProgress(Progress):
+    """Writes to standard error: a live table on a terminal, plain lines elsewhere, or nothing."""
 
     def __init__(
         self,

@@ -20,9 +20,9 @@ from backends import registry
 from backends.base import GradientDescent, LeastSquares
 from benchmarks.engine import machine
 from benchmarks.engine.pool import FirstFit
-from benchmarks.gate.verdict import Verdict
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import WORKLOADS, Workload
+from benchmarks.verdict import Verdict
 
 if TYPE_CHECKING:
     from tests.backends.conftest import Served

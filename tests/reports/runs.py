@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from backends.base import GradientDescent
-from benchmarks.gate.verdict import Check
 from benchmarks.problems.workloads import WORKLOADS, Workload, select
 from benchmarks.runfile import reader
 from benchmarks.runfile.header import Absence, EntryRecord, Header, Machine, MachineState, Suite
@@ -34,6 +33,7 @@ from benchmarks.runfile.records import (
 )
 from benchmarks.runfile.run import Run
 from benchmarks.runfile.writer import FORMAT, NAME, RunWriter
+from benchmarks.verdict import Check
 
 R = TypeVar("R", bound=Record)
 

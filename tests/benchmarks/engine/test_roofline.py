@@ -12,11 +12,11 @@ from benchmarks.engine import machine
 from benchmarks.engine.plan import Entry, Plan
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Launch, Process
-from benchmarks.engine.progress import Progress
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.resume import Earlier
 from benchmarks.engine.roofline import VISITS, Roofline
 from benchmarks.problems.workloads import Workload, select
+from benchmarks.progress import Progress
 from benchmarks.runfile.header import Variant
 from benchmarks.runfile.records import FailureRecord, Record, RooflineRecord
 

@@ -14,10 +14,10 @@ from benchmarks.errors import UserError
 from benchmarks.gate import correct_digits, gate, reference
 from benchmarks.gate.bounds import coefficient_bounds
 from benchmarks.gate.rounding import backward_error
-from benchmarks.gate.verdict import Digits
 from benchmarks.problems import certified
 from benchmarks.problems.certified import CertifiedSet
 from benchmarks.problems.workloads import WORKLOADS, select
+from benchmarks.verdict import Digits
 from tests import exact
 
 SETS = {path.stem: certified.load(path) for path in sorted(certified.FOLDER.glob("*.dat"))}

@@ -18,9 +18,9 @@ from benchmarks.engine.process import Process
 from benchmarks.gate import gate, reference
 from benchmarks.gate.bounds import solver_bounds
 from benchmarks.gate.reference import Reference
-from benchmarks.gate.verdict import Verdict
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import WORKLOADS, select
+from benchmarks.verdict import Verdict
 
 ODD = [workload.name for workload in select(["odd"])]
 DEPENDENT = ["odd-square", "odd-wide", "odd-constant", "odd-twice", "odd-sum-float64"]

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gate.verdict import Digits
 from benchmarks.runfile.records import FailureRecord, Record, VerdictRecord
 from benchmarks.runfile.run import Run
+from benchmarks.verdict import Digits
 from reports.document import Document
 from reports.sections.certified import CertifiedTable
 from tests.reports import runs
