@@ -19,11 +19,6 @@ linalg = lazy("cupyx.scipy.linalg")
 _TF32 = 7
 
 
-def _cuda_version(number: int) -> str:
-    """13000 is 13.0: CUDA numbers its versions in thousands and tens."""
-    return f"{number // 1000}.{number % 1000 // 10}"
-
-
 class CupyBackend(Backend):
     """CuPy arrays on the one GPU that a worker sees."""
 
@@ -48,10 +43,11 @@ class CupyBackend(Backend):
 
     def describe(self) -> dict[str, Any]:
         allocator = cupy.cuda.get_allocator()
+        cuda = cupy.cuda.runtime.runtimeGetVersion()  # 13000 is 13.0
         return super().describe() | {
             "device": f"cuda:{self.result.device.id}",
             "tf32": cupy._core.get_compute_type("f") == _TF32,
-            "cuda": _cuda_version(cupy.cuda.runtime.runtimeGetVersion()),
+            "cuda": f"{cuda // 1000}.{cuda % 1000 // 10}",
             "allocator": str(getattr(allocator, "__qualname__", allocator)),
         }
 

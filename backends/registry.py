@@ -67,15 +67,12 @@ def to_install(backend: type[Backend]) -> str:
 
 def _classes(module: ModuleType) -> list[type[Backend]]:
     """The concrete backends that a module defines itself; a leading underscore hides one."""
-    return [
-        item
-        for item in vars(module).values()
-        if isinstance(item, type)
-        and issubclass(item, Backend)
-        and not isabstract(item)
-        and not item.__name__.startswith("_")
-        and item.__module__ == module.__name__
-    ]
+    own = [item for item in vars(module).values() if _is_complete(item)]
+    return [c for c in own if c.__module__ == module.__name__ and not c.__name__.startswith("_")]
+
+
+def _is_complete(item: Any) -> bool:
+    return isinstance(item, type) and issubclass(item, Backend) and not isabstract(item)
 
 
 def _plugin_classes(path: Path) -> list[type[Backend]]:
@@ -108,7 +105,7 @@ def _validate(backend: Any, source: str) -> None:
     Raises:
         PluginError: it is no complete backend, or an attribute is missing or has a wrong type.
     """
-    if not (isinstance(backend, type) and issubclass(backend, Backend)) or isabstract(backend):
+    if not _is_complete(backend):
         raise PluginError(f"{source}: {backend!r} is not a complete subclass of Backend")
     who = f"{source}: {backend.__name__}"
     needed = [name for name in _ATTRIBUTES if not hasattr(Backend, name)]
@@ -155,5 +152,5 @@ def _printable(value: Any) -> Any:
     return value
 
 
-def _described(error: BaseException) -> str:
+def _described(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

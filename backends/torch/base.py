@@ -72,8 +72,7 @@ class TorchBackend(Backend):
             "threads": torch.get_num_threads(),
             "tf32": products != "highest" or torch.backends.cuda.matmul.allow_tf32,
             "float32 products": products,
-            "blas": "cuBLAS, cuSOLVER" if cuda else _blas(torch.__config__.show()),
-            **(_cuda() if cuda else {}),
+            **(_cuda_libraries() if cuda else {"blas": _blas(torch.__config__.show())}),
         }
 
     def device_seconds(self) -> float | None:
@@ -112,9 +111,9 @@ class TorchDescent(TorchBackend):
         self.start_parameters = torch.tensor(start, dtype=self.X.dtype, device=self.device)
 
 
-def _cuda() -> dict[str, str]:
-    """What is worth showing of torch on a GPU."""
+def _cuda_libraries() -> dict[str, str]:
     return {
+        "blas": "cuBLAS, cuSOLVER",
         "cuda": str(torch.version.cuda),
         "allocator": torch.cuda.get_allocator_backend(),
         "linear algebra": str(torch.backends.cuda.preferred_linalg_library()).rpartition(".")[2],

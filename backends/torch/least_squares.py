@@ -24,23 +24,6 @@ def _to_host(tensor: torch.Tensor) -> np.ndarray:
     return tensor.cpu().numpy()
 
 
-def cholesky(gram: torch.Tensor, n: int, dtype: torch.dtype) -> torch.Tensor:
-    """The lower triangle L with L L' = gram.
-
-    Args:
-        gram: X'X; only its lower triangle is used.
-        n: samples.
-        dtype: that X'X was computed in.
-
-    Raises:
-        LinAlgError: a pivot is not positive, or may be nothing but rounding.
-    """
-    factor, info = torch.linalg.cholesky_ex(gram)
-    pivots = factor.diagonal() ** 2 / gram.diagonal()
-    rank.refuse_pivot(0.0 if info.item() else float(pivots.min()), n, torch.finfo(dtype).dtype)
-    return factor
-
-
 class TorchSolver(TorchBackend):
     """Turns coefficients on the device into a fit."""
 
@@ -122,24 +105,30 @@ class TorchCholesky(TorchSolver):
     algorithm = "Cholesky of [X 1]'[X 1] (normal equations)"
     stability = "normal equations"
 
+    def normal_equations(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """A'A, of which the lower triangle is used, and A'y."""
+        A = _with_ones(self.X)
+        return A.T @ A, A.T @ self.y
+
     def solve(self) -> torch.Tensor:
         rank.refuse_wide(self.X)
-        A = _with_ones(self.X)
-        factor = cholesky(A.T @ A, len(A), A.dtype)
-        return torch.cholesky_solve((A.T @ self.y)[:, None], factor)[:, 0]
+        gram, moment = self.normal_equations()
+        factor, info = torch.linalg.cholesky_ex(gram)
+        pivot = 0.0 if info.item() else float((factor.diagonal() ** 2 / gram.diagonal()).min())
+        rank.refuse_pivot(pivot, len(self.y), torch.finfo(self.X.dtype).dtype)
+        return torch.cholesky_solve(moment[:, None], factor)[:, 0]
 
 
-class TorchCholeskyBlocks(TorchSolver):
+class TorchCholeskyBlocks(TorchCholesky):
     """The same, without copying X and from blocks of rows that stay in the cache."""
 
     name = "torch-cholesky-blocks"
     algorithm = "Cholesky of [1 X]'[1 X] (normal equations), made from blocks of rows"
     style = "tuned"
-    stability = "normal equations"
+
+    def normal_equations(self) -> tuple[torch.Tensor, torch.Tensor]:
+        products = Blocks(self.X, self.y).gram()
+        return products[:-1, :-1], products[-1, :-1]
 
     def solve(self) -> torch.Tensor:
-        rank.refuse_wide(self.X)
-        products = Blocks(self.X, self.y).gram()
-        factor = cholesky(products[:-1, :-1], len(self.y), self.X.dtype)
-        found = torch.cholesky_solve(products[-1:, :-1].T, factor)[:, 0]
-        return found.roll(-1).to(self.X.dtype)
+        return super().solve().roll(-1).to(self.X.dtype)

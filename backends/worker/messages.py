@@ -44,15 +44,13 @@ def fit_to_json(fit: Fit) -> dict[str, Any]:
         TypeError: it holds anything but NumPy arrays. Reading a framework's own array would wait
             for its device, and that after the clock was stopped.
     """
-
-    def numbers(name: str) -> Any:
-        values = getattr(fit, name)
-        if values is None:
-            return None
+    found: dict[str, Any] = dict.fromkeys(FIELDS)
+    for name in FIELDS:
+        if (values := getattr(fit, name)) is None:
+            continue
         kinds = (np.ndarray, np.generic, float, int) if name == "bias" else np.ndarray
         if not isinstance(values, kinds) or np.asarray(values).dtype.hasobject:
             what = f"{type(values).__module__}.{type(values).__name__}"
             raise TypeError(f"fit() returned its {name} as {what}: not an array on the host")
-        return np.asarray(values, dtype=float).tolist()
-
-    return {name: numbers(name) for name in FIELDS}
+        found[name] = np.asarray(values, dtype=float).tolist()
+    return found
