@@ -181,7 +181,7 @@ def ranked(made: Sequence[Row], baselines: Collection[str]) -> list[Row]:
     The baseline is one of the backends `baselines`, preferably on the CPU, or else the fastest.
     """
     timed = [row for row in made if row.status == "passed"]
-    timed.sort(key=lambda row: estimates.middle(row.times))
+    timed.sort(key=lambda row: row.time.value if row.time else 0.0)
     others = [row for row in made if row.status != "passed"]
     others.sort(key=lambda row: _ORDER.index(row.status))
     if not timed:

@@ -40,8 +40,9 @@ def name_rows(axes: Axes, names: Sequence[str], words: Sequence[str] = ()) -> No
     sides = ((-0.015, "right", [short(name, most) for name in names]), (1.015, "left", words))
     for place, side, texts in sides:
         for index, said in enumerate(texts):
-            transform = axes.get_yaxis_transform()
-            axes.text(place, index, said, transform=transform, ha=side, va="center_baseline")
+            if said:
+                transform = axes.get_yaxis_transform()
+                axes.text(place, index, said, transform=transform, ha=side, va="center_baseline")
     axes.set_yticks([])
     axes.set_ylim(len(names) - 0.5, -0.5)
 

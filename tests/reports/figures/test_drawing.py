@@ -1,13 +1,16 @@
-"""The colours of the figures can be told apart, by any eye and on either paper."""
+"""Figures fit into a page; their colours can be told apart, by any eye and on either paper."""
 
 from __future__ import annotations
 
 import itertools
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from reports.figures.drawing import FRAMEWORKS
+from reports.figures.drawing import FRAMEWORKS, INK, MARK, Picture, picture
 
 #: What an eye sees of linear red, green and blue; those without red or green cones after Machado,
 #: Oliveira & Fernandes (2009), *A physiologically-based model for simulation of color vision
@@ -63,3 +66,54 @@ def test_all_stand_out_from_the_paper(scheme: int) -> None:
     for name, colours in FRAMEWORKS.items():
         darker, lighter = sorted([paper, _luminance(colours[scheme])])
         assert (lighter + 0.05) / (darker + 0.05) > 2.95, name
+
+
+def _draw(figure: Figure) -> None:
+    axes = figure.add_subplot()
+    axes.plot([1, 2], [1.23456, 2], marker="o", color=INK, label="<a> & 'b'")
+    axes.set_ylabel("turned")
+    figure.legend()
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Picture:
+    return picture("name", 'alt & "quoted" <b>', (3, 2), _draw, (2, 2))
+
+
+def _forms(drawn: Picture) -> list[ElementTree.Element]:
+    wide, narrow = ElementTree.fromstring(f"<div>{drawn.inline}</div>").findall(".//svg")
+    return [wide, narrow]
+
+
+def test_an_inline_figure_has_what_a_page_needs_and_no_more(drawn: Picture) -> None:
+    for form in _forms(drawn):
+        assert set(form.attrib) == {"role", "aria-label", "viewBox"}
+        assert form.get("aria-label") == 'alt & "quoted" <b>'
+        tags = {element.tag for element in form.iter()}
+        assert tags <= {"svg", "g", "path", "defs", "use", "text", "clipPath", "rect"}
+        assert "<a> & 'b'" in [text.text for text in form.iter("text")]
+        assert any("rotate(-90" in text.get("transform", "") for text in form.iter("text"))
+    assert not re.search(r"font-family|#1b1f24|\d\.\d{3}", drawn.inline)
+
+
+def test_ids_of_an_inline_figure_are_its_own_and_lead_somewhere(drawn: Picture) -> None:
+    forms = _forms(drawn)
+    ids = [
+        element.attrib["id"] for form in forms for element in form.iter() if "id" in element.attrib
+    ]
+    assert len(ids) == len(set(ids)) >= 4
+    assert all(name.startswith("name-") for name in ids)
+    assert set(re.findall(r'(?:href="|url\()#([^")]+)', drawn.inline)) == set(ids)
+
+
+def test_markers_are_drawn_only_where_they_are_used(drawn: Picture) -> None:
+    for form in _forms(drawn):
+        defined = {id(path) for defs in form.iter("defs") for path in defs.iter("path")}
+        assert defined
+        assert all(id(path) in defined for path in form.iter("path") if "id" in path.attrib)
+
+
+def test_files_are_complete_and_bear_the_mark(drawn: Picture) -> None:
+    assert drawn.svg.startswith("<?xml")
+    assert MARK in drawn.svg
+    assert MARK.encode() in drawn.png
