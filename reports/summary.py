@@ -54,13 +54,8 @@ def _cut(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
 
 def _differences(changes: Sequence[Change]) -> list[tuple[str, Change, str]]:
     """What is slower, then what is faster than what stood beside it, and by how much."""
-    words = [(change, *text.changed(change.ratio)) for change in changes]
-    return [
-        (word, change, by)
-        for wanted in ("slower", "faster")
-        for change, word, by in words
-        if word == wanted
-    ]
+    told = [(word, one, by) for one in changes for word, by in [text.changed(one.ratio)]]
+    return [one for wanted in ("slower", "faster") for one in told if one[0] == wanted]
 
 
 def _notes(document: Document) -> list[str]:

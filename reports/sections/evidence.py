@@ -44,14 +44,9 @@ def repeat_command(run: Run, entry: EntryRecord) -> list[str]:
     return ["linreg-bench", command, *(part for option in options for part in option), *flags]
 
 
-def command_lines(entry: EntryRecord, run: Run | None) -> list[str]:
-    """The command that repeats an entry, quoted for a shell, in parts that a page can wrap."""
-    parts: list[list[str]] = []
-    for argument in repeat_command(run, entry) if run else []:
-        if argument.startswith("--") or not parts:
-            parts.append([])
-        parts[-1].append(argument)
-    return [shlex.join(part) for part in parts]
+def shell_command(entry: EntryRecord, run: Run | None) -> str:
+    """The command that repeats an entry, quoted for a shell; empty if there is none."""
+    return shlex.join(repeat_command(run, entry)) if run else ""
 
 
 def log_end(row: Row, run: Run | None, folder: Path | None) -> str:

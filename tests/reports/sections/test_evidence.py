@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from benchmarks.runfile.header import DataFile, EntryRecord, Variant
 from benchmarks.runfile.records import FailureRecord, FitRecord, SampleRecord, WorkerRecord
 from benchmarks.runfile.run import Run
 from reports.analysis.rows import Row, rows
 from reports.figures.marks import timeline, timeline_caption
-from reports.sections.evidence import command_lines, log_end, repeat_command
+from reports.sections.evidence import log_end, repeat_command, shell_command
 from tests.reports import runs
 from tests.reports.pages import written
 
@@ -63,7 +65,8 @@ def test_a_variant_is_asked_for_as_it_was(kind: Any, source: str, words: list[st
 def test_a_slowed_copy_cannot_be_asked_for() -> None:
     made, entry = one()
     copy = replace(entry, variant=Variant(kind="copy", name="slowed"))
-    assert repeat_command(made, copy) == command_lines(copy, made) == []
+    assert repeat_command(made, copy) == []
+    assert shell_command(copy, made) == ""
 
 
 @pytest.mark.parametrize(
@@ -88,17 +91,14 @@ def test_a_check_is_repeated_by_a_check() -> None:
     assert repeat_command(made, entry)[:2] == ["linreg-bench", "check"]
 
 
-def test_the_command_is_quoted_for_a_shell_and_wraps_between_options() -> None:
+def test_the_command_is_quoted_for_a_shell(tmp_path: Path) -> None:
     made, entry = one(plugins=("/a folder/with 'quotes'.py",))
-    assert command_lines(replace(entry, backend="x; rm -rf *"), made) == [
-        "linreg-bench run",
-        "--workloads line",
-        "--backends 'x; rm -rf *'",
-        "--devices cpu",
-        "--threads 3",
-        "--seed 0",
-        """--plugin '/a folder/with '"'"'quotes'"'"'.py'""",
-    ]
+    hostile = replace(entry, backend="x; rm -rf *")
+    command = shell_command(hostile, made)
+    assert "--backends 'x; rm -rf *' --devices" in command
+    assert shlex.split(command) == repeat_command(made, hostile)
+    page = written(made, tmp_path)
+    assert escape(shell_command(entry, made)) in page
 
 
 def _logged(folder: Path, name: str, text: str) -> str:
