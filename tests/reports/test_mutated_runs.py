@@ -1,6 +1,6 @@
 """Whatever a run file holds, it is read and reported, or refused with one line.
 
-`python -m tests.reports.test_mutated_runs 3000` tries so many.
+`python -m tests.reports.test_mutated_runs 3000 [SEED]` tries so many, and draws the page of each.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from benchmarks.runfile.records import (
     WorkloadRecord,
 )
 from benchmarks.runfile.run import Run
-from reports import answer, export, sources
+from reports import answer, export, page, sources
 from reports.analysis import accuracy, break_even, changes, compare, roofline, scaling
 from reports.analysis.rows import Row, by_workload, rows
+from reports.document import document
 from reports.terminal import comparison, table
 from tests.reports import runs
 
@@ -123,6 +124,12 @@ def terminal(run: Run, found: Sequence[Row]) -> None:
     ):
         comparison.show(compared, console, 0.05)
     compare.differences(whole(), run)
+
+
+def pages(run: Run, found: Sequence[Row]) -> None:
+    """The page, its figures and the summary."""
+    with tempfile.TemporaryDirectory() as folder:
+        page.write(document(run, found, Path(folder)), Path(folder))
 
 
 #: What is done with a run that could be read. Each gives a result or raises UserError.
@@ -250,6 +257,12 @@ def test_a_mutated_run_is_reported_or_refused_with_one_line(tmp_path: Path) -> N
     assert 20 < read < 100  # both happen
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_mutated_run_is_drawn_or_refused_with_one_line(tmp_path: Path) -> None:
+    """Drawing takes seconds: few files in the test, as many as wanted by hand."""
+    assert attempts(12, seed=3, folder=tmp_path, steps=[pages]) > 2
+
+
 def _mutated_benchmarks(rng: random.Random) -> bytes:
     found = [export.write(whole(), whole_rows()[:6], "pytest-benchmark").replace(b"\n", b" ")]
     for _ in range(rng.randint(1, 3)):
@@ -275,5 +288,6 @@ def test_a_mutated_file_of_pytest_benchmark_is_read_or_refused(tmp_path: Path) -
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        number = int(sys.argv[1])
-        print(f"{attempts(number, seed=2, folder=Path(folder))} of {number} could be read")
+        number, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 2
+        done = attempts(number, seed, Path(folder), [*STEPS, pages])
+        print(f"{done} of {number} could be read")
