@@ -25,25 +25,21 @@ class _TensorFlowSolver(TensorFlowBackend):
         return Fit.of(self.result.numpy()[:, 0])
 
 
-class _TensorFlowLstsq(_TensorFlowSolver):
-    fast: ClassVar[bool]
-
-    def solve(self) -> Any:
-        A = tf.concat([self.X, tf.ones_like(self.X[:, :1])], axis=1)
-        return tf.linalg.lstsq(A, self.y, fast=self.fast)
-
-
-class TensorFlowCholesky(_TensorFlowLstsq):
-    """The default, `fast=True`."""
+class TensorFlowCholesky(_TensorFlowSolver):
+    """`tf.linalg.lstsq` as it comes."""
 
     name = "tensorflow-cholesky"
     algorithm = "tf.linalg.lstsq(fast=True): Cholesky of [X 1]'[X 1] (normal equations)"
     stability = "normal equations"
     fast = True
 
+    def solve(self) -> Any:
+        A = tf.concat([self.X, tf.ones_like(self.X[:, :1])], axis=1)
+        return tf.linalg.lstsq(A, self.y, fast=self.fast)
 
-class TensorFlowQR(_TensorFlowLstsq):
-    """The accurate one, `fast=False`; its kernel is for the CPU alone."""
+
+class TensorFlowQR(TensorFlowCholesky):
+    """The accurate `tf.linalg.lstsq`; its kernel is for the CPU alone."""
 
     name = "tensorflow-qr"
     devices = ("cpu",)

@@ -271,15 +271,11 @@ _OUT_OF_MEMORY = (
 )
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, even in the middle of a fit."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def serve(numpy_seconds: float) -> None:
     """Answer requests until the parent says stop or closes the pipe."""
-    _die_with_parent()
+    # Linux shall kill this process when its parent dies, even in the middle of a fit.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
     handler = RequestHandler()
     handler.numpy_seconds = numpy_seconds
