@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from backends import rank_deficient as rank
@@ -25,27 +24,31 @@ class _TensorFlowSolver(TensorFlowBackend):
         return Fit.of(self.result.numpy()[:, 0])
 
 
-class TensorFlowCholesky(_TensorFlowSolver):
-    """`tf.linalg.lstsq` as it comes."""
-
-    name = "tensorflow-cholesky"
-    algorithm = "tf.linalg.lstsq(fast=True): Cholesky of [X 1]'[X 1] (normal equations)"
-    stability = "normal equations"
-    fast = True
+class _TensorFlowLstsq(_TensorFlowSolver):
+    fast: ClassVar[bool]
 
     def solve(self) -> Any:
         A = tf.concat([self.X, tf.ones_like(self.X[:, :1])], axis=1)
         return tf.linalg.lstsq(A, self.y, fast=self.fast)
 
 
-class TensorFlowQR(TensorFlowCholesky):
-    """The accurate `tf.linalg.lstsq`; its kernel is for the CPU alone."""
+class TensorFlowCholesky(_TensorFlowLstsq):
+    """The default, `fast=True`."""
+
+    name = "tensorflow-cholesky"
+    algorithm = "tf.linalg.lstsq(fast=True): Cholesky of [X 1]'[X 1] (normal equations)"
+    stability = "normal equations"
+    fast = True
+
+
+class TensorFlowQR(_TensorFlowLstsq):
+    """The accurate one, `fast=False`; its kernel is for the CPU alone."""
 
     name = "tensorflow-qr"
     devices = ("cpu",)
     algorithm = "tf.linalg.lstsq(fast=False): complete orthogonal decomposition (QR) of [X 1]"
     stability = "orthogonal"
-    known_failures: ClassVar[Mapping[str, str]] = dict.fromkeys(
+    known_failures = dict.fromkeys(
         ("odd-square", "odd-wide", "odd-constant"),
         "it finds the shortest weight and bias together, and does not tell the rank",
     )

@@ -157,10 +157,9 @@ class RequestHandler:
     def sample(self, fits: int) -> dict[str, Any]:
         """Time `fits` fits in a row, without garbage collection.
 
-        Several fits are preceded by an untimed one, because other workers used the caches
-        meanwhile. So is a single fit on several threads, unless it takes long: threads that were
-        stopped may share a core until the system's next tick moves them, while those that wait for
-        them at the end of every operation spin.
+        An untimed fit comes before several, because other workers used the caches meanwhile. It
+        also comes before a single one on several threads, unless that takes long: threads that were
+        stopped may share a core until the system's next tick moves them.
         """
         fit, clock, repeats = self.timed, self._clock, range(fits)
         self._spoil()
