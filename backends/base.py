@@ -67,9 +67,8 @@ class LeastSquares:
     """Minimise ||X weight + bias - y||_2 by any algorithm.
 
     Several (weight, bias) minimise it if the features are linearly dependent or outnumber the
-    samples. Then the solution is the one with the shortest *weight* in the 2-norm, and the bias
-    that belongs to it. This is the shortest solution for centred features and targets, and does
-    not change when a feature is shifted. The shortest (weight, bias) of [X 1] is a different one.
+    samples. Then the solution is the one with the shortest *weight* in the 2-norm. It does not
+    change when a feature is shifted. The shortest (weight, bias) of [X 1] is a different one.
     """
 
     kind: ClassVar[Kind] = "least squares"
@@ -148,8 +147,7 @@ class Backend(ABC):
     #: Which error bound applies to its least squares.
     stability: ClassVar[Stability] = ""
     #: Workloads (names or globs) on which it is known to fail the gate, and why. "NAME on cuda"
-    #: applies to CUDA only. Such a row is shown as failed and not ranked, as any failed row, but
-    #: does not make a check fail.
+    #: applies to CUDA only. Such a failed row does not make a check fail.
     known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: "numpy" or "scipy": the library whose BLAS computes, so that `describe` can report it.
     #: Default: the framework's top-level package.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -40,23 +38,17 @@ class NumpyLoop(NumpyBackend):
         rate, n = scalar(method.learning_rate), len(data.y)
         weight = np.array(method.start_weight, data.X.dtype)
         bias = scalar(method.start_bias)
-        losses, slopes = _LOSSES[method.loss]
+        l1 = method.loss == "l1"
+        losses = np.abs if l1 else np.square
         train, test = np.empty(method.epochs), np.empty(method.epochs)
         for epoch in range(method.epochs):
             residual = data.X @ weight + bias - data.y
             train[epoch] = losses(residual).mean()
-            slope = slopes(residual) / scalar(n)
+            slope = (np.sign(residual) if l1 else 2 * residual) / scalar(n)
             weight -= rate * (data.X.T @ slope)
             bias -= rate * slope.sum()
             test[epoch] = losses(data.X_test @ weight + bias - data.y_test).mean()
         return Fit(weight, float(bias), train, test)
-
-
-#: Loss of a residual and its derivative.
-_LOSSES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    "l1": (np.abs, np.sign),
-    "squared": (np.square, lambda residual: 2 * residual),
-}
 
 
 class RankRevealing(NumpyBackend):

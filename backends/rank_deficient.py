@@ -1,8 +1,7 @@
 """What solvers do if the columns of [X 1] depend on each other, so that many fits are equally good.
 
-The suite asks for the fit with the shortest weight; the bias is free and does not count. The
-shortest solution of [X 1] is a different one, so a solver that finds that matrix to lack rank
-solves once more, without the bias. With full rank all this costs nothing.
+The suite asks for the shortest weight, with a free bias. The shortest solution of [X 1] is a
+different one: a solver that finds that matrix to lack rank solves once more, without the bias.
 """
 
 from __future__ import annotations
@@ -46,10 +45,9 @@ def refuse_wide(X: Any) -> None:
 def refuse_pivot(smallest: float, n: int, dtype: Any) -> None:
     """Refuse a Cholesky factorization X'X = R'R with a pivot that may be nothing but rounding.
 
-    A pivot is the difference of two sums of n terms, so that rounding leaves about 2 sqrt(n) eps
-    of a 0 (Higham & Mary, SIAM J. Sci. Comput. 41, 2019). Libraries add up long columns in runs,
-    over which errors average out. The condition number of X'X is at least the reciprocal of a
-    pivot, so the error bound of a solution that is refused here is 100 %.
+    A pivot is the difference of two sums of n terms: rounding leaves about 2 sqrt(n) eps of a 0
+    (Higham & Mary, SIAM J. Sci. Comput. 41, 2019). Over the runs in which libraries add up long
+    columns, errors average out. What is refused has an error bound of 100 %.
 
     Args:
         smallest: of r_ii**2 / (X'X)_ii: the share of column i that those before it do not explain.
@@ -83,18 +81,18 @@ def normal_equations(numpy: Any, X: Any, y: Any) -> tuple[Any, Any]:
     return gram, moment
 
 
-#: Returns the shortest minimiser of ||A w - b||_2 for given A and b, and the rank of A.
-Solve = Callable[[Any, Any], tuple[Any, Any]]
-
-
 def checked_fit(
-    found: tuple[Any, Any], solve: Solve, X: Any, y: Any, to_host: Callable[[Any], Any] = np.asarray
+    found: tuple[Any, Any],
+    solve: Callable[[Any, Any], tuple[Any, Any]],
+    X: Any,
+    y: Any,
+    to_host: Callable[[Any], Any] = np.asarray,
 ) -> Fit:
     """The fit of `found` if [X 1] has full rank; else the shortest weight, solved for anew.
 
     Args:
         found: a minimiser (weight, bias) of ||[X 1] (weight, bias) - y||_2 and the rank of [X 1].
-        solve: finds the shortest weight of centred data.
+        solve: returns the shortest minimiser of ||A w - b||_2 for given A and b, and A's rank.
         X: (n_samples, n_features)
         y: (n_samples,)
         to_host: the NumPy array of what `solve` returns.
@@ -110,11 +108,8 @@ def without_mean(a: Any) -> Any:
     """From n rows, n - 1 whose columns have the same inner products as those of `a` centred.
 
     They are all but the first row of Ha, where the Householder reflection H turns a column of ones
-    to its first coordinate. Plain centring leaves n rows of rank n - 1 at most: a solver may take
-    the rounding in place of the missing one for data. Subtracting the first row from all others
-    beforehand makes a constant column exactly 0.
-
-    Works on whatever has NumPy's operators: NumPy, CuPy and JAX arrays, torch tensors.
+    to its first coordinate. Plain centring leaves n rows of rank n - 1 at most, and a solver may
+    take rounding for data. Subtracting the first row first makes a constant column exactly 0.
     """
     n = len(a)
     rows = a[1:] - a[0]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +46,7 @@ class SklearnLinear(SklearnBackend):
     name = "sklearn-linear"
     algorithm = "LinearRegression(): centred, LAPACK gelsd (SVD) through SciPy"
     stability = "orthogonal"
-    known_failures: ClassVar[Mapping[str, str]] = dict.fromkeys(
+    known_failures = dict.fromkeys(
         ("ill-conditioned", "nist-pontius", "nist-wampler?"),
         "its rank cut-off, tol=1e-6, drops the directions that vary least",
     )
@@ -68,7 +67,7 @@ class SklearnLinearTol0(SklearnLinear):
     name = "sklearn-linear-tol0"
     algorithm = "LinearRegression(tol=0): centred, LAPACK gelsd (SVD) through SciPy, no cut-off"
     style = "tuned"
-    known_failures: ClassVar[Mapping[str, str]] = dict.fromkeys(
+    known_failures = dict.fromkeys(
         ("odd-square", "odd-wide", "odd-twice", "odd-sum*"),
         "without a cut-off it takes what rounding leaves of a 0 for a direction of X",
     )

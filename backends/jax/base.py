@@ -31,9 +31,10 @@ class JaxBackend(Backend):
         jax.config.update("jax_enable_x64", True)
         precision = "tensorfloat32" if self.tf32 else "highest"
         jax.config.update("jax_default_matmul_precision", precision)
-        jax.config.update("jax_platforms", "cpu" if device == "cpu" else "cuda,cpu")
+        platform = device.partition(":")[0]
+        jax.config.update("jax_platforms", "cpu" if platform == "cpu" else "cuda,cpu")
         try:
-            self.device = jax.devices("cpu" if device == "cpu" else "cuda")[0]
+            self.device = jax.devices(platform)[0]
         except RuntimeError as error:
             plugins = [f"jax_cuda{major}_plugin" for major in (12, 13)]
             plain = not any(importlib.util.find_spec(plugin) for plugin in plugins)

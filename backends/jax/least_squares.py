@@ -21,12 +21,19 @@ class _JaxSolver(JaxBackend):
 
     @abstractmethod
     def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """(weight, bias), and whatever tells the rank of [X 1]: traced and compiled."""
+        """(weight, bias) and the smallest pivot or None, see `fit`: traced and compiled."""
 
     def load(self, data: Data, method: Method) -> None:
         super().load(data, method)
         # A new function each time, so that JAX compiles anew for each workload.
         self.compiled = jax.jit(lambda X, y: self.solve(X, y))
+
+    def fit(self) -> Fit:
+        rank.refuse_wide(self.X)
+        self.result, pivot = self.compiled(self.X, self.y)
+        if pivot is not None:
+            rank.refuse_pivot(float(pivot), len(self.y), self.result.dtype)
+        return Fit.of(np.asarray(self.result))
 
 
 class JaxLstsq(_JaxSolver):
@@ -38,6 +45,7 @@ class JaxLstsq(_JaxSolver):
     optional = True
 
     def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """The rank in place of a pivot."""
         return _lstsq(_with_ones(X), y)
 
     def fit(self) -> Fit:
@@ -60,11 +68,6 @@ class JaxQR(_JaxSolver):
         Q, R = jnp.linalg.qr(_with_ones(X))
         return linalg.solve_triangular(R, Q.T @ y), None
 
-    def fit(self) -> Fit:
-        rank.refuse_wide(self.X)
-        self.result, _ = self.compiled(self.X, self.y)
-        return Fit.of(np.asarray(self.result))
-
 
 class JaxCholesky(_JaxSolver):
     """The normal equations: fast, and good for as many digits as X'X keeps."""
@@ -83,12 +86,6 @@ class JaxCholesky(_JaxSolver):
         factor = linalg.cho_factor(gram)
         pivot = (factor[0].diagonal() ** 2 / gram.diagonal()).min()
         return linalg.cho_solve(factor, jnp.append(moment, y.sum())), pivot
-
-    def fit(self) -> Fit:
-        rank.refuse_wide(self.X)
-        self.result, pivot = self.compiled(self.X, self.y)
-        rank.refuse_pivot(float(pivot), len(self.y), self.result.dtype)
-        return Fit.of(np.asarray(self.result))
 
 
 def _with_ones(X: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from backends import rank_deficient as rank
@@ -49,7 +48,7 @@ class TensorFlowQR(_TensorFlowLstsq):
     devices = ("cpu",)
     algorithm = "tf.linalg.lstsq(fast=False): complete orthogonal decomposition (QR) of [X 1]"
     stability = "orthogonal"
-    known_failures: ClassVar[Mapping[str, str]] = dict.fromkeys(
+    known_failures = dict.fromkeys(
         ("odd-square", "odd-wide", "odd-constant"),
         "it finds the shortest weight and bias together, and does not tell the rank",
     )

@@ -64,7 +64,6 @@ class TorchBackend(Backend):
         self.synchronize()
 
     def describe(self) -> dict[str, Any]:
-        cuda = self.device.type == "cuda"
         # On the CPU, too: less than "highest" lets oneDNN round to bfloat16 there.
         products = torch.get_float32_matmul_precision()
         return super().describe() | {
@@ -72,7 +71,7 @@ class TorchBackend(Backend):
             "threads": torch.get_num_threads(),
             "tf32": products != "highest" or torch.backends.cuda.matmul.allow_tf32,
             "float32 products": products,
-            **(_cuda_libraries() if cuda else {"blas": _blas(torch.__config__.show())}),
+            **(_cuda_libraries() if self.device.type == "cuda" else {"blas": _blas()}),
         }
 
     def device_seconds(self) -> float | None:
@@ -120,7 +119,7 @@ def _cuda_libraries() -> dict[str, str]:
     }
 
 
-def _blas(configuration: str) -> str:
+def _blas() -> str:
     """The BLAS that a CPU build of torch was configured with."""
-    found = re.search(r"BLAS_INFO=(\w+)", configuration)
+    found = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
     return found[1] if found else "unknown"

@@ -1,8 +1,7 @@
 """Rows of X and y, a block at a time, as rows of [1 X y] in memory that stays in the cache.
 
-A copy of all of X with a column of ones costs as much time as X'X, and as much memory as X. A copy
-of a block that is used at once costs almost nothing, can centre and convert on the way, and lets
-one product compute X'X, X'y and all sums.
+A copy of all of X with a column of ones costs as much time as X'X. A copy of a block costs almost
+nothing if it is used at once, and lets one product compute X'X, X'y and all sums.
 """
 
 from __future__ import annotations
@@ -30,8 +29,7 @@ def padded(n_columns: int, itemsize: int) -> int:
     """`n_columns` or a few more, so that BLAS computes products in less time.
 
     A product is made of tiles: in MKL for AVX2, 24 x 4 numbers of float32 or 12 x 4 of float64.
-    Half a tile takes as long as a whole one, or longer: X'X of 22 columns in float64 takes 1.6
-    times as long as that of 24.
+    Half a tile takes as long as a whole one, or longer (backends/README.md).
     """
     tile = 4 if itemsize == 4 else 12
     more = -n_columns % tile

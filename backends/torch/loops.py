@@ -2,8 +2,7 @@
 
 Both work on the design matrix with features as rows, D = [X 1]' (n_features + 1, n_samples), and
 coefficients b = (weight, bias). A step is b - lr/n D s, where s is the derivative of the loss at
-each residual D'b - y. The losses depend only on the coefficients of each epoch, so they are
-computed afterwards, many epochs in one product.
+each residual D'b - y. The losses are computed afterwards, many epochs in one product.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from backends.base import Data, Fit, Method, Unavailable
 from backends.torch import torch
 from backends.torch.base import TorchDescent, need_compiler
 from backends.torch.blocks import threads_for
-
-Losses = tuple[Any, Any, Any]  # path, train losses before each step, test losses after it
 
 
 class _TorchLoop(TorchDescent):
@@ -37,8 +34,8 @@ class _TorchLoop(TorchDescent):
     def path(self, D: torch.Tensor) -> torch.Tensor:
         """Coefficients at the start and after each epoch: (epochs + 1, n_features + 1)."""
 
-    def train(self) -> Losses:
-        """All epochs, on the device."""
+    def train(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """All epochs, on the device: path, train losses before each step, test losses after it."""
         D, D_test = (torch.cat([X.T, X.new_ones(1, len(X))]) for X in (self.X, self.X_test))
         path = self.path(D)
         train = self.losses(path[:-1], D, self.y)
@@ -96,7 +93,7 @@ class TorchManual(_TorchLoop):
             b = add(b, g, alpha=rate, out=following)
         return path
 
-    def train(self) -> Losses:
+    def train(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if self.device.type == "cpu":
             return super().train()
         if self.graph is None:

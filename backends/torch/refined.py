@@ -21,19 +21,13 @@ _PROBES = 8
 class TorchRefined(TorchSolver):
     """Cholesky of X'X, with corrections of its solution from the residual.
 
-    All in float64, whatever the data are (few numbers need only one QR, see `direct`):
+    All in float64, whatever the data are; backends/README.md has the steps. kappa is that of the
+    centred and scaled features, which does not depend on offsets and units.
 
-    1. X'X, for kappa up to about 1e7. Products of float32 numbers are exact in float64, so that
-       such data need no correction up to a kappa of 1e4, and one above.
-    2. Beyond that, QR of [1 X y], block by block, and the singular values of R. Only they tell
-       whether features depend on each other; then the weight is the shortest one.
-
-    X and y are shifted by about their means first: kappa is that of the centred and scaled
-    features, which does not depend on offsets and units. A correction solves X'X d = X'r with the
-    old factor and a new residual. It multiplies the error by about u kappa**2, down to the error
-    of QR: the corrected seminormal equations (Björck, Linear Algebra Appl. 88/89, 1987; Higham,
-    *Accuracy and Stability of Numerical Algorithms*, 20.6). How fast the corrections shrink decides
-    how many there are, as in LAPACK's `dsgesv`.
+    A correction solves X'X d = X'r with the old factor and a new residual. It multiplies the error
+    by about u kappa**2, down to the error of QR: the corrected seminormal equations (Björck, Linear
+    Algebra Appl. 88/89, 1987; Higham, *Accuracy and Stability of Numerical Algorithms*, 20.6).
+    How fast they shrink decides how many there are, as in LAPACK's `dsgesv`.
     """
 
     name = "torch-refined"
@@ -63,8 +57,7 @@ class TorchRefined(TorchSolver):
     def direct(self) -> torch.Tensor | None:
         """(weight, bias) by QR at once, for few and well-conditioned data; else None.
 
-        Few data take as long as the number of operations, whatever these do. No digit of float32
-        is lost, and no digit of float64 that QR would keep.
+        Few data take as long as the number of operations, whatever these do.
         """
         (n, p), u = self.X.shape, torch.finfo(torch.float64).eps / 2
         if n <= p or n * (p + 2) ** 2 > self.few:
@@ -83,9 +76,8 @@ class TorchRefined(TorchSolver):
     def shift(self) -> torch.Tensor:
         """(0, about mean X, about mean y), float64: (n_features + 2,).
 
-        The mean of one row in k is within sqrt(k) standard deviations of the mean of all rows, so
-        it may be rounded to about whole standard deviations. Subtracting a number of so few digits
-        causes no rounding.
+        The mean of one row in k is within sqrt(k) standard deviations of the mean of all, so it may
+        be rounded to about whole ones. Subtracting a number of so few digits causes no rounding.
         """
         every = max(1, len(self.y) // _SAMPLE)
         rows = torch.cat([self.X[::every], self.y[::every, None]], dim=1).double()

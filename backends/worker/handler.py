@@ -157,10 +157,9 @@ class RequestHandler:
     def sample(self, fits: int) -> dict[str, Any]:
         """Time `fits` fits in a row, without garbage collection.
 
-        Several fits are preceded by an untimed one, because other workers used the caches
-        meanwhile. So is a single fit on several threads, unless it takes long: threads that were
-        stopped may share a core until the system's next tick moves them, while those that wait for
-        them at the end of every operation spin.
+        An untimed fit comes before several, because other workers used the caches meanwhile. It
+        also comes before a single one on several threads, unless that takes long: threads that were
+        stopped may share a core until the system's next tick moves them.
         """
         fit, clock, repeats = self.timed, self._clock, range(fits)
         self._spoil()
@@ -271,15 +270,11 @@ _OUT_OF_MEMORY = (
 )
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, even in the middle of a fit."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def serve(numpy_seconds: float) -> None:
     """Answer requests until the parent says stop or closes the pipe."""
-    _die_with_parent()
+    # Linux shall kill this process when its parent dies, even in the middle of a fit.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
     handler = RequestHandler()
     handler.numpy_seconds = numpy_seconds

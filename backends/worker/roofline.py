@@ -1,7 +1,7 @@
 """What the machine can do at best, measured from within a worker.
 
-Reading is measured with NumPy alone, which every worker has. A matrix product and the cheapest call
-depend on the framework, which offers them through `Backend.probes`.
+Reading is measured with NumPy. A matrix product and the cheapest call depend on the framework,
+which offers them through `Backend.probes`.
 """
 
 from __future__ import annotations

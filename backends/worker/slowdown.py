@@ -29,8 +29,8 @@ def slowed(
 ) -> Callable[[], Fit]:
     """`fit`, and after it work that takes `extra_work` times as long.
 
-    The work is a number of steps, fixed here once, and not a span of time: whatever slows down the
-    machine slows it down as well, as it would a real regression.
+    The work is a number of steps, and not a span of time: whatever slows down the machine slows it
+    down as well, as it would a real regression.
     """
 
     def fit_and_work(steps: int) -> Fit:
