@@ -1,7 +1,5 @@
 """The header of a run file: what was run, how, and on what machine."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
@@ -11,6 +9,12 @@ from pydantic import Field
 Count = Annotated[int, Field(ge=0, le=10**15)]
 Duration = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Gauge = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+
+
+class Record:
+    """What stands in one line of a run file; `kind` is its field `record` there."""
+
+    kind: ClassVar[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +125,7 @@ class DataFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Header:
+class Header(Record):
     """First: what will be run, how, and on what machine."""
 
     kind: ClassVar = "header"

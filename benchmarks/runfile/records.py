@@ -5,15 +5,13 @@ are the strings that Python's `float` reads. An entry is named by its id,
 `workload/backend/device/threads`. A reader ignores kinds and fields that it does not know.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from benchmarks.runfile.header import Count, Duration, Gauge, Header, MachineState
+from benchmarks.runfile.header import Count, Duration, Gauge, MachineState, Record
 from benchmarks.verdict import Verdict
 
 #: The time of one fit, whose logarithm is taken.
@@ -61,7 +59,7 @@ class Points:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkloadRecord:
+class WorkloadRecord(Record):
     """When the data of a workload are made: what they are, how hard, and the right answer."""
 
     kind: ClassVar = "workload"
@@ -102,7 +100,7 @@ class WorkloadRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerRecord:
+class WorkerRecord(Record):
     """When a process is ready."""
 
     kind: ClassVar = "worker"
@@ -117,7 +115,7 @@ class WorkerRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitRecord:
+class FitRecord(Record):
     """After an entry's first fit in a process; the numbers are None where a fit has none."""
 
     kind: ClassVar = "fit"
@@ -138,7 +136,7 @@ class FitRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerdictRecord(Verdict):
+class VerdictRecord(Verdict, Record):
     """When the gate has judged: the first fit, and after the last sample the last timed fit.
 
     A later verdict of an entry supersedes an earlier one only if it fails.
@@ -150,7 +148,7 @@ class VerdictRecord(Verdict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleRecord:
+class SampleRecord(Record):
     """After every timed sample."""
 
     kind: ClassVar = "sample"
@@ -162,7 +160,7 @@ class SampleRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceRecord:
+class DeviceRecord(Record):
     """What a device says of one fit: its time by its own clock, or its GPU's energy."""
 
     kind: ClassVar = "device"
@@ -173,7 +171,7 @@ class DeviceRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferRecord:
+class TransferRecord(Record):
     """After the samples, where there are GPUs: further transfers of the same data."""
 
     kind: ClassVar = "transfer"
@@ -183,7 +181,7 @@ class TransferRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GpuRecord:
+class GpuRecord(Record):
     """The state of a GPU before and after the samples of a workload; None: it does not say."""
 
     kind: ClassVar = "gpu"
@@ -197,7 +195,7 @@ class GpuRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RooflineRecord:
+class RooflineRecord(Record):
     """Before and after the samples of a workload: what a framework can do at best."""
 
     kind: ClassVar = "limit"
@@ -214,7 +212,7 @@ class RooflineRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoneRecord:
+class DoneRecord(Record):
     """When all there was to do for a workload is done."""
 
     kind: ClassVar = "done"
@@ -222,7 +220,7 @@ class DoneRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FailureRecord:
+class FailureRecord(Record):
     """When an entry drops out other than by its verdict."""
 
     kind: ClassVar = "failure"
@@ -233,7 +231,7 @@ class FailureRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WarningRecord:
+class WarningRecord(Record):
     """When something disturbed the measurement."""
 
     kind: ClassVar = "warning"
@@ -241,28 +239,10 @@ class WarningRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Footer:
+class Footer(Record):
     """Last."""
 
     kind: ClassVar = "footer"
     ended: str = ""  # ISO 8601, UTC
     outcome: str = "complete"  # or "interrupted"
     machine: MachineState = field(default_factory=MachineState)
-
-
-Record = (
-    Header
-    | WorkloadRecord
-    | WorkerRecord
-    | FitRecord
-    | VerdictRecord
-    | SampleRecord
-    | DeviceRecord
-    | TransferRecord
-    | GpuRecord
-    | RooflineRecord
-    | DoneRecord
-    | FailureRecord
-    | WarningRecord
-    | Footer
-)

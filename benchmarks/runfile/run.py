@@ -1,7 +1,5 @@
 """A run as its file tells it: the header, and the records by kind, by entry and by workload."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Appends records to a run file."""
 
-from __future__ import annotations
-
 import json
 import math
 from contextlib import suppress
