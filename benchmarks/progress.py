@@ -1,7 +1,5 @@
 """What a run tells whoever watches it. `reports.terminal.progress` shows it in a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from benchmarks.estimates import Rounds

@@ -1,7 +1,5 @@
 """What the gate says about a fit: a verdict made of checks, each an error and its bound."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
