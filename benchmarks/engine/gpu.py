@@ -8,8 +8,6 @@ machine's GPUs are whose. Without it they are numbered by their PCI bus, here an
 `process.environment`).
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -32,9 +30,14 @@ LONG_ENOUGH = 1.0
 _WORTH_A_WARNING = 0.05
 
 
-def token(number: int) -> str:
-    """What `CUDA_VISIBLE_DEVICES` has to be for a worker that is to see GPU `number` alone."""
-    visible = _visible()
+def number_of(device: str) -> int:
+    """1 for "cuda:1"."""
+    return int(device.partition(":")[2] or 0)
+
+
+def token(device: str) -> str:
+    """What `CUDA_VISIBLE_DEVICES` has to be for a worker that is to see this GPU alone."""
+    number, visible = number_of(device), _visible()
     return str(number) if visible is None else visible[number]
 
 
@@ -108,11 +111,11 @@ class Gpu:
             "its power limit": nvml.NVML_PERF_POLICY_POWER,
             "its temperature": nvml.NVML_PERF_POLICY_THERMAL,
         }
-        found = {
-            word: self._read(nvml.nvmlDeviceGetViolationStatus, policy)
+        return {
+            word: status.violationTime / 1e9
             for word, policy in policies.items()
+            if (status := self._read(nvml.nvmlDeviceGetViolationStatus, policy))
         }
-        return {word: status.violationTime / 1e9 for word, status in found.items() if status}
 
     def joules(self) -> float | None:
         """Energy since the driver was loaded."""
@@ -129,13 +132,8 @@ class Gpu:
 
 
 def of(devices: Iterable[str]) -> dict[str, Gpu]:
-    """The gauges of those of the devices that are GPUs: "cuda:1" is number 1."""
-    kinds = {device: device.partition(":") for device in devices}
-    return {
-        device: Gpu(int(number or 0))
-        for device, (kind, _, number) in kinds.items()
-        if kind == "cuda"
-    }
+    """The gauges of those of the devices that are GPUs."""
+    return {device: Gpu(number_of(device)) for device in devices if device != "cpu"}
 
 
 class Throttling:

@@ -1,7 +1,5 @@
 """What machine this is: facts for the header of a run, and which cores to measure on."""
 
-from __future__ import annotations
-
 import os
 import platform
 import time
@@ -96,8 +94,12 @@ class Reading:
 
 def reading() -> Reading:
     """The counters now."""
-    times = psutil.cpu_times()._asdict()
-    return Reading(time.perf_counter(), times, _own_seconds(), state().clock_mhz)
+    at, times, own = time.perf_counter(), psutil.cpu_times()._asdict(), 0.0
+    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+        with suppress(psutil.Error):
+            spent = process.cpu_times()
+            own += spent.user + spent.system
+    return Reading(at, times, own, state().clock_mhz)
 
 
 #: Worth a warning: the share of the time that the hypervisor gave to others, the work of other
@@ -140,21 +142,11 @@ def quietest(cores: Sequence[int], busy: Sequence[float] | None = None) -> list[
     return sorted(cores, key=lambda core: (round(busy[core], -1), -core))
 
 
-def _own_seconds() -> float:
-    total = 0.0
-    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
-        with suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
-
-
 def describe(cores_used: Sequence[int]) -> Machine:
     """Everything about the machine that a reader of its timings may want to know."""
     from cpuinfo import get_cpu_info
 
     installed = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
-    now = state()
     return Machine(
         cpu=get_cpu_info().get("brand_raw") or platform.processor() or "unknown CPU",
         architecture=platform.machine(),
@@ -167,8 +159,7 @@ def describe(cores_used: Sequence[int]) -> Machine:
         packages=packages(installed),
         gpus=gpus(),
         container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
-        load=now.load,
-        clock_mhz=now.clock_mhz,
+        **vars(state()),
     )
 
 

@@ -1,7 +1,5 @@
 """The plan: which entries a run has, why others are absent, and how the entries are run."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -58,12 +56,10 @@ class Entry:
     def known_failure(self) -> str:
         """Why it is known to fail the gate; empty if it is not."""
         name, kind = self.workload.name, self.process.device.partition(":")[0]
-        matching = (
-            reason
-            for pattern, reason in self.backend.known_failures.items()
-            if fnmatchcase(name, pattern) or fnmatchcase(f"{name} on {kind}", pattern)
-        )
-        return next(matching, self.workload.known_failures.get(self.backend.stability, ""))
+        for pattern, reason in self.backend.known_failures.items():
+            if fnmatchcase(name, pattern) or fnmatchcase(f"{name} on {kind}", pattern):
+                return reason
+        return self.workload.known_failures.get(self.backend.stability, "")
 
     def record(self) -> EntryRecord:
         """What the header of a run file says of it."""
@@ -229,19 +225,19 @@ def make(
         where = "that CUDA_VISIBLE_DEVICES leaves to this run" if hidden else "on this machine"
         reason = f"no NVIDIA GPU {where}"
         absent.append(Absence(backend="every backend", device="cuda", reason=reason))
-
-    def process(w: Workload, backend: type[Backend], device: str, launch: Launch) -> Process:
-        return Process(
-            backend.name,
-            device,
-            threads or w.threads or n_cores,
-            launch,
-            tf32=tf32 and device != "cpu",  # which has no such switch
-            workload=w.name if cold else "",
-        )
-
     entries = [
-        Entry(workload, backend, process(workload, backend, device, launch))
+        Entry(
+            workload,
+            backend,
+            Process(
+                backend.name,
+                device,
+                threads or workload.threads or n_cores,
+                launch,
+                tf32=tf32 and device != "cpu",  # which has no such switch
+                workload=workload.name if cold else "",
+            ),
+        )
         for workload in workloads
         for backend in backends
         if workload.method.kind in backend.methods

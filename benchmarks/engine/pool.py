@@ -1,7 +1,5 @@
 """The workers of a run and the data they work on: load, fit once, judge, then give samples."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_c
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from backends.base import Fit
 from backends.worker.messages import method_to_json
@@ -23,7 +21,9 @@ from benchmarks.gate import gate
 from benchmarks.problems.workloads import Workload
 from benchmarks.verdict import Verdict
 
-Result = TypeVar("Result")
+Key = TypeVar("Key")
+#: What a worker answers, or how it failed.
+Answer = dict[str, Any] | WorkerFailed
 #: Seconds in which a device finishes what it was given, if a wrong result was an unfinished one.
 _UNFINISHED = 0.5
 
@@ -68,7 +68,7 @@ class Pool:
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,20 +86,17 @@ class Pool:
 
     def start(
         self, processes: Iterable[Process], at_once: int | None = None
-    ) -> Iterator[tuple[Process, dict[str, Any] | WorkerFailed]]:
+    ) -> Iterator[tuple[Process, Answer]]:
         """Start workers, by default as many at once as there are cores.
+
+        They are not bound to cores yet: OpenBLAS, for one, never uses more cores than it is
+        allowed when it is loaded.
 
         Yields:
             Each process as its worker is ready or lost.
         """
-
-        def started(worker: Worker) -> tuple[Process, dict[str, Any] | WorkerFailed]:
-            # Not bound to cores yet: OpenBLAS, for one, never uses more cores than it is allowed
-            # when it is loaded.
-            return worker.process, _or_failure(worker.start)
-
-        jobs = (partial(started, self._spawn(process)) for process in processes)
-        yield from _in_parallel(jobs, at_once or len(self.cores))
+        jobs = ((process, self._spawn(process).start) for process in processes)
+        return _in_parallel(jobs, at_once or len(self.cores))
 
     def _spawn(self, process: Process) -> Worker:
         name = re.sub(r"[^\w@-]+", "", f"{process.name}-{process.device}-{process.threads}")
@@ -156,25 +153,17 @@ class Pool:
         """
         free: list[list[int]] = []
 
-        def fitted(
-            entry: Entry, process: Process, cores: list[int]
-        ) -> tuple[Entry, Process, list[int], dict[str, Any] | WorkerFailed]:
-            fit = partial(self._load_and_fit, entry, process, cores)
-            return entry, process, cores, _or_failure(fit)
-
-        def jobs() -> Iterator[Callable[[], Any]]:
+        def jobs() -> Iterator[tuple[Any, Callable[[], dict[str, Any]]]]:
             for entry, process in wanted:
                 if not free:
                     self.prepare(entry.workload)
                     free.extend(self._sets_of_cores(process.threads, at_once))
-                yield partial(fitted, entry, process, free.pop())
+                job = entry, process, free.pop()
+                yield job, partial(self._load_and_fit, *job)
 
-        for entry, process, cores, answer in _in_parallel(jobs(), at_once):
+        for (entry, process, cores), answer in _in_parallel(jobs(), at_once):
             free.append(cores)
-            if isinstance(answer, WorkerFailed):
-                yield entry, process, answer
-            else:
-                yield entry, process, self._judged(entry, process, answer)
+            yield entry, process, self._judged(entry, process, answer)
 
     def _load_and_fit(self, entry: Entry, process: Process, cores: list[int]) -> dict[str, Any]:
         """The answers to "load" and "first"; then the worker is bound to the cores of samples."""
@@ -186,9 +175,9 @@ class Pool:
         worker.ask("pin", cores=self.cores_for(process.threads))
         return loaded | first
 
-    def _judged(
-        self, entry: Entry, process: Process, answer: Mapping[str, Any]
-    ) -> FirstFit | WorkerFailed:
+    def _judged(self, entry: Entry, process: Process, answer: Answer) -> FirstFit | WorkerFailed:
+        if isinstance(answer, WorkerFailed):
+            return answer
         try:
             verdict = self._judge(entry, process, answer["fit"])
         except WorkerFailed as failure:
@@ -219,12 +208,6 @@ class Pool:
         last = self.workers[process].ask("last")
         return self._judge(entry, process, last["fit"]), last.get("device_seconds")
 
-    def transfers(self, process: Process) -> list[float]:
-        """The seconds of some further transfers of the data, after which nothing else is timed."""
-        if process.launch.tree != ROOT:
-            return []  # another revision's worker may not know the question
-        return [float(seconds) for seconds in self.workers[process].ask("transfers")["seconds"]]
-
     def _judge(self, entry: Entry, process: Process, fit: Mapping[str, Any]) -> Verdict:
         prepared = self.prepare(entry.workload)
         held_to = prepared.with_tf32 if process.tf32 else prepared.reference
@@ -238,22 +221,24 @@ class Pool:
         return verdict
 
 
-def _or_failure(ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | WorkerFailed:
-    try:
-        return ask()
-    except WorkerFailed as failure:
-        return failure
-
-
-def _in_parallel(jobs: Iterable[Callable[[], Result]], at_once: int) -> Iterator[Result]:
-    """Run jobs in threads, `at_once` at most; the results in the order in which they come.
+def _in_parallel(
+    jobs: Iterable[tuple[Key, Callable[[], dict[str, Any]]]], at_once: int
+) -> Iterator[tuple[Key, Answer]]:
+    """Ask workers in threads, `at_once` at most; the answers in the order in which they come.
 
     A job is taken from `jobs` only when there is room for it.
     """
-    threads, running = ThreadPoolExecutor(at_once), set[Future[Result]]()
+
+    def answered(key: Key, ask: Callable[[], dict[str, Any]]) -> tuple[Key, Answer]:
+        try:
+            return key, ask()
+        except WorkerFailed as failure:
+            return key, failure
+
+    threads, running = ThreadPoolExecutor(at_once), set[Future[tuple[Key, Answer]]]()
     try:
         for job in jobs:
-            running.add(threads.submit(job))
+            running.add(threads.submit(answered, *job))
             if len(running) == at_once:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)

@@ -1,7 +1,5 @@
 """The data of a workload on disk, for workers to map, and the reference of its fits."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A worker process: what it is, how it is launched, and the environment that it starts in."""
 
-from __future__ import annotations
-
 import os
 import sys
 from dataclasses import dataclass
@@ -60,7 +58,6 @@ def interpreter_environment() -> dict[str, str]:
 
 def environment(process: Process) -> dict[str, str]:
     """The environment that fixes a worker's threads and device before anything is imported."""
-    kind, _, number = process.device.partition(":")
     threads, tf32 = str(process.threads), "1" if process.tf32 else "0"
     other = process.launch.python != Path(sys.executable)
     return (interpreter_environment() if other else dict(os.environ)) | {
@@ -91,5 +88,5 @@ def environment(process: Process) -> dict[str, str]:
         "CUDA_LAUNCH_BLOCKING": "0",
         # A worker sees its own GPU alone, as its first; a CPU worker sees none.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "CUDA_VISIBLE_DEVICES": gpu.token(int(number or 0)) if kind == "cuda" else "-1",
+        "CUDA_VISIBLE_DEVICES": "-1" if process.device == "cpu" else gpu.token(process.device),
     }

@@ -6,8 +6,6 @@ device and number of threads also says how fast memory is read. `reports.analysi
 the floors of it.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ In each round every entry that is still being measured gives one sample, in fres
 so that whatever the machine does meanwhile, it does to all of them.
 """
 
-from __future__ import annotations
-
 import itertools
 import random
 import time
@@ -55,18 +53,12 @@ class Contender:
     allowance: float = 0.0  # seconds that it may have spent by the next look
     lost: bool = False
     warm_up: Sample | None = None  # one that still has to be recorded as a sample
-    _waiting: list[int] = field(default_factory=list)  # replicates that are next
+    waiting: list[int] = field(default_factory=list)  # replicates whose turns are still to come
 
     @property
     def fits(self) -> int:
         """How many fits make one sample."""
         return max(1, round(SAMPLE_SECONDS / max(self.fit_seconds, 1e-9)))
-
-    def next_replicate(self, rng: random.Random) -> int:
-        """The processes take turns, in random order."""
-        if not self._waiting:
-            self._waiting = rng.sample(self.replicates, len(self.replicates))
-        return self._waiting.pop()
 
 
 class Schedule:
@@ -129,12 +121,12 @@ class Schedule:
         look = first + FIRST_LOOK
         active = self._share_out(warm, until)
         for number in itertools.count(first):
-            ready = [contender for contender in active if self._may_go_on(contender)]
+            ready = list(filter(self._may_go_on, active))
             if number >= look or not ready:
                 look = number + max(FIRST_LOOK, (number - first) // 2)
                 open_ = warm if self.precision is None else unsettled(warm, self.precision)
                 active = self._share_out(open_, until)
-                ready = [contender for contender in active if self._may_go_on(contender)]
+                ready = list(filter(self._may_go_on, active))
                 if not ready:
                     return
             for contender in self.rng.sample(ready, len(ready)):
@@ -176,7 +168,7 @@ class Schedule:
         """Whether its warm-up takes no more than half of the time that is left."""
         # Warming up ends at the first fit that is expensive.
         more = (len(contender.replicates) - 1) * min(contender.fit_seconds, EXPENSIVE_SECONDS)
-        return contender.fit_seconds + more <= (self.deadline - self.clock()) / 2
+        return contender.fit_seconds + more <= self.left / 2
 
     def _may_go_on(self, contender: Contender) -> bool:
         """Whether another sample fits into its allowance, and before the deadline."""
@@ -195,13 +187,15 @@ class Schedule:
             yield Turn(contender.entry, replicate, 1, number, seconds)
             contender.rounds[number] = Sample(replicate, seconds)
             return
-        replicate = contender.next_replicate(self.rng)
-        turn = Turn(contender.entry, replicate, contender.fits, number)
+        if not contender.waiting:
+            replicates = contender.replicates
+            contender.waiting = self.rng.sample(replicates, len(replicates))
+        turn = Turn(contender.entry, contender.waiting.pop(), contender.fits, number)
         yield from self._take(contender, turn)
         if turn.seconds is not None:
             # Follow the machine's speed, but let one outlier change little.
             contender.fit_seconds = 0.8 * contender.fit_seconds + 0.2 * turn.seconds
-            contender.rounds[number] = Sample(replicate, turn.seconds)
+            contender.rounds[number] = Sample(turn.replicate, turn.seconds)
 
     def _take(self, contender: Contender, turn: Turn) -> Iterator[Turn]:
         yield turn

@@ -3,8 +3,6 @@
 The child's side, with the table of requests, is `backends/worker/handler.py`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select
@@ -38,7 +36,7 @@ class WorkerFailed(Exception):
 class Worker:
     """A child process that holds one backend.
 
-    Frameworks may print what they like: it goes to `log`. Use as a context manager, or `close`.
+    Frameworks may print what they like: it goes to `log`. Whoever makes one has to `close` it.
     """
 
     def __init__(
@@ -83,21 +81,11 @@ class Worker:
                 pass_fds=(child_in, child_out),
                 start_new_session=True,  # Ctrl-C is for the parent, and a kill takes children along
             )
+        self.pid = self._child.pid
         os.close(child_in)
         os.close(child_out)
         self._requests: BinaryIO = os.fdopen(requests, "wb", buffering=0)
         self._answers: BinaryIO = os.fdopen(answers, "rb", buffering=0)
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def pid(self) -> int:
-        """Of the child, which leads a session of its own."""
-        return self._child.pid
 
     def start(self) -> dict[str, Any]:
         """Let it import the framework and make the device ready; raises as `ask` does."""
