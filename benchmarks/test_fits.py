@@ -7,7 +7,6 @@ taken off by its timer. A fit that does not pass the gate fails its test and has
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -61,8 +60,7 @@ def entries() -> list[Entry]:
 
 @pytest.fixture(scope="session")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    folder: Path = tmp_path_factory.mktemp("workers")
-    with Pool(folder, machine.usable_cores()) as pool:
+    with Pool(tmp_path_factory.mktemp("workers"), machine.usable_cores()) as pool:
         yield pool
 
 

@@ -13,7 +13,6 @@ from backends.worker.messages import ARRAYS, sha256
 from benchmarks.errors import UserError
 from benchmarks.gate import reference
 from benchmarks.gate.reference import Reference
-from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import Workload
 
 
@@ -22,7 +21,6 @@ class Prepared:
     """A workload whose data are made."""
 
     workload: Workload
-    problem: Problem
     folder: Path
     sha256: str
     reference: Reference
@@ -53,4 +51,4 @@ def prepare(workload: Workload, seed: int, data: Path) -> Prepared:
     # One thread: on matrices of this size LAPACK's QR gets slower with several, not faster.
     with threadpool_limits(1):
         solved = reference.prepare(workload, problem)
-    return Prepared(workload, problem, folder.resolve(), sha256(problem.data), solved)
+    return Prepared(workload, folder.resolve(), sha256(problem.data), solved)

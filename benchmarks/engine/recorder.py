@@ -185,8 +185,8 @@ class Recorder:
 
 def _workload(prepared: Prepared, seed: int) -> records.WorkloadRecord:
     """The data, how hard they are, and the right answer."""
-    workload, problem, reference = prepared.workload, prepared.problem, prepared.reference
-    recipe, solution = workload.recipe, reference.solution
+    workload, reference = prepared.workload, prepared.reference
+    recipe, problem, solution = workload.recipe, reference.problem, reference.solution
     descent_errors = points = None
     if reference.descent:
         iterates = reference.descent.trajectory.iterates

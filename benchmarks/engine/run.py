@@ -41,8 +41,8 @@ def run(
     """Carry out `plan` and leave the run file and `logs/` in `folder`.
 
     Args:
-        plan: the entries.
-        options: how to run them.
+        plan: what to run.
+        options: how to run it.
         folder: for the run file; with `earlier`, the run file there is continued.
         progress: is told what happens.
         earlier: what is measured already, if an interrupted run is resumed.
@@ -95,7 +95,7 @@ class _Execution:
             self._start_workers(workload)
             fastest = self._first_fits(workload, title)
             if self.options.budget is not None:
-                self.roofline.measure(workload, list(fastest))
+                self.roofline.measure(list(fastest))
                 before, began = machine.reading(), time.perf_counter()
                 schedule = Schedule(
                     [self._contender(e, fastest[e]) for e in self.recorder.entries_of(workload)],
@@ -110,7 +110,7 @@ class _Execution:
                 trials -= schedule.on_top
                 self._record_gpus(workload)
                 self._measure_energy(workload, schedule)
-                self.roofline.measure(workload, self.recorder.entries_of(workload))
+                self.roofline.measure(self.recorder.entries_of(workload))
                 disturbances = machine.disturbances(before, machine.reading())
                 self.recorder.warned(workload, disturbances + throttling.warnings())
                 self._judge_last(self.recorder.entries_of(workload))
