@@ -23,4 +23,4 @@ class Progress:
         return False
 
     def standings(self, title: str, timed: Sequence[tuple[EntryRecord, Rounds]]) -> None:
-        """The samples so far of the entries of one workload; call it when it is `due`."""
+        """The samples so far of one workload; call it when it is `due`."""

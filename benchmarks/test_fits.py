@@ -34,7 +34,7 @@ class WorkerClock:
         return time.perf_counter() - self.talk
 
     def run(self, pool: Pool, entry: Entry) -> float:
-        """One fit in the worker; the clock advances by its time there, which is returned."""
+        """One fit in the worker; the clock advances by its time, which is returned."""
         began = time.perf_counter()
         seconds = pool.sample(entry.process, 1)
         self.talk += time.perf_counter() - began - seconds

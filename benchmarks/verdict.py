@@ -1,4 +1,4 @@
-"""What the gate says about a fit: a verdict made of checks, each an error and its bound."""
+"""What the gate says about a fit: checks, each an error and its bound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the driver says of a GPU while it works: clock, temperature, power, throttling, energy.
+"""What the driver says of a GPU: clock, temperature, power, throttling, energy.
 
 Everything is read through NVML from this process; no framework is asked. What a GPU does not say
 is None.
@@ -36,7 +36,7 @@ def number_of(device: str) -> int:
 
 
 def token(device: str) -> str:
-    """What `CUDA_VISIBLE_DEVICES` has to be for a worker that is to see this GPU alone."""
+    """What `CUDA_VISIBLE_DEVICES` has to be for a worker to see this GPU alone."""
     number, visible = number_of(device), _visible()
     return str(number) if visible is None else visible[number]
 
@@ -58,7 +58,8 @@ def handles() -> list[Any]:
     """
     import pynvml as nvml
 
-    every = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+    count = nvml.nvmlDeviceGetCount()
+    every = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(count)]
     if (visible := _visible()) is None:
         return every
     found = []
@@ -76,7 +77,7 @@ class Gpu:
     """One GPU's gauges."""
 
     def __init__(self, number: int) -> None:
-        """Open the gauges of GPU `number`; where there is no driver, nothing can be read."""
+        """Open the gauges; without a driver, nothing can be read."""
         import pynvml
 
         self.number = number
@@ -100,12 +101,12 @@ class Gpu:
         )
 
     def throttle_reasons(self) -> list[str]:
-        """What lowers its clock at this moment, in words; empty while a GPU idles."""
+        """What lowers its clock now, in words; empty while it idles."""
         reasons = self._read(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons) or 0
         return [word for bit, word in _THROTTLE_REASONS.items() if reasons & bit]
 
     def throttled_seconds(self) -> dict[str, float]:
-        """For how long its power and its temperature have lowered its clock so far."""
+        """How long power and temperature have lowered its clock."""
         nvml = self._nvml
         policies = {
             "its power limit": nvml.NVML_PERF_POLICY_POWER,

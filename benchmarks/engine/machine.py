@@ -1,4 +1,4 @@
-"""What machine this is: facts for the header of a run, and which cores to measure on."""
+"""What machine this is, and which cores to measure on."""
 
 import os
 import platform
@@ -28,10 +28,7 @@ def usable_cores(allowed: Sequence[int] | None = None, system: Path = _SYSTEM) -
 
     The second hardware thread of a core shares its arithmetic units: work there would be measured
     against its own sibling. The CPU quota of a container limits the number as well.
-
-    Args:
-        allowed: the hardware threads to choose from; by default those of this process.
-        system: the folder in which Linux describes the machine.
+    `allowed` are hardware threads; by default those of this process.
     """
     if allowed is None:
         if not hasattr(os, "sched_getaffinity"):
@@ -87,7 +84,7 @@ class Reading:
     """The machine's counters at one moment."""
 
     at: float  # seconds
-    times: Mapping[str, float]  # processor seconds by use: user, system, idle, steal, ...
+    times: Mapping[str, float]  # processor seconds: user, idle, steal, ...
     own: float  # processor seconds of this process and its children
     clock_mhz: float | None
 
@@ -129,11 +126,8 @@ def disturbances(before: Reading, after: Reading) -> list[str]:
 def quietest(cores: Sequence[int], busy: Sequence[float] | None = None) -> list[int]:
     """The cores, those with least work of others first.
 
-    Of equally quiet ones the last comes first: the first cores tend to serve interrupts.
-
-    Args:
-        cores: to put in order.
-        busy: per cent of each core of the machine; by default measured while this process sleeps.
+    Of equals the last comes first: the first cores tend to serve interrupts.
+    `busy` is per cent of each core of the machine; by default it is measured.
     """
     busy = psutil.cpu_percent(interval=0.3, percpu=True) if busy is None else busy
     if max(cores) >= len(busy):  # the system numbers them otherwise
@@ -143,7 +137,7 @@ def quietest(cores: Sequence[int], busy: Sequence[float] | None = None) -> list[
 
 
 def describe(cores_used: Sequence[int]) -> Machine:
-    """Everything about the machine that a reader of its timings may want to know."""
+    """What a reader of its timings may want to know."""
     from cpuinfo import get_cpu_info
 
     installed = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
@@ -164,7 +158,7 @@ def describe(cores_used: Sequence[int]) -> Machine:
 
 
 def packages(installed: Mapping[str, str]) -> dict[str, str]:
-    """Those of the installed distributions, version by name, that a reader may need."""
+    """Those installed, version by name, that a reader may need."""
     return {name: installed[name] for name in _PACKAGES if name in installed}
 
 
@@ -178,7 +172,7 @@ def _system_name() -> str:
 
 
 def _caches() -> dict[str, str]:
-    """Size of each cache that the first core sees, such as {"L1d": "32K", "L3": "32768K"}."""
+    """Caches of the first core, such as {"L1d": "32K", "L3": "32768K"}."""
     sizes = {}
     for folder in sorted((_SYSTEM / "devices/system/cpu/cpu0/cache").glob("index*")):
         kind = {"Data": "d", "Instruction": "i"}.get(_read(folder / "type") or "", "")

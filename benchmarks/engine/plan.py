@@ -1,4 +1,4 @@
-"""The plan: which entries a run has, why others are absent, and how the entries are run."""
+"""The plan: which entries a run has, and why others are absent."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -30,17 +30,17 @@ class Options:
     command: Sequence[str]
     cores: Sequence[int]  # to measure on
     seed: int = 0
-    budget: float | None = 45.0  # seconds of measurement for all workloads; None: do not time
-    precision: float | None = 0.01  # a ratio known this well needs no more rounds; None: never
+    budget: float | None = 45.0  # seconds of measurement; None: do not time
+    precision: float | None = 0.01  # a ratio known this well is settled; None: never
     patience: float = 60.0  # seconds that a worker may take to answer
     plugins: tuple[Path, ...] = ()
-    memory_bytes: int | None = None  # at which a worker is killed; None: 80 % of what is free
+    memory_bytes: int | None = None  # of a worker; None: 80 % of what is free
     calibration: str = ""  # which differences this machine can tell, in one line
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One row of a report: a workload on a backend, a device and a number of threads."""
+    """A workload on a backend, a device and a number of threads."""
 
     workload: Workload
     backend: type[Backend]
@@ -77,7 +77,7 @@ class Entry:
         )
 
     def mismatch(self, description: Mapping[str, Any], received: str, sent: str) -> str:
-        """The first difference between this entry and the work that was done; '' if none.
+        """How this entry differs from the work that was done; '' if it does not.
 
         Args:
             description: what the backend's `describe` returned after a fit.
@@ -124,7 +124,7 @@ class Plan:
 def choose_backends(
     patterns: Sequence[str], known: Mapping[str, type[Backend]], full: bool = False
 ) -> list[type[Backend]]:
-    """The backends that names and globs such as `torch-*` ask for, in the order of `known`.
+    """The backends that names and globs ask for, in the order of `known`.
 
     Without patterns, all that are not optional, or all if `full`.
 
@@ -142,8 +142,8 @@ def choose_backends(
 def choose_devices(names: Sequence[str], n_gpus: int) -> list[str]:
     """Device names for `cpu`, `cuda` (the first GPU), `cuda:N`, and `all` (CPU and every GPU).
 
-    By default the CPU, and the first GPU if there is one: on a machine with eight, starting workers
-    for all of them would take longer than a run is meant to last.
+    By default the CPU, and the first GPU if there is one: to start workers for eight would take
+    longer than a run is meant to last.
 
     Raises:
         UserError: a name is none of these, or asks for a GPU that is not there.
@@ -183,13 +183,13 @@ def make(
         workloads: what to fit.
         backends: what to fit it with.
         devices: where; a backend that cannot use one is left out there.
-        n_cores: usable cores.
-        n_gpus: GPUs that the driver shows.
+        n_cores: usable ones.
+        n_gpus: that the driver shows.
         threads: for all entries, instead of each workload's own number.
         available_bytes: of memory.
-        replicates: processes for each entry; by default as many as `MOST_PROCESSES` allows.
+        replicates: of each entry; by default as many as `MOST_PROCESSES` allows.
         launches: of each backend, under this interpreter.
-        cold: give every entry a process of its own, so that its first fit is the process's first.
+        cold: give every entry processes of its own.
         environments: other interpreters under which each backend is to run as well.
         tf32: whether products of float32 may be rounded to TF32 on CUDA.
 

@@ -1,4 +1,4 @@
-"""The data of a workload on disk, for workers to map, and the reference of its fits."""
+"""The data of a workload on disk, and the reference of its fits."""
 
 import re
 import shutil
@@ -32,7 +32,7 @@ class Prepared:
 
 
 def prepare(workload: Workload, seed: int, data: Path) -> Prepared:
-    """Make the data of a workload and write them into a folder of their own in `data`.
+    """Make the data of a workload; write them into a folder in `data`.
 
     Other data there are removed.
 
@@ -48,7 +48,7 @@ def prepare(workload: Workload, seed: int, data: Path) -> Prepared:
             np.save(folder / f"{name}.npy", getattr(problem.data, name))
     except OSError as error:
         raise UserError(f"cannot write the data to {folder}: {error.strerror}") from error
-    # One thread: on matrices of this size LAPACK's QR gets slower with several, not faster.
+    # One thread: at this size LAPACK's QR gets slower with several.
     with threadpool_limits(1):
         solved = reference.prepare(workload, problem)
     return Prepared(workload, folder.resolve(), sha256(problem.data), solved)

@@ -1,4 +1,4 @@
-"""A worker process: what it is, how it is launched, and the environment that it starts in."""
+"""A worker process: what it is, and the environment that it starts in."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ class Launch:
     variant: Variant | None = None  # None: as it is
     tree: Path = ROOT  # the checkout whose `backends` package it runs
     python: Path = Path(sys.executable)
-    extra_work: float = 0.0  # 0.05: after each fit, work that takes 5 % of its time
+    extra_work: float = 0.0  # 0.05: after each fit, 5 % of its time
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Process:
     launch: Launch = Launch()
     replicate: int = 0
     workload: str = ""  # the only one that it serves; empty: one after another
-    tf32: bool = False  # whether products of float32 may be rounded to TF32; on CUDA only
+    tf32: bool = False  # whether products may be rounded to TF32; on CUDA only
 
     @property
     def name(self) -> str:
-        """The backend as tables name it: `torch-eager`, or `torch-eager@main` for a variant."""
+        """The backend as tables name it, such as `torch-eager@main`."""
         variant = self.launch.variant
         return f"{self.backend}@{variant.name}" if variant else self.backend
 
@@ -51,13 +51,13 @@ KEEP_MEMORY = {
 
 
 def interpreter_environment() -> dict[str, str]:
-    """What another interpreter inherits: all but the paths that are meant for this one."""
+    """What another interpreter inherits: all but this one's own paths."""
     own = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
     return {key: value for key, value in os.environ.items() if key not in own}
 
 
 def environment(process: Process) -> dict[str, str]:
-    """The environment that fixes a worker's threads and device before anything is imported."""
+    """What fixes a worker's threads and device before anything is imported."""
     threads, tf32 = str(process.threads), "1" if process.tf32 else "0"
     other = process.launch.python != Path(sys.executable)
     return (interpreter_environment() if other else dict(os.environ)) | {

@@ -1,4 +1,4 @@
-"""What happens in a run: written to its file at once, told to whoever watches, and remembered."""
+"""What happens in a run: written down, told to whoever watches, and remembered."""
 
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
@@ -24,12 +24,12 @@ from benchmarks.runfile.header import Header, Record, Suite
 from benchmarks.runfile.writer import FORMAT, RunWriter, now
 from benchmarks.verdict import Verdict
 
-#: A problem of one feature and at most this many samples goes into the run file, for pictures.
+#: At most so many samples of one feature go into the run file, for pictures.
 _POINTS = 1_000
 
 
 class Recorder:
-    """The entries of a run, which of them have dropped out, and all that is on record of them."""
+    """The entries of a run, and which of them have dropped out."""
 
     def __init__(
         self, plan: Plan, pool: Pool, writer: RunWriter, progress: Progress, earlier: Earlier
@@ -134,7 +134,7 @@ class Recorder:
             sha256=answer["sha256"],
             transfer_seconds=answer["transfer_seconds"],
             compile_seconds=answer["seconds"],
-            peak_bytes=answer.get("peak_bytes"),  # another revision's worker may not say
+            peak_bytes=answer.get("peak_bytes"),  # not from older workers
             description=answer["description"],
             **answer["fit"],
         )
@@ -158,7 +158,7 @@ class Recorder:
             self.write(records.WarningRecord(message=message))
 
     def drop(self, entry: Entry, phase: str, reason: str, process: Process | None = None) -> None:
-        """Record, once, that an entry drops out of the run, and in which process that showed."""
+        """Record, once, that an entry drops out, and where that showed."""
         if entry.id not in self.dropped:
             self.dropped.add(entry.id)
             log = self._log(process) if process else ""
@@ -167,7 +167,7 @@ class Recorder:
             self.progress.say(f"{entry.id}: {phase}: {reason}")
 
     def failed(self, entry: Entry, process: Process, phase: str, failure: WorkerFailed) -> None:
-        """Drop an entry; if its worker is gone, its entries of later workloads as well."""
+        """Drop an entry; if its worker is gone, its later entries as well."""
         self.drop(entry, phase, str(failure), process)
         if self.pool.workers[process].failed:
             reason = f"its worker was lost in workload {entry.workload.name!r}: {failure}"

@@ -24,7 +24,7 @@ class Earlier:
     rounds: Mapping[str, Mapping[int, Sample]] = field(default_factory=dict)  # by entry
     spent: float = 0.0  # seconds of measurement
     workers: int = 0  # worker numbers that are taken
-    replicates: int = 0  # replicate numbers that are taken: new processes are new replicates
+    replicates: int = 0  # replicate numbers that are taken
 
 
 def earlier(run: Run) -> Earlier:

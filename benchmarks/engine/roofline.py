@@ -1,9 +1,8 @@
-"""What the machine can do at best, measured beside the fits: same run, same cores, same threads.
+"""What the machine can do at best: measured in the same run, on the same cores.
 
-Each framework of a workload is asked, in turns and twice before and twice after the workload's
-samples, for the rate of its matrix product and the time of its cheapest call. One worker for each
-device and number of threads also says how fast memory is read. `reports.analysis.roofline` makes
-the floors of it.
+Each framework of a workload is asked, twice before and twice after the samples, for the rate of
+its matrix product and the time of its cheapest call. One worker for each device and number of
+threads also says how fast memory is read. `reports.analysis.roofline` makes the floors of it.
 """
 
 import random
@@ -21,12 +20,12 @@ from benchmarks.runfile.records import RooflineRecord
 
 #: Visits to each framework before the samples, and again after them.
 VISITS = 2
-#: Seconds for the visits before the samples, and again after them; the first ones are always made.
+#: Seconds for the visits before, and after, the samples; the first are always made.
 SECONDS = 0.15
 #: Seconds for all workloads together. From then on a framework is visited once for each dtype, and
 #: memory is read once before and once after the samples, since that differs with each workload.
 MOST_SECONDS = 2.0
-#: Several times the caches of one process: a larger buffer would be read no slower.
+#: Several times the caches: a larger buffer would be read no slower.
 _MOST_BYTES = 1 << 28
 #: Rows of the square matrices that are multiplied: they take some milliseconds.
 _SIDE, _SIDE_THREADS, _SIDE_CUDA = 512, 1024, 4096
@@ -53,7 +52,7 @@ class Roofline:
         self._seen: set[Key] = set()
 
     def measure(self, entries: Sequence[Entry]) -> None:
-        """Visit the frameworks of some entries of one workload, with living workers, in turns."""
+        """Visit the frameworks of some entries of one workload in turns."""
         visited: dict[Key, Entry] = {}
         for entry in entries:
             if entry.process.launch.variant is None:
@@ -81,7 +80,7 @@ class Roofline:
         try:
             answer = worker.ask("limits", read=read, **_sizes(entry))
         except WorkerFailed as failure:
-            # A backend that cannot say what is possible at best is not a worse backend for it.
+            # A backend that cannot say what is possible is no worse for it.
             if worker.failed:
                 self.recorder.failed(entry, entry.process, "limits", failure)
             return False

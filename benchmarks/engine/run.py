@@ -1,6 +1,6 @@
 """One run: start the workers, and for each workload fit, judge and time its entries.
 
-Everything that happens is written to the run file as it happens; nothing is kept elsewhere.
+Everything is written to the run file as it happens; nothing is kept elsewhere.
 """
 
 import math
@@ -40,12 +40,7 @@ def run(
 ) -> None:
     """Carry out `plan` and leave the run file and `logs/` in `folder`.
 
-    Args:
-        plan: what to run.
-        options: how to run it.
-        folder: for the run file; with `earlier`, the run file there is continued.
-        progress: is told what happens.
-        earlier: what is measured already, if an interrupted run is resumed.
+    With `earlier`, what an interrupted run has measured already, the run file there is continued.
 
     Raises:
         UserError: the folder cannot be written. What was written before stays.
@@ -70,7 +65,7 @@ def run(
             _Execution(recorder, options).go()
             outcome = "complete"
         finally:
-            # With the disk full this fails as well; the error on its way matters more.
+            # With the disk full this fails as well: the first error matters more.
             with suppress(UserError):
                 writer.write(records.Footer(ended=now(), outcome=outcome, machine=machine.state()))
 
@@ -134,7 +129,7 @@ class _Execution:
             self.recorder.started(process, answer)
 
     def _first_fits(self, workload: Workload, title: str) -> dict[Entry, float]:
-        """The entries whose first fits pass the gate, with the seconds of the shortest one."""
+        """The entries that pass the gate, with the seconds of the shortest fit."""
         self.progress.status(f"{title}: making the data and the reference solution")
         entries = self.recorder.entries_of(workload)
         try:
@@ -164,7 +159,7 @@ class _Execution:
     def _at_once(self, entries: Sequence[Entry]) -> int:
         """How many first fits go on at the same time, each on cores of its own.
 
-        On few data they compile more than they fit; on many they would compete for the memory.
+        On few data they mostly compile; on many they would compete for memory.
         """
         few = all(e.workload.bytes <= _FEW_BYTES and e.process.device == "cpu" for e in entries)
         if self.plan.cold or not few or not entries:
@@ -207,15 +202,14 @@ class _Execution:
                 timed = [(by_id[c.entry].record(), c.rounds) for c in schedule.contenders]
                 status = f"{title}: round {turn.round}, {schedule.left:.0f} s left"
                 self.progress.standings(status, timed)
-        for contender in schedule.contenders:
-            if not contender.rounds and not contender.lost:
-                took = f"a fit took {contender.fit_seconds:.2g} s"
-                reason = f"not timed: {took}, the budget is too small"
-                self.progress.say(f"{contender.entry}: {reason}")
+        for c in schedule.contenders:
+            if not c.rounds and not c.lost:
+                took = f"a fit took {c.fit_seconds:.2g} s"
+                self.progress.say(f"{c.entry}: not timed: {took}, the budget is too small")
         return throttling
 
     def _sample(self, entry: Entry, process: Process, turn: Turn) -> None:
-        """Take a turn; and the energy of a fit, if the turn lasts long enough to tell."""
+        """Take a turn; also the energy of a fit, if it lasts long enough to tell."""
         gauges, began = self.gpus.get(process.device), time.perf_counter()
         before = gauges.joules() if gauges else None
         try:
@@ -235,9 +229,9 @@ class _Execution:
             self.recorder.write(gauges.record(workload.name))
 
     def _measure_energy(self, workload: Workload, schedule: Schedule) -> None:
-        """Of the fastest entry on each GPU, by fits in a row that last long enough to tell.
+        """Of the fastest entry on each GPU, by fits that last long enough to tell.
 
-        It comes on top of the budget; for all entries it would take as long as the samples do.
+        It is on top of the budget; for all entries it would take too long.
         """
         typical = {c.entry: estimates.middle(c.rounds) for c in schedule.contenders if c.rounds}
         for device, gauges in self.gpus.items():
@@ -264,15 +258,15 @@ class _Execution:
                         self.recorder.record(
                             records.DeviceRecord, entry, process, device_seconds=seconds
                         )
-                    if self.gpus:  # on the CPU as well: there are two devices to compare
+                    if self.gpus:  # on the CPU as well, to compare
                         self._time_transfers(entry, process)
                 except WorkerFailed as failure:
                     self.recorder.failed(entry, process, "fit", failure)
 
     def _time_transfers(self, entry: Entry, process: Process) -> None:
-        """How long the data of the host take to the device, where they fit there twice."""
+        """How long data take to the device, where they fit there twice."""
         if process.launch.tree != ROOT:
-            return  # another revision's worker may not know the question
+            return  # an older worker may not know the question
         worker = self.pool.workers[process]
         try:
             seconds = worker.ask("transfers")["seconds"]

@@ -19,7 +19,7 @@ SAMPLE_SECONDS = 5e-3
 #: A warm-up fit that took longer than this is too expensive to discard: it is the sample of the
 #: first round.
 EXPENSIVE_SECONDS = 0.5
-#: Rounds after which the schedule first decides who goes on, then after half as many again.
+#: Rounds after which it is first decided who goes on; then after half as many again.
 FIRST_LOOK = 30
 #: Entries leave the rounds only when they are settled at this confidence. It is stricter than what
 #: is reported, since stopping when an interval happens to be narrow makes intervals too narrow.
@@ -47,13 +47,13 @@ class Contender:
     entry: str  # id
     fit_seconds: float  # expected time of one fit; at first, that of the first fit
     replicates: Sequence[int] = (0,)  # the processes that take turns
-    rival: str | None = None  # an entry to be told from, besides the neighbours in the ranking
+    rival: str | None = None  # to be told from, besides its neighbours in the ranking
     rounds: dict[int, Sample] = field(default_factory=dict)  # the samples so far
     spent: float = 0.0  # seconds of measurement so far
     allowance: float = 0.0  # seconds that it may have spent by the next look
     lost: bool = False
     warm_up: Sample | None = None  # one that still has to be recorded as a sample
-    waiting: list[int] = field(default_factory=list)  # replicates whose turns are still to come
+    waiting: list[int] = field(default_factory=list)  # replicates that are next
 
     @property
     def fits(self) -> int:
@@ -88,7 +88,7 @@ class Schedule:
 
         Args:
             contenders: what to measure; one that is `lost` is left out from then on.
-            seconds: measurement time for all of them together.
+            seconds: for all of them together.
             deadline: time of the clock after which no sample should end.
             rng: for the order of each round.
             precision: a ratio that is known this well is settled; None: nothing ever is.
@@ -108,12 +108,12 @@ class Schedule:
         """Turn after turn, until all is settled or the time is used up."""
         began = self.clock()
         warm: list[Contender] = []
-        # The quick ones first: what they leave is known when it is the turn of a slow one.
-        for contender in sorted(self.contenders, key=lambda contender: contender.fit_seconds):
+        # The quick ones first: then it is known what they leave to slow ones.
+        for contender in sorted(self.contenders, key=lambda c: c.fit_seconds):
             if (yield from self._warm_up(contender)):
                 warm.append(contender)
         began += self.on_top
-        # Expensive warm-ups may have taken the others' part of the time: they get it nevertheless.
+        # Expensive warm-ups may have taken the others' time: they get it anyway.
         others = sum(not contender.warm_up for contender in warm) / max(len(warm), 1)
         until = max(began + self.seconds, self.clock() + self.seconds * others)
         until = min(until, self.deadline)
@@ -134,7 +134,7 @@ class Schedule:
                     yield from self._sample(contender, number)
 
     def _warm_up(self, contender: Contender) -> Generator[Turn, None, bool]:
-        """One fit in each process, which says how long it takes once everything is compiled.
+        """One fit in each process, which says how long it takes when compiled.
 
         Returns whether there is time to measure it.
         """
@@ -203,7 +203,7 @@ class Schedule:
         contender.lost = turn.seconds is None
 
     def _share_out(self, contenders: Sequence[Contender], until: float) -> list[Contender]:
-        """Let all spend up to one level, as high as the time that is left allows."""
+        """Let all spend up to one level, as high as the time left allows."""
         active = [contender for contender in contenders if not contender.lost]
         left = max(0.0, until - self.clock())
         # Those that have spent more than the level already get nothing.

@@ -32,7 +32,7 @@ from benchmarks.runfile.header import EnvironmentRecord, Variant
 FOLDER = ROOT / ".envs"
 #: Its interpreter, seen from the folder of an environment.
 _PYTHON = "bin/python"
-#: What every environment gets: NumPy for the worker, threadpoolctl to read back a BLAS's threads.
+#: What every environment gets; threadpoolctl reads back the threads of a BLAS.
 ALWAYS = ("numpy", "threadpoolctl")
 #: Seconds in which an interpreter has to list what it has; it takes about one.
 _PATIENCE = 60.0
@@ -45,7 +45,7 @@ class Environment:
     name: str
     python: Path
     version: str  # of Python
-    packages: dict[str, str] = field(default_factory=dict)  # those that a reader may need
+    packages: dict[str, str] = field(default_factory=dict)  # by name
     ready: frozenset[str] = frozenset()  # backends whose framework is there
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class Environment:
         return Launch(variant, python=self.python)
 
     def lacks(self, backend: type[Backend]) -> str:
-        """Why the backend cannot run there, and what would help, in one line; empty if it can."""
+        """Why the backend cannot run there, in one line; empty if it can."""
         if backend.name in self.ready:
             return ""
         return (
@@ -141,13 +141,7 @@ def create(
     folder: Path = FOLDER,
     call: Callable[[Sequence[str]], subprocess.CompletedProcess[str]] = call,
 ) -> Environment:
-    """Make the environment `name` with venv and pip.
-
-    Args:
-        name: of its own folder, and for `--env`.
-        requirements: what pip is to install, such as `torch==2.12.*`; `ALWAYS` is added.
-        folder: that holds all environments.
-        call: runs venv and pip.
+    """Make the environment `name` with venv and pip; `ALWAYS` is added.
 
     Raises:
         UserError: there is one of that name, or venv or pip fails; its last lines say why.
@@ -158,7 +152,7 @@ def create(
         raise UserError(f"there is an environment {name!r} already: linreg-bench env remove {name}")
     python = own / _PYTHON
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
-    # Given twice, a package gets a message about the conflict and not about what is wrong.
+    # Given twice, a package gets a message about the conflict only.
     given = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}
     try:
         for command in (

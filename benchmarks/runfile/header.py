@@ -12,7 +12,7 @@ Gauge = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 
 
 class Record:
-    """What stands in one line of a run file; `kind` is its field `record` there."""
+    """One line of a run file; `kind` is its field `record` there."""
 
     kind: ClassVar[str]
 
@@ -28,7 +28,7 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True)
 class EntryRecord:
-    """One row of a report: a workload on a backend, a device and a number of threads."""
+    """A workload on a backend, a device and a number of threads."""
 
     id: str
     workload: str
@@ -43,7 +43,7 @@ class EntryRecord:
 
     @property
     def name(self) -> str:
-        """The backend as tables name it: `torch-eager`, or `torch-eager@main` for a variant."""
+        """The backend as tables name it, such as `torch-eager@main`."""
         return f"{self.backend}@{self.variant.name}" if self.variant else self.backend
 
     @property
@@ -74,7 +74,7 @@ class GpuModel:
 class MachineState:
     """What changes while a run lasts."""
 
-    load: Gauge | None = None  # processes that are ready to run, the mean of a minute
+    load: Gauge | None = None  # processes ready to run, the mean of a minute
     clock_mhz: Gauge | None = None
 
 

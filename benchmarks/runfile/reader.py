@@ -83,7 +83,7 @@ def _record(path: Path, number: int, kind: type[Record], fields: dict[str, Any])
 
 
 def _upgrade(header: dict[str, Any]) -> None:
-    """Make the header of format 1, which had variants in the names of backends, one of today's."""
+    """Upgrade a header of format 1, where names of backends held variants."""
     environments = header.get("environments") or []
     paths = {e.get("name"): e.get("executable") for e in environments if isinstance(e, dict)}
     entries = header.get("entries")

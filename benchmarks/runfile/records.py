@@ -1,4 +1,4 @@
-"""The records of a run file after its header: one dataclass for each kind, which is its schema.
+"""The records of a run file after its header: a dataclass for each kind.
 
 `record` in the file is the class's `kind`. Times are seconds, arrays are lists; NaN and infinities
 are the strings that Python's `float` reads. An entry is named by its id,
@@ -60,7 +60,7 @@ class Points:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadRecord(Record):
-    """When the data of a workload are made: what they are, how hard, and the right answer."""
+    """When data are made: what they are, how hard, and the right answer."""
 
     kind: ClassVar = "workload"
     name: str
@@ -70,7 +70,7 @@ class WorkloadRecord(Record):
     n_samples: Size
     n_features: Size
     n_test: Count = 0
-    sigma: float | None = None  # of the noise; None, like the truth, for data that were read
+    sigma: float | None = None  # of the noise; None for data that were read
     seed: int = 0
     sha256: str = ""
     condition: float | None = None
@@ -81,7 +81,7 @@ class WorkloadRecord(Record):
     bias: float | None = None
     certified: Sequence[float] | None = None  # coefficients, bias last
     solution: Sequence[float] | None = None  # of least squares, bias last
-    #: Of each iterate of the float64 descent, from its start: the error against `solution`.
+    #: Of each iterate of the float64 descent: the error against `solution`.
     descent_errors: Sequence[float] | None = None
     points: Points | None = None
 
@@ -116,7 +116,7 @@ class WorkerRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class FitRecord(Record):
-    """After an entry's first fit in a process; the numbers are None where a fit has none."""
+    """After an entry's first fit in a process."""
 
     kind: ClassVar = "fit"
     entry: str
@@ -132,12 +132,12 @@ class FitRecord(Record):
     bias: Scalar = None
     train_losses: Vector = None
     test_losses: Vector = None
-    description: dict[str, Any] = field(default_factory=dict)  # see `Backend.describe`
+    description: dict[str, Any] = field(default_factory=dict)  # `Backend.describe`
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictRecord(Verdict, Record):
-    """When the gate has judged: the first fit, and after the last sample the last timed fit.
+    """When the gate has judged the first fit, and later the last timed one.
 
     A later verdict of an entry supersedes an earlier one only if it fails.
     """
@@ -161,7 +161,7 @@ class SampleRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceRecord(Record):
-    """What a device says of one fit: its time by its own clock, or its GPU's energy."""
+    """What a device says of one fit: time by its own clock, or energy."""
 
     kind: ClassVar = "device"
     entry: str
@@ -172,7 +172,7 @@ class DeviceRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TransferRecord(Record):
-    """After the samples, where there are GPUs: further transfers of the same data."""
+    """After the samples, where there are GPUs: further transfers."""
 
     kind: ClassVar = "transfer"
     entry: str
@@ -182,7 +182,7 @@ class TransferRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class GpuRecord(Record):
-    """The state of a GPU before and after the samples of a workload; None: it does not say."""
+    """The state of a GPU before and after samples; None: it does not say."""
 
     kind: ClassVar = "gpu"
     workload: str
@@ -196,7 +196,7 @@ class GpuRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class RooflineRecord(Record):
-    """Before and after the samples of a workload: what a framework can do at best."""
+    """Before and after samples: what a framework can do at best."""
 
     kind: ClassVar = "limit"
     workload: str

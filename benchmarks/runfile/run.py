@@ -1,4 +1,4 @@
-"""A run as its file tells it: the header, and the records by kind, by entry and by workload."""
+"""A run as its file tells it: records by kind, entry and workload."""
 
 from collections import defaultdict
 from collections.abc import Sequence
