@@ -1,8 +1,8 @@
 """The pytest-benchmark suite: `pytest benchmarks`.
 
 Each backend fits in its own worker, as in `linreg-bench run`, so that no two frameworks share a
-process. What pytest-benchmark shows is the time inside the worker: the messages in between are
-taken off by its timer. A fit that does not pass the gate fails its test and has no timing.
+process. What pytest-benchmark shows is the time inside the worker: its timer takes off the
+messages. A fit that does not pass the gate fails its test and has no timing.
 """
 
 import time

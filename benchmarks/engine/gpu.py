@@ -1,7 +1,6 @@
 """What the driver says of a GPU: clock, temperature, power, throttling, energy.
 
-Everything is read through NVML from this process; no framework is asked. What a GPU does not say
-is None.
+It is read through NVML; no framework is asked. What a GPU does not say is None.
 
 GPU 0 is the first that this process may use: clusters say with `CUDA_VISIBLE_DEVICES` which of a
 machine's GPUs are whose. Without it they are numbered by their PCI bus, here and in workers (see
@@ -23,8 +22,8 @@ _THROTTLE_REASONS = {
     0x40: "its temperature (hardware)",
     0x80: "its power supply",
 }
-#: Seconds. The counter of joules moves every 20 to 100 ms: fits that last hardly longer cannot be
-#: told by it (PETSc's manual, PetscLogGpuEnergyMeter).
+#: Seconds. The counter of joules moves every 20 to 100 ms: it cannot tell shorter fits
+#: (PETSc's manual, PetscLogGpuEnergyMeter).
 LONG_ENOUGH = 1.0
 #: Seconds of throttling that are worth a warning.
 _WORTH_A_WARNING = 0.05

@@ -26,8 +26,8 @@ _SYSTEM = Path("/sys")
 def usable_cores(allowed: Sequence[int] | None = None, system: Path = _SYSTEM) -> list[int]:
     """The physical cores that this process may use, one hardware thread of each.
 
-    The second hardware thread of a core shares its arithmetic units: work there would be measured
-    against its own sibling. The CPU quota of a container limits the number as well.
+    The second hardware thread of a core shares its arithmetic units: work there would slow down
+    its own sibling. The CPU quota of a container limits the number as well.
     `allowed` are hardware threads; by default those of this process.
     """
     if allowed is None:
@@ -137,7 +137,7 @@ def quietest(cores: Sequence[int], busy: Sequence[float] | None = None) -> list[
 
 
 def describe(cores_used: Sequence[int]) -> Machine:
-    """What a reader of its timings may want to know."""
+    """What a reader of its timings may need."""
     from cpuinfo import get_cpu_info
 
     installed = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}

@@ -15,11 +15,9 @@ from benchmarks.errors import UserError, unknown
 from benchmarks.problems.workloads import Workload
 from benchmarks.runfile.header import Absence, EntryRecord
 
-#: An entry needs about this many times its data: in the page cache, in the framework, and twice
-#: while it solves.
+#: An entry needs so many times its data: in the page cache, in the framework, twice to solve.
 _COPIES = 4
-#: By default: at most so many replicates of an entry, and processes of all entries together, since
-#: starting a framework takes seconds.
+#: By default: replicates of an entry, and processes of all entries. Starting one takes seconds.
 MOST_REPLICATES, MOST_PROCESSES = 4, 8
 
 

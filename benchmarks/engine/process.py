@@ -41,9 +41,9 @@ class Process:
 
 
 #: By default glibc decides from the layout of the heap whether the memory of a freed array goes
-#: back to the system: the same fit takes up to twice as long in one process as in the next, for as
-#: long as they live. We pin its adaptive threshold at its 32 MiB maximum, in every process: the
-#: memory of smaller arrays is kept, larger arrays are mapped anew each time.
+#: back to the system: the same fit takes up to twice as long in one process as in the next, for
+#: good. We pin its adaptive threshold at its 32 MiB maximum: the memory of smaller arrays is
+#: kept, larger ones are mapped anew each time.
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 40),

@@ -7,7 +7,7 @@ from backends.base import Backend
 from benchmarks.engine.plan import Entry, Plan
 from benchmarks.engine.process import Process
 from benchmarks.errors import UserError
-from benchmarks.estimates import Sample
+from benchmarks.estimates import Rounds
 from benchmarks.problems.workloads import Workload, select
 from benchmarks.runfile import records
 from benchmarks.runfile.header import DataFile, Header, Machine
@@ -21,7 +21,7 @@ class Earlier:
     done: frozenset[str] = frozenset()  # workloads that are finished
     data: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by workload, where made
     failed: frozenset[str] = frozenset()  # entries that have dropped out
-    rounds: Mapping[str, Mapping[int, Sample]] = field(default_factory=dict)  # by entry
+    rounds: Mapping[str, Rounds] = field(default_factory=dict)  # by entry
     spent: float = 0.0  # seconds of measurement
     workers: int = 0  # worker numbers that are taken
     replicates: int = 0  # replicate numbers that are taken

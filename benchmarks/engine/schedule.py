@@ -1,7 +1,7 @@
 """The schedule: interleaved rounds in random order, until the answer is known or time is up.
 
-In each round every entry that is still being measured gives one sample, in fresh random order,
-so that whatever the machine does meanwhile, it does to all of them.
+In each round every entry that is still measured gives one sample, in fresh random order, so that
+what the machine does meanwhile, it does to all of them.
 """
 
 import itertools
@@ -21,8 +21,8 @@ SAMPLE_SECONDS = 5e-3
 EXPENSIVE_SECONDS = 0.5
 #: Rounds after which it is first decided who goes on; then after half as many again.
 FIRST_LOOK = 30
-#: Entries leave the rounds only when they are settled at this confidence. It is stricter than what
-#: is reported, since stopping when an interval happens to be narrow makes intervals too narrow.
+#: Entries leave the rounds only when settled at this confidence. It is stricter than what is
+#: reported: to stop when an interval happens to be narrow makes intervals too narrow.
 STOP_CONFIDENCE = 0.999
 
 
@@ -34,8 +34,8 @@ class Turn:
     replicate: int  # which of its processes
     fits: int  # in a row
     round: int | None  # None: a warm-up, which is not recorded
-    #: Per fit. None: the worker was lost. A turn that comes with it filled in was a warm-up too
-    #: expensive to discard, and has only to be recorded.
+    #: Per fit. None: the worker was lost. Filled in already: a warm-up too expensive to discard,
+    #: which has only to be recorded.
     seconds: float | None = None
     spent: float = 0.0  # seconds that the turn took, messages included
 

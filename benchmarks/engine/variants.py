@@ -1,7 +1,7 @@
 """Variants of the backends, timed beside today's in the same rounds.
 
 An *environment* is another interpreter with other packages. It needs NumPy and the frameworks that
-it is to show, and nothing of the suite: a worker there runs this checkout's `backends` package.
+it is to show: a worker there runs this checkout's `backends` package.
 
 A *revision* is the suite's `backends` package at another git commit, so that a regression check
 does not depend on what the machine did yesterday.
@@ -81,8 +81,7 @@ def find(text: str, plugins: Sequence[Path] = (), folder: Path = FOLDER) -> Envi
     """The environment that `NAME=PYTHON` or `NAME`, which lies in `folder`, stands for.
 
     Raises:
-        UserError: it has no proper name, is not there, does not start, or is no Python that can
-            run a worker.
+        UserError: it has no proper name, is not there, or cannot run a worker.
     """
     name, given, path = text.partition("=")
     _check_name(name)

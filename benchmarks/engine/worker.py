@@ -106,8 +106,8 @@ class Worker:
     def ask(self, do: str, **fields: Any) -> dict[str, Any]:
         """Send a request and wait for its answer, whose texts are made printable.
 
-        Before and after, the worker is stopped: a thread pool that spins for more work would slow
-        down whoever is measured meanwhile, by several times.
+        Before and after, the worker is stopped: a thread pool that spins would slow down whoever is
+        measured meanwhile, by several times.
 
         Raises:
             WorkerFailed: the backend refused, raised, hung, died, used too much memory, or wrote

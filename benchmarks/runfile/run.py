@@ -23,7 +23,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class Run:
-    """All sound records of a run file, in the order in which they were written."""
+    """All records of a run file, in the order in which they were written."""
 
     header: Header
     records: Sequence[Record]
