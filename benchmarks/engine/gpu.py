@@ -3,8 +3,7 @@
 It is read through NVML; no framework is asked. What a GPU does not say is None.
 
 GPU 0 is the first that this process may use: clusters say with `CUDA_VISIBLE_DEVICES` which of a
-machine's GPUs are whose. Without it they are numbered by their PCI bus, here and in workers (see
-`process.environment`).
+machine's GPUs are whose. Without it they are numbered by their PCI bus, as in workers.
 """
 
 import os
