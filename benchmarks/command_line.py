@@ -1,4 +1,4 @@
-"""How every command line of the suite ends: with a status, and one line for what is wrong."""
+"""How every command line ends: with a status, and a line for what is wrong."""
 
 import sys
 from collections.abc import Sequence
@@ -18,12 +18,8 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
     """Run a command line, and exit.
 
     Whatever is wrong with the input is one line on standard error, with the status `USAGE`;
-    Typer itself would print a box of several lines.
-
-    Args:
-        app: the commands; `obj` of their context is the whole command, a list of words.
-        name: of the program.
-        arguments: by default those of this process.
+    Typer itself would print a box of several lines. The whole command, a list of words, is `obj`
+    of the commands' context.
     """
     words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     try:

@@ -1,4 +1,4 @@
-"""The one exception that reaches a user: a line that says what, where, and what to do."""
+"""The exception that reaches a user: what, where, and what to do."""
 
 import difflib
 from collections.abc import Iterable

@@ -10,8 +10,6 @@ that a machine that slows down for a second slows both. Intervals cover two kind
   figure; with a single process it is assumed.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections import Counter
@@ -30,7 +28,7 @@ PROCESS_SPREAD = 0.006
 PRIOR_FREEDOM = 6
 #: With fewer rounds, no interval is computed from their scatter.
 FEWEST = 3
-#: The time or ratio is then known within this factor: no machine was seen to drift more in a run.
+#: A time is then known within this factor: no machine was seen to drift more.
 DRIFT = 2.0
 
 Comparison = Literal["faster", "slower", "cannot tell"]
@@ -70,6 +68,13 @@ class Estimate:
         return (self.high - self.low) / (2 * self.value)
 
 
+class Variance(NamedTuple):
+    """The variance of an estimate, and its degrees of freedom."""
+
+    value: float
+    freedom: float
+
+
 def typical(rounds: Rounds, confidence: float = CONFIDENCE) -> Estimate:
     """The median time of one fit, in seconds.
 
@@ -78,9 +83,7 @@ def typical(rounds: Rounds, confidence: float = CONFIDENCE) -> Estimate:
     """
     if not rounds:
         raise ValueError("no samples")
-    order = sorted(rounds)
-    processes = [rounds[r].replicate for r in order]
-    return _estimate([math.log(rounds[r].seconds) for r in order], [processes], confidence)
+    return _estimate(*_logs(rounds), confidence)
 
 
 def ratio(
@@ -91,17 +94,13 @@ def ratio(
 ) -> Estimate | None:
     """The median of `times` / `baseline` over the rounds that have both; None if none has.
 
-    Args:
-        times: of one entry.
-        baseline: of the other.
-        confidence: of the interval.
-        further: variances of the log ratio that the rounds do not show.
+    `further` are variances of the log ratio that the rounds do not show.
     """
     both = sorted(times.keys() & baseline.keys())
     if not both:
         return None
-    logs = [math.log(times[r].seconds / baseline[r].seconds) for r in both]
-    sides = [[side[r].replicate for r in both] for side in (times, baseline)]
+    logs = np.array([math.log(times[r].seconds / baseline[r].seconds) for r in both])
+    sides = [np.array([side[r].replicate for r in both]) for side in (times, baseline)]
     return _estimate(logs, sides, confidence, further)
 
 
@@ -118,11 +117,7 @@ def places(times: Mapping[str, Rounds], confidence: float) -> dict[str, str]:
 
     If the intervals of all pairs hold together, no entry's true place is better: this is the
     lower end of an interval for the place (Al Mohamad et al. 2022, *Simultaneous confidence
-    intervals for ranks*, Biometrics 78).
-
-    Args:
-        times: the rounds of each entry.
-        confidence: of the interval of each pair; see `simultaneous`.
+    intervals for ranks*, Biometrics 78). `confidence` is that of each pair; see `simultaneous`.
     """
     found = dict.fromkeys(times, 1)
     for one, other in itertools.combinations(times, 2):
@@ -142,50 +137,44 @@ def log_typical(rounds: Rounds) -> tuple[float, Variance]:
     """
     if len(rounds) < FEWEST:
         raise ValueError("too few samples")
+    logs, sides = _logs(rounds)
+    return float(np.median(logs)), _variance(logs, sides)
+
+
+def _logs(rounds: Rounds) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The log times of an entry, and its side, as `_estimate` takes them."""
     order = sorted(rounds)
-    values = np.asarray([math.log(rounds[r].seconds) for r in order])
-    return float(np.median(values)), _variance(values, [[rounds[r].replicate for r in order]])
+    logs = np.array([math.log(rounds[r].seconds) for r in order])
+    return logs, [np.array([rounds[r].replicate for r in order])]
 
 
 def _estimate(
-    logs: Sequence[float],
-    sides: Sequence[Sequence[int]],
+    logs: np.ndarray,
+    sides: Sequence[np.ndarray],
     confidence: float,
     further: Sequence[Variance] = (),
 ) -> Estimate:
-    """Median and interval of log times (one side) or of log ratios (two sides).
+    """Median and interval of log times (one side) or log ratios (two) by round.
 
-    Args:
-        logs: one value for each round, in order.
-        sides: for each side, the process of its sample in each round.
-        confidence: of the interval.
-        further: variances to add.
+    `sides` are, for each side, the process of its sample in each round.
     """
-    values = np.asarray(logs)
-    centre = float(np.median(values))
-    if len(values) < FEWEST:
+    centre = float(np.median(logs))
+    if len(logs) < FEWEST:
         return assumed(centre)
-    return interval(centre, add([_variance(values, sides), *further]), confidence)
+    return interval(centre, add([_variance(logs, sides), *further]), confidence)
 
 
-class Variance(NamedTuple):
-    """The variance of an estimate, and its degrees of freedom."""
-
-    value: float
-    freedom: float
-
-
-def _variance(values: np.ndarray, sides: Sequence[Sequence[int]]) -> Variance:
+def _variance(logs: np.ndarray, sides: Sequence[np.ndarray]) -> Variance:
     """The variance of the median; arguments as in `_estimate`."""
-    blocks = [float(np.median(block)) for block in np.array_split(values, min(BLOCKS, len(values)))]
-    # Blocks of one or two rounds scatter like rounds. The variance of a median of rounds is pi/2
-    # times that of their mean.
-    few = math.pi / 2 if len(values) < 2 * BLOCKS else 1.0
+    blocks = [float(np.median(block)) for block in np.array_split(logs, min(BLOCKS, len(logs)))]
+    # Blocks of one or two rounds scatter like rounds: the variance of a median is then pi/2 times
+    # that of the mean.
+    few = math.pi / 2 if len(logs) < 2 * BLOCKS else 1.0
     within = Variance(few * float(np.var(blocks, ddof=1)) / len(blocks), len(blocks) - 1)
-    return add([within, *(_between(values, np.asarray(side), within.value) for side in sides)])
+    return add([within, *(_between(logs, side, within.value) for side in sides)])
 
 
-def _between(values: np.ndarray, processes: np.ndarray, within: float) -> Variance:
+def _between(logs: np.ndarray, processes: np.ndarray, within: float) -> Variance:
     """What the choice of processes on one side contributes.
 
     The variance between the processes' medians, less that from the scatter of rounds. Few
@@ -193,9 +182,9 @@ def _between(values: np.ndarray, processes: np.ndarray, within: float) -> Varian
     `PRIOR_FREEDOM` processes (Smyth 2004, *Linear models and empirical Bayes methods*, section 3).
     """
     names = np.unique(processes)
-    medians = [float(np.median(values[processes == name])) for name in names]
+    medians = [float(np.median(logs[processes == name])) for name in names]
     own = len(names) - 1
-    # `within` is the variance of a median of all rounds; each process has only a share of them.
+    # `within` is that of a median of all rounds; each process has only a share.
     observed = float(np.var(medians, ddof=1)) if own else 0.0
     found = max(0.0, observed - len(names) * within)
     freedom = PRIOR_FREEDOM + own
@@ -204,14 +193,14 @@ def _between(values: np.ndarray, processes: np.ndarray, within: float) -> Varian
 
 
 def add(variances: Sequence[Variance]) -> Variance:
-    """The variance of a sum of independent estimates, with Satterthwaite's degrees of freedom."""
+    """The variance of a sum of independent estimates (Satterthwaite)."""
     total = sum(variance.value for variance in variances)
     weight = sum(variance.value**2 / variance.freedom for variance in variances)
     return Variance(total, total**2 / weight)
 
 
 def interval(centre: float, variance: Variance, confidence: float) -> Estimate:
-    """A quantity with its interval, from the centre and the variance of its logarithm."""
+    """A quantity from the centre and the variance of its logarithm."""
     quantile = float(special.stdtrit(variance.freedom, (1 + confidence) / 2))
     return _around(centre, quantile * math.sqrt(variance.value))
 

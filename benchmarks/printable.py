@@ -1,7 +1,5 @@
 """Text from anywhere, made fit for one line of a terminal, a page or a file."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import Any

@@ -1,7 +1,5 @@
 """What a run tells whoever watches it. `reports.terminal.progress` shows it in a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from benchmarks.estimates import Rounds
@@ -25,4 +23,4 @@ class Progress:
         return False
 
     def standings(self, title: str, timed: Sequence[tuple[EntryRecord, Rounds]]) -> None:
-        """The samples so far of the entries of one workload; call it when it is `due`."""
+        """The samples so far of one workload; call it when it is `due`."""

@@ -1,13 +1,12 @@
 """The pytest-benchmark suite: `pytest benchmarks`.
 
 Each backend fits in its own worker, as in `linreg-bench run`, so that no two frameworks share a
-process. What pytest-benchmark shows is the time inside the worker: the messages in between are
-taken off by its timer. A fit that does not pass the gate fails its test and has no timing.
+process. What pytest-benchmark shows is the time inside the worker: its timer takes off the
+messages. A fit that does not pass the gate fails its test and has no timing.
 """
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -35,7 +34,7 @@ class WorkerClock:
         return time.perf_counter() - self.talk
 
     def run(self, pool: Pool, entry: Entry) -> float:
-        """One fit in the worker; the clock advances by its time there, which is returned."""
+        """One fit in the worker; the clock advances by its time, which is returned."""
         began = time.perf_counter()
         seconds = pool.sample(entry.process, 1)
         self.talk += time.perf_counter() - began - seconds
@@ -61,8 +60,7 @@ def entries() -> list[Entry]:
 
 @pytest.fixture(scope="session")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    folder: Path = tmp_path_factory.mktemp("workers")
-    with Pool(folder, machine.usable_cores()) as pool:
+    with Pool(tmp_path_factory.mktemp("workers"), machine.usable_cores()) as pool:
         yield pool
 
 

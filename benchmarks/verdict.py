@@ -1,6 +1,4 @@
-"""What the gate says about a fit: a verdict made of checks, each an error and its bound."""
-
-from __future__ import annotations
+"""What the gate says about a fit: checks, each an error and its bound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ class Digits:
 
     coefficients: Sequence[float]  # of each coefficient, bias last
     least: float  # of these
-    bound: float  # every coefficient of a fit within its bounds has at least this many
+    bound: float  # every coefficient within its bounds has at least this many
     possible: float  # of the exact solution, for the data as rounded to this dtype
     most: float  # that can be counted: those of the dtype, or those that are certified
 

@@ -79,7 +79,7 @@ def run(
             replicates=replicates,
             cold=cold,
             launches=[Launch(), *older],
-            environments=variants.find_all(env or [], plugins),
+            environments=[variants.find(text, plugins) for text in env or []],
         )
         session.execute(plan, options, out, quiet, limit=limit)
 

@@ -1,14 +1,10 @@
-"""What the driver says of a GPU while it works: clock, temperature, power, throttling, energy.
+"""What the driver says of a GPU: clock, temperature, power, throttling, energy.
 
-Everything is read through NVML from this process; no framework is asked. What a GPU does not say
-is None.
+It is read through NVML; no framework is asked. What a GPU does not say is None.
 
 GPU 0 is the first that this process may use: clusters say with `CUDA_VISIBLE_DEVICES` which of a
-machine's GPUs are whose. Without it they are numbered by their PCI bus, here and in workers (see
-`process.environment`).
+machine's GPUs are whose. Without it they are numbered by their PCI bus, as in workers.
 """
-
-from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
@@ -25,16 +21,21 @@ _THROTTLE_REASONS = {
     0x40: "its temperature (hardware)",
     0x80: "its power supply",
 }
-#: Seconds. The counter of joules moves every 20 to 100 ms: fits that last hardly longer cannot be
-#: told by it (PETSc's manual, PetscLogGpuEnergyMeter).
+#: Seconds. The counter of joules moves every 20 to 100 ms: it cannot tell shorter fits
+#: (PETSc's manual, PetscLogGpuEnergyMeter).
 LONG_ENOUGH = 1.0
 #: Seconds of throttling that are worth a warning.
 _WORTH_A_WARNING = 0.05
 
 
-def token(number: int) -> str:
-    """What `CUDA_VISIBLE_DEVICES` has to be for a worker that is to see GPU `number` alone."""
-    visible = _visible()
+def number_of(device: str) -> int:
+    """1 for "cuda:1"."""
+    return int(device.partition(":")[2] or 0)
+
+
+def token(device: str) -> str:
+    """What `CUDA_VISIBLE_DEVICES` has to be for a worker to see this GPU alone."""
+    number, visible = number_of(device), _visible()
     return str(number) if visible is None else visible[number]
 
 
@@ -55,7 +56,8 @@ def handles() -> list[Any]:
     """
     import pynvml as nvml
 
-    every = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+    count = nvml.nvmlDeviceGetCount()
+    every = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(count)]
     if (visible := _visible()) is None:
         return every
     found = []
@@ -73,7 +75,7 @@ class Gpu:
     """One GPU's gauges."""
 
     def __init__(self, number: int) -> None:
-        """Open the gauges of GPU `number`; where there is no driver, nothing can be read."""
+        """Open the gauges; without a driver, nothing can be read."""
         import pynvml
 
         self.number = number
@@ -97,22 +99,22 @@ class Gpu:
         )
 
     def throttle_reasons(self) -> list[str]:
-        """What lowers its clock at this moment, in words; empty while a GPU idles."""
+        """What lowers its clock now, in words; empty while it idles."""
         reasons = self._read(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons) or 0
         return [word for bit, word in _THROTTLE_REASONS.items() if reasons & bit]
 
     def throttled_seconds(self) -> dict[str, float]:
-        """For how long its power and its temperature have lowered its clock so far."""
+        """How long power and temperature have lowered its clock."""
         nvml = self._nvml
         policies = {
             "its power limit": nvml.NVML_PERF_POLICY_POWER,
             "its temperature": nvml.NVML_PERF_POLICY_THERMAL,
         }
-        found = {
-            word: self._read(nvml.nvmlDeviceGetViolationStatus, policy)
+        return {
+            word: status.violationTime / 1e9
             for word, policy in policies.items()
+            if (status := self._read(nvml.nvmlDeviceGetViolationStatus, policy))
         }
-        return {word: status.violationTime / 1e9 for word, status in found.items() if status}
 
     def joules(self) -> float | None:
         """Energy since the driver was loaded."""
@@ -129,13 +131,8 @@ class Gpu:
 
 
 def of(devices: Iterable[str]) -> dict[str, Gpu]:
-    """The gauges of those of the devices that are GPUs: "cuda:1" is number 1."""
-    kinds = {device: device.partition(":") for device in devices}
-    return {
-        device: Gpu(int(number or 0))
-        for device, (kind, _, number) in kinds.items()
-        if kind == "cuda"
-    }
+    """The gauges of those of the devices that are GPUs."""
+    return {device: Gpu(number_of(device)) for device in devices if device != "cpu"}
 
 
 class Throttling:

@@ -1,6 +1,4 @@
-"""What machine this is: facts for the header of a run, and which cores to measure on."""
-
-from __future__ import annotations
+"""What machine this is, and which cores to measure on."""
 
 import os
 import platform
@@ -28,12 +26,9 @@ _SYSTEM = Path("/sys")
 def usable_cores(allowed: Sequence[int] | None = None, system: Path = _SYSTEM) -> list[int]:
     """The physical cores that this process may use, one hardware thread of each.
 
-    The second hardware thread of a core shares its arithmetic units: work there would be measured
-    against its own sibling. The CPU quota of a container limits the number as well.
-
-    Args:
-        allowed: the hardware threads to choose from; by default those of this process.
-        system: the folder in which Linux describes the machine.
+    The second hardware thread of a core shares its arithmetic units: work there would slow down
+    its own sibling. The CPU quota of a container limits the number as well.
+    `allowed` are hardware threads; by default those of this process.
     """
     if allowed is None:
         if not hasattr(os, "sched_getaffinity"):
@@ -89,15 +84,19 @@ class Reading:
     """The machine's counters at one moment."""
 
     at: float  # seconds
-    times: Mapping[str, float]  # processor seconds by use: user, system, idle, steal, ...
+    times: Mapping[str, float]  # processor seconds: user, idle, steal, ...
     own: float  # processor seconds of this process and its children
     clock_mhz: float | None
 
 
 def reading() -> Reading:
     """The counters now."""
-    times = psutil.cpu_times()._asdict()
-    return Reading(time.perf_counter(), times, _own_seconds(), state().clock_mhz)
+    at, times, own = time.perf_counter(), psutil.cpu_times()._asdict(), 0.0
+    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+        with suppress(psutil.Error):
+            spent = process.cpu_times()
+            own += spent.user + spent.system
+    return Reading(at, times, own, state().clock_mhz)
 
 
 #: Worth a warning: the share of the time that the hypervisor gave to others, the work of other
@@ -127,11 +126,8 @@ def disturbances(before: Reading, after: Reading) -> list[str]:
 def quietest(cores: Sequence[int], busy: Sequence[float] | None = None) -> list[int]:
     """The cores, those with least work of others first.
 
-    Of equally quiet ones the last comes first: the first cores tend to serve interrupts.
-
-    Args:
-        cores: to put in order.
-        busy: per cent of each core of the machine; by default measured while this process sleeps.
+    Of equals the last comes first: the first cores tend to serve interrupts.
+    `busy` is per cent of each core of the machine; by default it is measured.
     """
     busy = psutil.cpu_percent(interval=0.3, percpu=True) if busy is None else busy
     if max(cores) >= len(busy):  # the system numbers them otherwise
@@ -140,21 +136,11 @@ def quietest(cores: Sequence[int], busy: Sequence[float] | None = None) -> list[
     return sorted(cores, key=lambda core: (round(busy[core], -1), -core))
 
 
-def _own_seconds() -> float:
-    total = 0.0
-    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
-        with suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
-
-
 def describe(cores_used: Sequence[int]) -> Machine:
-    """Everything about the machine that a reader of its timings may want to know."""
+    """What a reader of its timings may need."""
     from cpuinfo import get_cpu_info
 
     installed = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
-    now = state()
     return Machine(
         cpu=get_cpu_info().get("brand_raw") or platform.processor() or "unknown CPU",
         architecture=platform.machine(),
@@ -167,13 +153,12 @@ def describe(cores_used: Sequence[int]) -> Machine:
         packages=packages(installed),
         gpus=gpus(),
         container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
-        load=now.load,
-        clock_mhz=now.clock_mhz,
+        **vars(state()),
     )
 
 
 def packages(installed: Mapping[str, str]) -> dict[str, str]:
-    """Those of the installed distributions, version by name, that a reader may need."""
+    """Those installed, version by name, that a reader may need."""
     return {name: installed[name] for name in _PACKAGES if name in installed}
 
 
@@ -187,7 +172,7 @@ def _system_name() -> str:
 
 
 def _caches() -> dict[str, str]:
-    """Size of each cache that the first core sees, such as {"L1d": "32K", "L3": "32768K"}."""
+    """Caches of the first core, such as {"L1d": "32K", "L3": "32768K"}."""
     sizes = {}
     for folder in sorted((_SYSTEM / "devices/system/cpu/cpu0/cache").glob("index*")):
         kind = {"Data": "d", "Instruction": "i"}.get(_read(folder / "type") or "", "")

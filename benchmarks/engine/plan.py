@@ -1,6 +1,4 @@
-"""The plan: which entries a run has, why others are absent, and how the entries are run."""
-
-from __future__ import annotations
+"""The plan: which entries a run has, and why others are absent."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,11 +15,9 @@ from benchmarks.errors import UserError, unknown
 from benchmarks.problems.workloads import Workload
 from benchmarks.runfile.header import Absence, EntryRecord
 
-#: An entry needs about this many times its data: in the page cache, in the framework, and twice
-#: while it solves.
+#: An entry needs so many times its data: in the page cache, in the framework, twice to solve.
 _COPIES = 4
-#: By default: at most so many replicates of an entry, and processes of all entries together, since
-#: starting a framework takes seconds.
+#: By default: replicates of an entry, and processes of all entries. Starting one takes seconds.
 MOST_REPLICATES, MOST_PROCESSES = 4, 8
 
 
@@ -32,17 +28,17 @@ class Options:
     command: Sequence[str]
     cores: Sequence[int]  # to measure on
     seed: int = 0
-    budget: float | None = 45.0  # seconds of measurement for all workloads; None: do not time
-    precision: float | None = 0.01  # a ratio known this well needs no more rounds; None: never
+    budget: float | None = 45.0  # seconds of measurement; None: do not time
+    precision: float | None = 0.01  # a ratio known this well is settled; None: never
     patience: float = 60.0  # seconds that a worker may take to answer
     plugins: tuple[Path, ...] = ()
-    memory_bytes: int | None = None  # at which a worker is killed; None: 80 % of what is free
+    memory_bytes: int | None = None  # of a worker; None: 80 % of what is free
     calibration: str = ""  # which differences this machine can tell, in one line
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One row of a report: a workload on a backend, a device and a number of threads."""
+    """A workload on a backend, a device and a number of threads."""
 
     workload: Workload
     backend: type[Backend]
@@ -58,12 +54,10 @@ class Entry:
     def known_failure(self) -> str:
         """Why it is known to fail the gate; empty if it is not."""
         name, kind = self.workload.name, self.process.device.partition(":")[0]
-        matching = (
-            reason
-            for pattern, reason in self.backend.known_failures.items()
-            if fnmatchcase(name, pattern) or fnmatchcase(f"{name} on {kind}", pattern)
-        )
-        return next(matching, self.workload.known_failures.get(self.backend.stability, ""))
+        for pattern, reason in self.backend.known_failures.items():
+            if fnmatchcase(name, pattern) or fnmatchcase(f"{name} on {kind}", pattern):
+                return reason
+        return self.workload.known_failures.get(self.backend.stability, "")
 
     def record(self) -> EntryRecord:
         """What the header of a run file says of it."""
@@ -81,7 +75,7 @@ class Entry:
         )
 
     def mismatch(self, description: Mapping[str, Any], received: str, sent: str) -> str:
-        """The first difference between this entry and the work that was done; '' if none.
+        """How this entry differs from the work that was done; '' if it does not.
 
         Args:
             description: what the backend's `describe` returned after a fit.
@@ -128,7 +122,7 @@ class Plan:
 def choose_backends(
     patterns: Sequence[str], known: Mapping[str, type[Backend]], full: bool = False
 ) -> list[type[Backend]]:
-    """The backends that names and globs such as `torch-*` ask for, in the order of `known`.
+    """The backends that names and globs ask for, in the order of `known`.
 
     Without patterns, all that are not optional, or all if `full`.
 
@@ -146,8 +140,8 @@ def choose_backends(
 def choose_devices(names: Sequence[str], n_gpus: int) -> list[str]:
     """Device names for `cpu`, `cuda` (the first GPU), `cuda:N`, and `all` (CPU and every GPU).
 
-    By default the CPU, and the first GPU if there is one: on a machine with eight, starting workers
-    for all of them would take longer than a run is meant to last.
+    By default the CPU, and the first GPU if there is one: to start workers for eight would take
+    longer than a run is meant to last.
 
     Raises:
         UserError: a name is none of these, or asks for a GPU that is not there.
@@ -187,13 +181,13 @@ def make(
         workloads: what to fit.
         backends: what to fit it with.
         devices: where; a backend that cannot use one is left out there.
-        n_cores: usable cores.
-        n_gpus: GPUs that the driver shows.
+        n_cores: usable ones.
+        n_gpus: that the driver shows.
         threads: for all entries, instead of each workload's own number.
         available_bytes: of memory.
-        replicates: processes for each entry; by default as many as `MOST_PROCESSES` allows.
+        replicates: of each entry; by default as many as `MOST_PROCESSES` allows.
         launches: of each backend, under this interpreter.
-        cold: give every entry a process of its own, so that its first fit is the process's first.
+        cold: give every entry processes of its own.
         environments: other interpreters under which each backend is to run as well.
         tf32: whether products of float32 may be rounded to TF32 on CUDA.
 
@@ -229,19 +223,19 @@ def make(
         where = "that CUDA_VISIBLE_DEVICES leaves to this run" if hidden else "on this machine"
         reason = f"no NVIDIA GPU {where}"
         absent.append(Absence(backend="every backend", device="cuda", reason=reason))
-
-    def process(w: Workload, backend: type[Backend], device: str, launch: Launch) -> Process:
-        return Process(
-            backend.name,
-            device,
-            threads or w.threads or n_cores,
-            launch,
-            tf32=tf32 and device != "cpu",  # which has no such switch
-            workload=w.name if cold else "",
-        )
-
     entries = [
-        Entry(workload, backend, process(workload, backend, device, launch))
+        Entry(
+            workload,
+            backend,
+            Process(
+                backend.name,
+                device,
+                threads or workload.threads or n_cores,
+                launch,
+                tf32=tf32 and device != "cpu",  # which has no such switch
+                workload=workload.name if cold else "",
+            ),
+        )
         for workload in workloads
         for backend in backends
         if workload.method.kind in backend.methods

@@ -1,6 +1,4 @@
-"""The workers of a run and the data they work on: load, fit once, judge, then give samples."""
-
-from __future__ import annotations
+"""The workers of a run and their data: load, fit once, judge, give samples."""
 
 import re
 import shutil
@@ -9,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_c
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from backends.base import Fit
 from backends.worker.messages import method_to_json
@@ -23,8 +21,9 @@ from benchmarks.gate import gate
 from benchmarks.problems.workloads import Workload
 from benchmarks.verdict import Verdict
 
+Key = TypeVar("Key")
 Result = TypeVar("Result")
-#: Seconds in which a device finishes what it was given, if a wrong result was an unfinished one.
+#: Seconds in which a device finishes what it was given.
 _UNFINISHED = 0.5
 
 
@@ -44,9 +43,9 @@ class FirstFit:
 
 
 class Pool:
-    """Workers by process, each kept from workload to workload, and the current workload's data.
+    """Workers by process, and the data of the current workload.
 
-    Use as a context manager, or `close`. Whatever a worker does wrong comes as `WorkerFailed`.
+    Use as a context manager, or `close`. What a worker does wrong is a `WorkerFailed`.
     """
 
     def __init__(self, folder: Path, cores: Sequence[int], *, seed: int = 0, **kept: Any) -> None:
@@ -56,19 +55,18 @@ class Pool:
             folder: gets `logs/`, and `data/` until the pool is closed.
             cores: to measure on.
             seed: for the data.
-            kept: how workers are kept, as `Worker` takes it: plugins, patience and so on.
+            kept: for `Worker`: plugins, patience and so on.
         """
-        self.folder, self.cores, self.seed = folder, list(cores), seed
-        self.kept = kept
+        self.folder, self.cores, self.seed, self.kept = folder, list(cores), seed, kept
         self.workers: dict[Process, Worker] = {}
         self._prepared: Prepared | None = None
-        self._quietest: list[int] = []  # the cores, those that others use least first
+        self._quietest: list[int] = []  # cores; those that others use least first
         try:
             (folder / "logs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,17 +87,14 @@ class Pool:
     ) -> Iterator[tuple[Process, dict[str, Any] | WorkerFailed]]:
         """Start workers, by default as many at once as there are cores.
 
+        They are not bound to cores yet: OpenBLAS, for one, never uses more cores than it is
+        allowed when it is loaded.
+
         Yields:
             Each process as its worker is ready or lost.
         """
-
-        def started(worker: Worker) -> tuple[Process, dict[str, Any] | WorkerFailed]:
-            # Not bound to cores yet: OpenBLAS, for one, never uses more cores than it is allowed
-            # when it is loaded.
-            return worker.process, _or_failure(worker.start)
-
-        jobs = (partial(started, self._spawn(process)) for process in processes)
-        yield from _in_parallel(jobs, at_once or len(self.cores))
+        jobs = ((process, self._spawn(process).start) for process in processes)
+        return _in_parallel(jobs, at_once or len(self.cores))
 
     def _spawn(self, process: Process) -> Worker:
         name = re.sub(r"[^\w@-]+", "", f"{process.name}-{process.device}-{process.threads}")
@@ -108,7 +103,7 @@ class Pool:
         return self.workers[process]
 
     def cores_for(self, threads: int) -> list[int]:
-        """The cores that others use least just now; the same ones for a whole workload."""
+        """The cores that others use least; the same for a whole workload."""
         if threads >= len(self.cores):
             return self.cores
         if not self._quietest:
@@ -127,28 +122,24 @@ class Pool:
         return self._prepared
 
     def first_fit(self, entry: Entry, process: Process | None = None) -> FirstFit:
-        """Load the entry's data into one of its processes, by default the first; fit and judge.
+        """Load, fit once and judge, by default in the entry's first process.
 
         Raises:
             WorkerFailed: the worker did not start, or not fit.
         """
         process = process or entry.process
         if process not in self.workers:
-            for _, answer in self.start([process]):
-                if isinstance(answer, WorkerFailed):
-                    raise answer
-        [(_, _, first)] = self.first_fits([(entry, process)])
-        if isinstance(first, WorkerFailed):
-            raise first
-        return first
+            self._spawn(process).start()
+        self.prepare(entry.workload)
+        return self._load_and_fit(entry, process, self.cores_for(process.threads))
 
     def first_fits(
         self, wanted: Iterable[tuple[Entry, Process]], at_once: int = 1
     ) -> Iterator[tuple[Entry, Process, FirstFit | WorkerFailed]]:
-        """Load, fit once and judge, `at_once` at the same time and each on cores of its own.
+        """Load, fit once and judge, `at_once` at a time, on cores of their own.
 
         Args:
-            wanted: entries of one workload, and which of their processes, which are started.
+            wanted: entries of one workload, and processes that are started.
             at_once: no more than there are cores for.
 
         Yields:
@@ -156,49 +147,33 @@ class Pool:
         """
         free: list[list[int]] = []
 
-        def fitted(
-            entry: Entry, process: Process, cores: list[int]
-        ) -> tuple[Entry, Process, list[int], dict[str, Any] | WorkerFailed]:
-            fit = partial(self._load_and_fit, entry, process, cores)
-            return entry, process, cores, _or_failure(fit)
-
-        def jobs() -> Iterator[Callable[[], Any]]:
+        def jobs() -> Iterator[tuple[Any, Callable[[], FirstFit]]]:
             for entry, process in wanted:
                 if not free:
                     self.prepare(entry.workload)
                     free.extend(self._sets_of_cores(process.threads, at_once))
-                yield partial(fitted, entry, process, free.pop())
+                job = entry, process, free.pop()
+                yield job, partial(self._load_and_fit, *job)
 
-        for entry, process, cores, answer in _in_parallel(jobs(), at_once):
+        for (entry, process, cores), first in _in_parallel(jobs(), at_once):
             free.append(cores)
-            if isinstance(answer, WorkerFailed):
-                yield entry, process, answer
-            else:
-                yield entry, process, self._judged(entry, process, answer)
+            yield entry, process, first
 
-    def _load_and_fit(self, entry: Entry, process: Process, cores: list[int]) -> dict[str, Any]:
-        """The answers to "load" and "first"; then the worker is bound to the cores of samples."""
+    def _load_and_fit(self, entry: Entry, process: Process, cores: list[int]) -> FirstFit:
+        """Load and fit on some cores, bind the worker to those of its samples; judge."""
         worker, prepared = self.workers[process], self.prepare(entry.workload)
         worker.ask("pin", cores=cores)
         method = method_to_json(entry.workload.method)
         loaded = worker.ask("load", folder=str(prepared.folder), method=method)
-        first = worker.ask("first")
-        worker.ask("pin", cores=self.cores_for(process.threads))
-        return loaded | first
-
-    def _judged(
-        self, entry: Entry, process: Process, answer: Mapping[str, Any]
-    ) -> FirstFit | WorkerFailed:
-        try:
-            verdict = self._judge(entry, process, answer["fit"])
-        except WorkerFailed as failure:
-            return failure
-        sent = self.prepare(entry.workload).sha256
-        mismatch = entry.mismatch(answer["description"], answer["sha256"], sent)
-        return FirstFit(answer, self.cores_for(process.threads), mismatch, verdict)
+        answer = loaded | worker.ask("first")
+        cores = self.cores_for(process.threads)
+        worker.ask("pin", cores=cores)
+        mismatch = entry.mismatch(answer["description"], answer["sha256"], prepared.sha256)
+        verdict = self._judge(entry, process, answer["fit"])
+        return FirstFit(answer, cores, mismatch, verdict)
 
     def _sets_of_cores(self, threads: int, count: int) -> list[list[int]]:
-        """So many sets of cores that have none in common; the last are those of the samples."""
+        """Sets of cores with none in common; the last is that of the samples."""
         self.cores_for(threads)
         order = self._quietest or self.cores
         sets = [sorted(order[n * threads : (n + 1) * threads]) for n in range(count)]
@@ -211,7 +186,7 @@ class Pool:
     def last_fit(
         self, entry: Entry, process: Process | None = None
     ) -> tuple[Verdict, float | None]:
-        """The verdict of the last timed fit: a backend must not be right only when first asked.
+        """The verdict of the last timed fit: not only the first must be right.
 
         And the seconds of one fit by the device's own clock, where it has one.
         """
@@ -219,17 +194,11 @@ class Pool:
         last = self.workers[process].ask("last")
         return self._judge(entry, process, last["fit"]), last.get("device_seconds")
 
-    def transfers(self, process: Process) -> list[float]:
-        """The seconds of some further transfers of the data, after which nothing else is timed."""
-        if process.launch.tree != ROOT:
-            return []  # another revision's worker may not know the question
-        return [float(seconds) for seconds in self.workers[process].ask("transfers")["seconds"]]
-
     def _judge(self, entry: Entry, process: Process, fit: Mapping[str, Any]) -> Verdict:
         prepared = self.prepare(entry.workload)
         held_to = prepared.with_tf32 if process.tf32 else prepared.reference
         verdict = gate.judge(Fit(**fit), held_to, entry.backend.stability)
-        # Another revision's worker may not know the question.
+        # Another revision's worker may not know it.
         if verdict.passed or process.launch.tree != ROOT:
             return verdict
         if self.workers[process].ask("changed", seconds=_UNFINISHED)["changed"]:
@@ -238,26 +207,28 @@ class Pool:
         return verdict
 
 
-def _or_failure(ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | WorkerFailed:
-    try:
-        return ask()
-    except WorkerFailed as failure:
-        return failure
-
-
-def _in_parallel(jobs: Iterable[Callable[[], Result]], at_once: int) -> Iterator[Result]:
-    """Run jobs in threads, `at_once` at most; the results in the order in which they come.
+def _in_parallel(
+    jobs: Iterable[tuple[Key, Callable[[], Result]]], at_once: int
+) -> Iterator[tuple[Key, Result | WorkerFailed]]:
+    """Ask workers in threads, `at_once` at most; the answers as they come.
 
     A job is taken from `jobs` only when there is room for it.
     """
-    threads, running = ThreadPoolExecutor(at_once), set[Future[Result]]()
+
+    def answered(key: Key, ask: Callable[[], Result]) -> tuple[Key, Result | WorkerFailed]:
+        try:
+            return key, ask()
+        except WorkerFailed as failure:
+            return key, failure
+
+    threads, running = ThreadPoolExecutor(at_once), set[Future[Any]]()
     try:
         for job in jobs:
-            running.add(threads.submit(job))
+            running.add(threads.submit(answered, *job))
             if len(running) == at_once:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
         yield from (future.result() for future in as_completed(running))
     finally:
-        # Whoever is interrupted closes the workers, which ends the threads that wait for them.
+        # Whoever is interrupted closes the workers, which ends these threads.
         threads.shutdown(wait=False, cancel_futures=True)

@@ -1,6 +1,4 @@
-"""The data of a workload on disk, for workers to map, and the reference of its fits."""
-
-from __future__ import annotations
+"""The data of a workload on disk, and the reference of its fits."""
 
 import re
 import shutil
@@ -15,7 +13,6 @@ from backends.worker.messages import ARRAYS, sha256
 from benchmarks.errors import UserError
 from benchmarks.gate import reference
 from benchmarks.gate.reference import Reference
-from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import Workload
 
 
@@ -24,7 +21,6 @@ class Prepared:
     """A workload whose data are made."""
 
     workload: Workload
-    problem: Problem
     folder: Path
     sha256: str
     reference: Reference
@@ -36,7 +32,7 @@ class Prepared:
 
 
 def prepare(workload: Workload, seed: int, data: Path) -> Prepared:
-    """Make the data of a workload and write them into a folder of their own in `data`.
+    """Make the data of a workload; write them into a folder in `data`.
 
     Other data there are removed.
 
@@ -52,7 +48,7 @@ def prepare(workload: Workload, seed: int, data: Path) -> Prepared:
             np.save(folder / f"{name}.npy", getattr(problem.data, name))
     except OSError as error:
         raise UserError(f"cannot write the data to {folder}: {error.strerror}") from error
-    # One thread: on matrices of this size LAPACK's QR gets slower with several, not faster.
+    # One thread: at this size LAPACK's QR gets slower with several.
     with threadpool_limits(1):
         solved = reference.prepare(workload, problem)
-    return Prepared(workload, problem, folder.resolve(), sha256(problem.data), solved)
+    return Prepared(workload, folder.resolve(), sha256(problem.data), solved)

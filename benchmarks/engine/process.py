@@ -1,6 +1,4 @@
-"""A worker process: what it is, how it is launched, and the environment that it starts in."""
-
-from __future__ import annotations
+"""A worker process: what it is, and the environment that it starts in."""
 
 import os
 import sys
@@ -20,7 +18,7 @@ class Launch:
     variant: Variant | None = None  # None: as it is
     tree: Path = ROOT  # the checkout whose `backends` package it runs
     python: Path = Path(sys.executable)
-    extra_work: float = 0.0  # 0.05: after each fit, work that takes 5 % of its time
+    extra_work: float = 0.0  # 0.05: after each fit, 5 % of its time
 
 
 @dataclass(frozen=True)
@@ -33,19 +31,19 @@ class Process:
     launch: Launch = Launch()
     replicate: int = 0
     workload: str = ""  # the only one that it serves; empty: one after another
-    tf32: bool = False  # whether products of float32 may be rounded to TF32; on CUDA only
+    tf32: bool = False  # whether products may be rounded to TF32; on CUDA only
 
     @property
     def name(self) -> str:
-        """The backend as tables name it: `torch-eager`, or `torch-eager@main` for a variant."""
+        """The backend as tables name it, such as `torch-eager@main`."""
         variant = self.launch.variant
         return f"{self.backend}@{variant.name}" if variant else self.backend
 
 
 #: By default glibc decides from the layout of the heap whether the memory of a freed array goes
-#: back to the system: the same fit takes up to twice as long in one process as in the next, for as
-#: long as they live. We pin its adaptive threshold at its 32 MiB maximum, in every process: the
-#: memory of smaller arrays is kept, larger arrays are mapped anew each time.
+#: back to the system: the same fit takes up to twice as long in one process as in the next, for
+#: good. We pin its adaptive threshold at its 32 MiB maximum: the memory of smaller arrays is
+#: kept, larger ones are mapped anew each time.
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
@@ -53,14 +51,13 @@ KEEP_MEMORY = {
 
 
 def interpreter_environment() -> dict[str, str]:
-    """What another interpreter inherits: all but the paths that are meant for this one."""
+    """What another interpreter inherits: all but this one's own paths."""
     own = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
     return {key: value for key, value in os.environ.items() if key not in own}
 
 
 def environment(process: Process) -> dict[str, str]:
-    """The environment that fixes a worker's threads and device before anything is imported."""
-    kind, _, number = process.device.partition(":")
+    """What fixes a worker's threads and device before anything is imported."""
     threads, tf32 = str(process.threads), "1" if process.tf32 else "0"
     other = process.launch.python != Path(sys.executable)
     return (interpreter_environment() if other else dict(os.environ)) | {
@@ -91,5 +88,5 @@ def environment(process: Process) -> dict[str, str]:
         "CUDA_LAUNCH_BLOCKING": "0",
         # A worker sees its own GPU alone, as its first; a CPU worker sees none.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "CUDA_VISIBLE_DEVICES": gpu.token(int(number or 0)) if kind == "cuda" else "-1",
+        "CUDA_VISIBLE_DEVICES": "-1" if process.device == "cpu" else gpu.token(process.device),
     }

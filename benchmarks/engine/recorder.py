@@ -1,8 +1,6 @@
-"""What happens in a run: written to its file at once, told to whoever watches, and remembered."""
+"""What happens in a run: written down, told to whoever watches, and remembered."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -15,34 +13,23 @@ from benchmarks.engine.pool import FirstFit, Pool
 from benchmarks.engine.prepared import Prepared
 from benchmarks.engine.process import Process
 from benchmarks.engine.resume import Earlier
-from benchmarks.engine.schedule import Turn
 from benchmarks.engine.variants import git
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.gate.solution import relative_errors
 from benchmarks.problems.workloads import Workload
 from benchmarks.progress import Progress
-from benchmarks.runfile.header import Header, Suite
-from benchmarks.runfile.records import (
-    FailureRecord,
-    FitRecord,
-    MethodRecord,
-    Points,
-    SampleRecord,
-    VerdictRecord,
-    WarningRecord,
-    WorkerRecord,
-    WorkloadRecord,
-)
+from benchmarks.runfile import records
+from benchmarks.runfile.header import Header, Record, Suite
 from benchmarks.runfile.writer import FORMAT, RunWriter, now
 from benchmarks.verdict import Verdict
 
-#: A problem of one feature and at most this many samples goes into the run file, for pictures.
+#: At most so many samples of one feature go into the run file, for pictures.
 _POINTS = 1_000
 
 
 class Recorder:
-    """The entries of a run, which of them have dropped out, and all that is on record of them."""
+    """The entries of a run, and which of them have dropped out."""
 
     def __init__(
         self, plan: Plan, pool: Pool, writer: RunWriter, progress: Progress, earlier: Earlier
@@ -59,6 +46,12 @@ class Recorder:
     def entries_of(self, workload: Workload) -> list[Entry]:
         """The entries of a workload that have not dropped out."""
         return [e for e in self.entries if e.workload is workload and e.id not in self.dropped]
+
+    def record(
+        self, kind: Callable[..., Record], entry: Entry, process: Process, **fields: Any
+    ) -> None:
+        """Write a record of an entry in one of its processes."""
+        self.write(kind(entry=entry.id, replicate=self.replicate(process), **fields))
 
     def replicate(self, process: Process) -> int:
         """The number under which the samples of a process are recorded."""
@@ -104,7 +97,7 @@ class Recorder:
                 self.drop(entry, phase, str(answer), process)
             return
         self.write(
-            WorkerRecord(
+            records.WorkerRecord(
                 worker=self._numbers[process],
                 backend=process.name,
                 device=process.device,
@@ -131,20 +124,19 @@ class Recorder:
     def fitted(self, entry: Entry, process: Process, first: FirstFit) -> None:
         """A first fit is made, and judged."""
         answer = first.answer
-        self.write(
-            FitRecord(
-                entry=entry.id,
-                replicate=self.replicate(process),
-                worker=self._numbers[process],
-                fresh=self._served_by(process)[0] is entry,
-                cores=first.cores,
-                sha256=answer["sha256"],
-                transfer_seconds=answer["transfer_seconds"],
-                compile_seconds=answer["seconds"],
-                peak_bytes=answer.get("peak_bytes"),  # another revision's worker may not say
-                description=answer["description"],
-                **answer["fit"],
-            )
+        self.record(
+            records.FitRecord,
+            entry,
+            process,
+            worker=self._numbers[process],
+            fresh=self._served_by(process)[0] is entry,
+            cores=first.cores,
+            sha256=answer["sha256"],
+            transfer_seconds=answer["transfer_seconds"],
+            compile_seconds=answer["seconds"],
+            peak_bytes=answer.get("peak_bytes"),  # not from older workers
+            description=answer["description"],
+            **answer["fit"],
         )
         if first.mismatch:
             self.drop(entry, "parity", first.mismatch)
@@ -153,42 +145,29 @@ class Recorder:
 
     def judged(self, entry: Entry, process: Process, verdict: Verdict) -> None:
         """A fit has its verdict; an entry that fails drops out."""
-        replicate = self.replicate(process)
-        self.write(VerdictRecord(entry=entry.id, replicate=replicate, **vars(verdict)))
+        self.record(records.VerdictRecord, entry, process, **vars(verdict))
         if not verdict.passed:
             self.dropped.add(entry.id)
             self.progress.say(f"{entry.id}: failed: {verdict.reason}")
-
-    def sampled(self, turn: Turn) -> None:
-        """One sample, if the turn was one and its worker was not lost."""
-        if turn.round is not None and turn.seconds is not None:
-            self.write(
-                SampleRecord(
-                    entry=turn.entry,
-                    replicate=turn.replicate,
-                    round=turn.round,
-                    fits=turn.fits,
-                    seconds=turn.seconds,
-                )
-            )
 
     def warned(self, workload: Workload, warnings: Iterable[str]) -> None:
         """What disturbed the measurement."""
         for warning in warnings:
             message = f"{workload.name}: {warning}"
             self.progress.say(message)
-            self.write(WarningRecord(message=message))
+            self.write(records.WarningRecord(message=message))
 
     def drop(self, entry: Entry, phase: str, reason: str, process: Process | None = None) -> None:
-        """Record, once, that an entry drops out of the run, and in which process that showed."""
+        """Record, once, that an entry drops out, and where that showed."""
         if entry.id not in self.dropped:
             self.dropped.add(entry.id)
             log = self._log(process) if process else ""
-            self.write(FailureRecord(entry=entry.id, phase=phase, reason=reason, log=log))
+            failure = records.FailureRecord(entry=entry.id, phase=phase, reason=reason, log=log)
+            self.write(failure)
             self.progress.say(f"{entry.id}: {phase}: {reason}")
 
     def failed(self, entry: Entry, process: Process, phase: str, failure: WorkerFailed) -> None:
-        """Drop an entry; if its worker is gone, its entries of later workloads as well."""
+        """Drop an entry; if its worker is gone, its later entries as well."""
         self.drop(entry, phase, str(failure), process)
         if self.pool.workers[process].failed:
             reason = f"its worker was lost in workload {entry.workload.name!r}: {failure}"
@@ -204,21 +183,20 @@ class Recorder:
         return f"logs/{self.pool.workers[process].log.name}"
 
 
-def _workload(prepared: Prepared, seed: int) -> WorkloadRecord:
+def _workload(prepared: Prepared, seed: int) -> records.WorkloadRecord:
     """The data, how hard they are, and the right answer."""
-    workload, problem, reference = prepared.workload, prepared.problem, prepared.reference
-    recipe, solution = workload.recipe, reference.solution
-    descent_errors: np.ndarray | None = None
-    points: Points | None = None
+    workload, reference = prepared.workload, prepared.reference
+    recipe, problem, solution = workload.recipe, reference.problem, reference.solution
+    descent_errors = points = None
     if reference.descent:
         iterates = reference.descent.trajectory.iterates
         descent_errors = relative_errors(iterates, solution.coefficients)
     if recipe.n_features == 1 and recipe.n_samples <= _POINTS:
-        points = Points(**{name: getattr(problem.data, name).ravel().tolist() for name in ARRAYS})
-    return WorkloadRecord(
+        points = records.Points(**{n: getattr(problem.data, n).ravel().tolist() for n in ARRAYS})
+    return records.WorkloadRecord(
         name=workload.name,
         description=workload.description,
-        method=MethodRecord(**method_to_json(workload.method)),
+        method=records.MethodRecord(**method_to_json(workload.method)),
         dtype=recipe.dtype,
         n_samples=recipe.n_samples,
         n_features=recipe.n_features,

@@ -1,7 +1,5 @@
 """What an interrupted run has already, so that it can go on where it stopped."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,16 +7,10 @@ from backends.base import Backend
 from benchmarks.engine.plan import Entry, Plan
 from benchmarks.engine.process import Process
 from benchmarks.errors import UserError
-from benchmarks.estimates import Sample
+from benchmarks.estimates import Rounds
 from benchmarks.problems.workloads import Workload, select
+from benchmarks.runfile import records
 from benchmarks.runfile.header import DataFile, Header, Machine
-from benchmarks.runfile.records import (
-    DoneRecord,
-    FailureRecord,
-    SampleRecord,
-    VerdictRecord,
-    WorkerRecord,
-)
 from benchmarks.runfile.run import Run
 
 
@@ -29,22 +21,23 @@ class Earlier:
     done: frozenset[str] = frozenset()  # workloads that are finished
     data: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by workload, where made
     failed: frozenset[str] = frozenset()  # entries that have dropped out
-    rounds: Mapping[str, Mapping[int, Sample]] = field(default_factory=dict)  # by entry
+    rounds: Mapping[str, Rounds] = field(default_factory=dict)  # by entry
     spent: float = 0.0  # seconds of measurement
     workers: int = 0  # worker numbers that are taken
-    replicates: int = 0  # replicate numbers that are taken: new processes are new replicates
+    replicates: int = 0  # replicate numbers that are taken
 
 
 def earlier(run: Run) -> Earlier:
     """What the file of an interrupted run says of it."""
-    workers = run.of(WorkerRecord)
-    refused = [verdict.entry for verdict in run.of(VerdictRecord) if not verdict.passed]
+    workers = run.of(records.WorkerRecord)
+    failed = {failure.entry for failure in run.of(records.FailureRecord)}
+    failed |= {verdict.entry for verdict in run.of(records.VerdictRecord) if not verdict.passed}
     return Earlier(
-        done=frozenset(record.workload for record in run.of(DoneRecord)),
+        done=frozenset(record.workload for record in run.of(records.DoneRecord)),
         data={name: workload.sha256 for name, workload in run.workloads.items()},
-        failed=frozenset([*refused, *(failure.entry for failure in run.of(FailureRecord))]),
+        failed=frozenset(failed),
         rounds={entry.id: run.rounds(entry.id) for entry in run.header.entries},
-        spent=sum(sample.fits * sample.seconds for sample in run.of(SampleRecord)),
+        spent=sum(sample.fits * sample.seconds for sample in run.of(records.SampleRecord)),
         workers=1 + max((worker.worker for worker in workers), default=-1),
         replicates=1 + max((worker.replicate for worker in workers), default=-1),
     )

@@ -1,33 +1,31 @@
-"""What the machine can do at best, measured beside the fits: same run, same cores, same threads.
+"""What the machine can do at best: measured in the same run, on the same cores.
 
-Each framework of a workload is asked, in turns and twice before and twice after the workload's
-samples, for the rate of its matrix product and the time of its cheapest call. One worker for each
-device and number of threads also says how fast memory is read. `reports.analysis.roofline` makes
-the floors of it.
+Each framework of a workload is asked, twice before and twice after the samples, for the rate of
+its matrix product and the time of its cheapest call. One worker for each device and number of
+threads also says how fast memory is read. `reports.analysis.roofline` makes the floors of it.
 """
-
-from __future__ import annotations
 
 import random
 import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.worker import WorkerFailed
-from benchmarks.problems.workloads import Workload
 from benchmarks.runfile.records import RooflineRecord
 
 #: Visits to each framework before the samples, and again after them.
 VISITS = 2
-#: Seconds for the visits before the samples, and again after them; the first ones are always made.
+#: Seconds for the visits before, and after, the samples; the first are always made.
 SECONDS = 0.15
 #: Seconds for all workloads together. From then on a framework is visited once for each dtype, and
 #: memory is read once before and once after the samples, since that differs with each workload.
 MOST_SECONDS = 2.0
-#: Several times the caches of one process: a larger buffer would be read no slower.
+#: Several times the caches: a larger buffer would be read no slower.
 _MOST_BYTES = 1 << 28
 #: Rows of the square matrices that are multiplied: they take some milliseconds.
 _SIDE, _SIDE_THREADS, _SIDE_CUDA = 512, 1024, 4096
@@ -47,27 +45,14 @@ class Roofline:
         seconds: float = SECONDS,
         most_seconds: float = MOST_SECONDS,
     ) -> None:
-        """Nothing is measured yet.
-
-        Args:
-            pool: the workers.
-            recorder: gets a record of every visit, and of every worker that is lost in one.
-            seed: for the order of each turn.
-            seconds: for the visits before the samples, and again after them.
-            most_seconds: for all workloads together.
-        """
+        """Nothing is measured yet; `seed` is for the order of each turn."""
         self.pool, self.recorder, self.rng = pool, recorder, random.Random(seed)
         self.seconds, self.most_seconds = seconds, most_seconds
         self._spent = 0.0  # seconds
         self._seen: set[Key] = set()
 
-    def measure(self, workload: Workload, entries: Sequence[Entry]) -> None:
-        """Visit the frameworks of one workload in turns.
-
-        Args:
-            workload: its data say how large a buffer is read, and of which dtype.
-            entries: of that workload, with living workers.
-        """
+    def measure(self, entries: Sequence[Entry]) -> None:
+        """Visit the frameworks of some entries of one workload in turns."""
         visited: dict[Key, Entry] = {}
         for entry in entries:
             if entry.process.launch.variant is None:
@@ -85,17 +70,17 @@ class Roofline:
             for key in self.rng.sample(list(visited), len(visited)):
                 if visit and time.perf_counter() - began > self.seconds:
                     break
-                if not self._visit(workload, visited[key], key, key in readers):
+                if not self._visit(visited[key], key, key in readers):
                     del visited[key]
         self._spent += time.perf_counter() - began
 
-    def _visit(self, workload: Workload, entry: Entry, key: Key, read: bool) -> bool:
+    def _visit(self, entry: Entry, key: Key, read: bool) -> bool:
         """Returns whether another visit makes sense."""
         worker, began = self.pool.workers[entry.process], time.perf_counter()
         try:
             answer = worker.ask("limits", read=read, **_sizes(entry))
         except WorkerFailed as failure:
-            # A backend that cannot say what is possible at best is not a worse backend for it.
+            # A backend that cannot say what is possible is no worse for it.
             if worker.failed:
                 self.recorder.failed(entry, entry.process, "limits", failure)
             return False
@@ -104,7 +89,7 @@ class Roofline:
         del answer["ok"]
         self.recorder.write(
             RooflineRecord(
-                workload=workload.name,
+                workload=entry.workload.name,
                 framework=framework,
                 device=device,
                 threads=threads,
@@ -126,9 +111,6 @@ def _sizes(entry: Entry) -> dict[str, Any]:
     recipe, process = entry.workload.recipe, entry.process
     if process.device != "cpu":
         return {"side": _SIDE_CUDA, "n_bytes": _MOST_BYTES, "dtype": recipe.dtype}
-    itemsize = 4 if recipe.dtype == "float32" else 8
-    return {
-        "side": _SIDE if process.threads == 1 else _SIDE_THREADS,
-        "n_bytes": min(recipe.n_samples * recipe.n_features * itemsize, _MOST_BYTES),
-        "dtype": recipe.dtype,
-    }
+    side = _SIDE if process.threads == 1 else _SIDE_THREADS
+    n_bytes = recipe.n_samples * recipe.n_features * np.dtype(recipe.dtype).itemsize
+    return {"side": side, "n_bytes": min(n_bytes, _MOST_BYTES), "dtype": recipe.dtype}

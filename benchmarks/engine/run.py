@@ -1,22 +1,20 @@
 """One run: start the workers, and for each workload fit, judge and time its entries.
 
-Everything that happens is written to the run file as it happens; nothing is kept elsewhere.
+Everything is written to the run file as it happens; nothing is kept elsewhere.
 """
-
-from __future__ import annotations
 
 import math
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 from benchmarks import estimates
 from benchmarks.engine import gpu, machine
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import Pool
-from benchmarks.engine.process import Process
+from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.resume import Earlier
 from benchmarks.engine.roofline import Roofline
@@ -26,7 +24,7 @@ from benchmarks.errors import UserError
 from benchmarks.gate.solution import Unsolvable
 from benchmarks.problems.workloads import Workload
 from benchmarks.progress import Progress
-from benchmarks.runfile.records import DeviceRecord, DoneRecord, Footer, TransferRecord
+from benchmarks.runfile import records
 from benchmarks.runfile.writer import NAME, RunWriter, now
 
 #: Data that a core has in its own cache.
@@ -42,29 +40,23 @@ def run(
 ) -> None:
     """Carry out `plan` and leave the run file and `logs/` in `folder`.
 
-    Args:
-        plan: the entries.
-        options: how to run them.
-        folder: for the run file; with `earlier`, the run file there is continued.
-        progress: is told what happens.
-        earlier: what is measured already, if an interrupted run is resumed.
+    With `earlier`, what an interrupted run has measured already, the run file there is continued.
 
     Raises:
         UserError: the folder cannot be written. What was written before stays.
         KeyboardInterrupt: after the footer has been written.
     """
-    with ExitStack() as stack:
-        writer = RunWriter(folder / NAME)
-        stack.callback(writer.close)
-        pool = Pool(
+    with (
+        closing(RunWriter(folder / NAME)) as writer,
+        Pool(
             folder,
             options.cores,
             seed=options.seed,
             plugins=options.plugins,
             patience=options.patience,
             memory_bytes=options.memory_bytes,
-        )
-        stack.enter_context(pool)
+        ) as pool,
+    ):
         recorder = Recorder(plan, pool, writer, progress or Progress(), earlier or Earlier())
         if earlier is None:
             recorder.opened(options)
@@ -73,9 +65,9 @@ def run(
             _Execution(recorder, options).go()
             outcome = "complete"
         finally:
-            # With the disk full this fails as well; the error on its way matters more.
+            # With the disk full this fails as well: the first error matters more.
             with suppress(UserError):
-                writer.write(Footer(ended=now(), outcome=outcome, machine=machine.state()))
+                writer.write(records.Footer(ended=now(), outcome=outcome, machine=machine.state()))
 
 
 class _Execution:
@@ -98,33 +90,29 @@ class _Execution:
             self._start_workers(workload)
             fastest = self._first_fits(workload, title)
             if self.options.budget is not None:
-                self.roofline.measure(workload, self._still(fastest))
+                self.roofline.measure(list(fastest))
                 before, began = machine.reading(), time.perf_counter()
                 schedule = Schedule(
-                    [self._contender(entry, seconds) for entry, seconds in fastest.items()],
+                    [self._contender(e, fastest[e]) for e in self.recorder.entries_of(workload)],
                     left / (len(workloads) - position),
                     began + left,
                     self.rng,
                     precision=self.options.precision,
                     trials=trials,
                 )
-                throttling = self._measure(workload, list(fastest), schedule, title)
+                throttling = self._measure(workload, schedule, title)
                 left -= time.perf_counter() - began - schedule.on_top
                 trials -= schedule.on_top
                 self._record_gpus(workload)
-                self._measure_energy(self._still(fastest), schedule)
-                self.roofline.measure(workload, self._still(fastest))
+                self._measure_energy(workload, schedule)
+                self.roofline.measure(self.recorder.entries_of(workload))
                 disturbances = machine.disturbances(before, machine.reading())
                 self.recorder.warned(workload, disturbances + throttling.warnings())
-                self._judge_last(self._still(fastest))
-            self.recorder.write(DoneRecord(workload=workload.name))
+                self._judge_last(self.recorder.entries_of(workload))
+            self.recorder.write(records.DoneRecord(workload=workload.name))
             later = [e for w in workloads[position + 1 :] for e in self.recorder.entries_of(w)]
             needed = {process for entry in later for process in self.plan.processes(entry)}
             self.pool.retire(process for process in self.pool.workers if process not in needed)
-
-    def _still(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Those that have not dropped out."""
-        return [entry for entry in entries if entry.id not in self.recorder.dropped]
 
     def _start_workers(self, workload: Workload) -> None:
         """Those that this workload needs and no earlier one did."""
@@ -141,7 +129,7 @@ class _Execution:
             self.recorder.started(process, answer)
 
     def _first_fits(self, workload: Workload, title: str) -> dict[Entry, float]:
-        """The entries whose first fits pass the gate, with the seconds of the shortest one."""
+        """The entries that pass the gate, with the seconds of the shortest fit."""
         self.progress.status(f"{title}: making the data and the reference solution")
         entries = self.recorder.entries_of(workload)
         try:
@@ -166,12 +154,12 @@ class _Execution:
             else:
                 self.recorder.fitted(entry, process, first)
                 seconds[entry] = min(seconds[entry], first.answer["seconds"])
-        return {entry: seconds[entry] for entry in self._still(entries)}
+        return {entry: seconds[entry] for entry in self.recorder.entries_of(workload)}
 
     def _at_once(self, entries: Sequence[Entry]) -> int:
         """How many first fits go on at the same time, each on cores of its own.
 
-        On few data they compile more than they fit; on many they would compete for the memory.
+        On few data they mostly compile; on many they would compete for memory.
         """
         few = all(e.workload.bytes <= _FEW_BYTES and e.process.device == "cpu" for e in entries)
         if self.plan.cold or not few or not entries:
@@ -184,14 +172,12 @@ class _Execution:
         rounds = dict(self.recorder.earlier.rounds.get(entry.id, {}))
         return Contender(entry.id, first_seconds, replicates, rival, rounds)
 
-    def _measure(
-        self, workload: Workload, entries: Sequence[Entry], schedule: Schedule, title: str
-    ) -> gpu.Throttling:
+    def _measure(self, workload: Workload, schedule: Schedule, title: str) -> gpu.Throttling:
         """Time the entries as the schedule says."""
-        by_id = {entry.id: entry for entry in entries}
+        by_id = {entry.id: entry for entry in self.recorder.entries_of(workload)}
         processes = {
             (entry.id, self.recorder.replicate(process)): process
-            for entry in entries
+            for entry in by_id.values()
             for process in self.plan.processes(entry)
         }
         self._record_gpus(workload)
@@ -201,20 +187,29 @@ class _Execution:
                 process = processes[turn.entry, turn.replicate]
                 self._sample(by_id[turn.entry], process, turn)
             throttling.poll()
-            self.recorder.sampled(turn)
-            if turn.round is not None and self.progress.due():
+            if turn.round is None or turn.seconds is None:
+                continue  # a warm-up, or its worker was lost
+            self.recorder.write(
+                records.SampleRecord(
+                    entry=turn.entry,
+                    replicate=turn.replicate,
+                    round=turn.round,
+                    fits=turn.fits,
+                    seconds=turn.seconds,
+                )
+            )
+            if self.progress.due():
                 timed = [(by_id[c.entry].record(), c.rounds) for c in schedule.contenders]
                 status = f"{title}: round {turn.round}, {schedule.left:.0f} s left"
-                self.progress.standings(status, [one for one in timed if one[1]])
-        for contender in schedule.contenders:
-            if not contender.rounds and not contender.lost:
-                took = f"a fit took {contender.fit_seconds:.2g} s"
-                message = f"{contender.entry}: not timed: {took}, the budget is too small"
-                self.progress.say(message)
+                self.progress.standings(status, timed)
+        for c in schedule.contenders:
+            if not c.rounds and not c.lost:
+                took = f"a fit took {c.fit_seconds:.2g} s"
+                self.progress.say(f"{c.entry}: not timed: {took}, the budget is too small")
         return throttling
 
     def _sample(self, entry: Entry, process: Process, turn: Turn) -> None:
-        """Take a turn; and the energy of a fit, if the turn lasts long enough to tell."""
+        """Take a turn; also the energy of a fit, if it lasts long enough to tell."""
         gauges, began = self.gpus.get(process.device), time.perf_counter()
         before = gauges.joules() if gauges else None
         try:
@@ -226,23 +221,21 @@ class _Execution:
         after = gauges.joules() if gauges else None
         long = turn.fits * turn.seconds >= gpu.LONG_ENOUGH
         if before is not None and after is not None and long:
-            self._record_device(entry, process, joules=(after - before) / turn.fits)
-
-    def _record_device(self, entry: Entry, process: Process, **figures: float) -> None:
-        replicate = self.recorder.replicate(process)
-        self.recorder.write(DeviceRecord(entry=entry.id, replicate=replicate, **figures))
+            joules = (after - before) / turn.fits
+            self.recorder.record(records.DeviceRecord, entry, process, joules=joules)
 
     def _record_gpus(self, workload: Workload) -> None:
         for gauges in self.gpus.values():
             self.recorder.write(gauges.record(workload.name))
 
-    def _measure_energy(self, entries: Sequence[Entry], schedule: Schedule) -> None:
-        """Of the fastest entry on each GPU, by fits in a row that last long enough to tell.
+    def _measure_energy(self, workload: Workload, schedule: Schedule) -> None:
+        """Of the fastest entry on each GPU, by fits that last long enough to tell.
 
-        It comes on top of the budget; for all entries it would take as long as the samples do.
+        It is on top of the budget; for all entries it would take too long.
         """
         typical = {c.entry: estimates.middle(c.rounds) for c in schedule.contenders if c.rounds}
         for device, gauges in self.gpus.items():
+            entries = self.recorder.entries_of(workload)
             there = [e for e in entries if e.process.device == device and e.id in typical]
             if gauges.joules() is None or not there:
                 continue
@@ -262,19 +255,23 @@ class _Execution:
                     verdict, seconds = self.pool.last_fit(entry, process)
                     self.recorder.judged(entry, process, verdict)
                     if seconds is not None:
-                        self._record_device(entry, process, device_seconds=seconds)
-                    if self.gpus:  # on the CPU as well: there are two devices to compare
+                        self.recorder.record(
+                            records.DeviceRecord, entry, process, device_seconds=seconds
+                        )
+                    if self.gpus:  # on the CPU as well, to compare
                         self._time_transfers(entry, process)
                 except WorkerFailed as failure:
                     self.recorder.failed(entry, process, "fit", failure)
 
     def _time_transfers(self, entry: Entry, process: Process) -> None:
-        """How long the data of the host take to the device, where they fit there twice."""
+        """How long data take to the device, where they fit there twice."""
+        if process.launch.tree != ROOT:
+            return  # an older worker may not know the question
+        worker = self.pool.workers[process]
         try:
-            seconds = self.pool.transfers(process)
+            seconds = worker.ask("transfers")["seconds"]
         except WorkerFailed:
-            if self.pool.workers[process].failed:
+            if worker.failed:
                 raise
             return
-        replicate = self.recorder.replicate(process)
-        self.recorder.write(TransferRecord(entry=entry.id, replicate=replicate, seconds=seconds))
+        self.recorder.record(records.TransferRecord, entry, process, seconds=seconds)

@@ -1,10 +1,8 @@
 """The schedule: interleaved rounds in random order, until the answer is known or time is up.
 
-In each round every entry that is still being measured gives one sample, in fresh random order,
-so that whatever the machine does meanwhile, it does to all of them.
+In each round every entry that is still measured gives one sample, in fresh random order, so that
+what the machine does meanwhile, it does to all of them.
 """
-
-from __future__ import annotations
 
 import itertools
 import random
@@ -21,10 +19,10 @@ SAMPLE_SECONDS = 5e-3
 #: A warm-up fit that took longer than this is too expensive to discard: it is the sample of the
 #: first round.
 EXPENSIVE_SECONDS = 0.5
-#: Rounds after which the schedule first decides who goes on, then after half as many again.
+#: Rounds after which it is first decided who goes on; then after half as many again.
 FIRST_LOOK = 30
-#: Entries leave the rounds only when they are settled at this confidence. It is stricter than what
-#: is reported, since stopping when an interval happens to be narrow makes intervals too narrow.
+#: Entries leave the rounds only when settled at this confidence. It is stricter than what is
+#: reported: to stop when an interval happens to be narrow makes intervals too narrow.
 STOP_CONFIDENCE = 0.999
 
 
@@ -36,8 +34,8 @@ class Turn:
     replicate: int  # which of its processes
     fits: int  # in a row
     round: int | None  # None: a warm-up, which is not recorded
-    #: Per fit. None: the worker was lost. A turn that comes with it filled in was a warm-up too
-    #: expensive to discard, and has only to be recorded.
+    #: Per fit. None: the worker was lost. Filled in already: a warm-up too expensive to discard,
+    #: which has only to be recorded.
     seconds: float | None = None
     spent: float = 0.0  # seconds that the turn took, messages included
 
@@ -49,24 +47,18 @@ class Contender:
     entry: str  # id
     fit_seconds: float  # expected time of one fit; at first, that of the first fit
     replicates: Sequence[int] = (0,)  # the processes that take turns
-    rival: str | None = None  # an entry to be told from, besides the neighbours in the ranking
+    rival: str | None = None  # to be told from, besides its neighbours in the ranking
     rounds: dict[int, Sample] = field(default_factory=dict)  # the samples so far
     spent: float = 0.0  # seconds of measurement so far
     allowance: float = 0.0  # seconds that it may have spent by the next look
     lost: bool = False
     warm_up: Sample | None = None  # one that still has to be recorded as a sample
-    _waiting: list[int] = field(default_factory=list)  # replicates that are next
+    waiting: list[int] = field(default_factory=list)  # replicates that are next
 
     @property
     def fits(self) -> int:
         """How many fits make one sample."""
         return max(1, round(SAMPLE_SECONDS / max(self.fit_seconds, 1e-9)))
-
-    def next_replicate(self, rng: random.Random) -> int:
-        """The processes take turns, in random order."""
-        if not self._waiting:
-            self._waiting = rng.sample(self.replicates, len(self.replicates))
-        return self._waiting.pop()
 
 
 class Schedule:
@@ -96,7 +88,7 @@ class Schedule:
 
         Args:
             contenders: what to measure; one that is `lost` is left out from then on.
-            seconds: measurement time for all of them together.
+            seconds: for all of them together.
             deadline: time of the clock after which no sample should end.
             rng: for the order of each round.
             precision: a ratio that is known this well is settled; None: nothing ever is.
@@ -116,12 +108,12 @@ class Schedule:
         """Turn after turn, until all is settled or the time is used up."""
         began = self.clock()
         warm: list[Contender] = []
-        # The quick ones first: what they leave is known when it is the turn of a slow one.
-        for contender in sorted(self.contenders, key=lambda contender: contender.fit_seconds):
+        # The quick ones first: then it is known what they leave to slow ones.
+        for contender in sorted(self.contenders, key=lambda c: c.fit_seconds):
             if (yield from self._warm_up(contender)):
                 warm.append(contender)
         began += self.on_top
-        # Expensive warm-ups may have taken the others' part of the time: they get it nevertheless.
+        # Expensive warm-ups may have taken the others' time: they get it anyway.
         others = sum(not contender.warm_up for contender in warm) / max(len(warm), 1)
         until = max(began + self.seconds, self.clock() + self.seconds * others)
         until = min(until, self.deadline)
@@ -129,12 +121,12 @@ class Schedule:
         look = first + FIRST_LOOK
         active = self._share_out(warm, until)
         for number in itertools.count(first):
-            ready = [contender for contender in active if self._may_go_on(contender)]
+            ready = list(filter(self._may_go_on, active))
             if number >= look or not ready:
                 look = number + max(FIRST_LOOK, (number - first) // 2)
                 open_ = warm if self.precision is None else unsettled(warm, self.precision)
                 active = self._share_out(open_, until)
-                ready = [contender for contender in active if self._may_go_on(contender)]
+                ready = list(filter(self._may_go_on, active))
                 if not ready:
                     return
             for contender in self.rng.sample(ready, len(ready)):
@@ -142,7 +134,7 @@ class Schedule:
                     yield from self._sample(contender, number)
 
     def _warm_up(self, contender: Contender) -> Generator[Turn, None, bool]:
-        """One fit in each process, which says how long it takes once everything is compiled.
+        """One fit in each process, which says how long it takes when compiled.
 
         Returns whether there is time to measure it.
         """
@@ -176,7 +168,7 @@ class Schedule:
         """Whether its warm-up takes no more than half of the time that is left."""
         # Warming up ends at the first fit that is expensive.
         more = (len(contender.replicates) - 1) * min(contender.fit_seconds, EXPENSIVE_SECONDS)
-        return contender.fit_seconds + more <= (self.deadline - self.clock()) / 2
+        return contender.fit_seconds + more <= self.left / 2
 
     def _may_go_on(self, contender: Contender) -> bool:
         """Whether another sample fits into its allowance, and before the deadline."""
@@ -195,13 +187,15 @@ class Schedule:
             yield Turn(contender.entry, replicate, 1, number, seconds)
             contender.rounds[number] = Sample(replicate, seconds)
             return
-        replicate = contender.next_replicate(self.rng)
-        turn = Turn(contender.entry, replicate, contender.fits, number)
+        if not contender.waiting:
+            replicates = contender.replicates
+            contender.waiting = self.rng.sample(replicates, len(replicates))
+        turn = Turn(contender.entry, contender.waiting.pop(), contender.fits, number)
         yield from self._take(contender, turn)
         if turn.seconds is not None:
             # Follow the machine's speed, but let one outlier change little.
             contender.fit_seconds = 0.8 * contender.fit_seconds + 0.2 * turn.seconds
-            contender.rounds[number] = Sample(replicate, turn.seconds)
+            contender.rounds[number] = Sample(turn.replicate, turn.seconds)
 
     def _take(self, contender: Contender, turn: Turn) -> Iterator[Turn]:
         yield turn
@@ -209,7 +203,7 @@ class Schedule:
         contender.lost = turn.seconds is None
 
     def _share_out(self, contenders: Sequence[Contender], until: float) -> list[Contender]:
-        """Let all spend up to one level, as high as the time that is left allows."""
+        """Let all spend up to one level, as high as the time left allows."""
         active = [contender for contender in contenders if not contender.lost]
         left = max(0.0, until - self.clock())
         # Those that have spent more than the level already get nothing.

@@ -1,13 +1,11 @@
 """Variants of the backends, timed beside today's in the same rounds.
 
 An *environment* is another interpreter with other packages. It needs NumPy and the frameworks that
-it is to show, and nothing of the suite: a worker there runs this checkout's `backends` package.
+it is to show: a worker there runs this checkout's `backends` package.
 
 A *revision* is the suite's `backends` package at another git commit, so that a regression check
 does not depend on what the machine did yesterday.
 """
-
-from __future__ import annotations
 
 import io
 import json
@@ -32,7 +30,9 @@ from benchmarks.runfile.header import EnvironmentRecord, Variant
 
 #: Where `linreg-bench env create` puts environments; ignored by git.
 FOLDER = ROOT / ".envs"
-#: What every environment gets: NumPy for the worker, threadpoolctl to read back a BLAS's threads.
+#: Its interpreter, seen from the folder of an environment.
+_PYTHON = "bin/python"
+#: What every environment gets; threadpoolctl reads back the threads of a BLAS.
 ALWAYS = ("numpy", "threadpoolctl")
 #: Seconds in which an interpreter has to list what it has; it takes about one.
 _PATIENCE = 60.0
@@ -45,11 +45,11 @@ class Environment:
     name: str
     python: Path
     version: str  # of Python
-    packages: dict[str, str] = field(default_factory=dict)  # version by distribution
+    packages: dict[str, str] = field(default_factory=dict)  # by name
     ready: frozenset[str] = frozenset()  # backends whose framework is there
 
     def __str__(self) -> str:
-        packages = ", ".join(f"{k} {v}" for k, v in machine.packages(self.packages).items())
+        packages = ", ".join(f"{name} {version}" for name, version in self.packages.items())
         return f"{self.name}: Python {self.version}, {packages}"
 
     @property
@@ -59,7 +59,7 @@ class Environment:
         return Launch(variant, python=self.python)
 
     def lacks(self, backend: type[Backend]) -> str:
-        """Why the backend cannot run there, and what would help, in one line; empty if it can."""
+        """Why the backend cannot run there, in one line; empty if it can."""
         if backend.name in self.ready:
             return ""
         return (
@@ -69,29 +69,24 @@ class Environment:
 
     def record(self) -> EnvironmentRecord:
         """What the header of a run file says of it."""
-        packages = machine.packages(self.packages)
         return EnvironmentRecord(
-            name=self.name, executable=str(self.python), python=self.version, packages=packages
+            name=self.name,
+            executable=str(self.python),
+            python=self.version,
+            packages=self.packages,
         )
 
 
-def find_all(
-    texts: Sequence[str], plugins: Sequence[Path] = (), folder: Path = FOLDER
-) -> list[Environment]:
-    """The environments that `NAME=PYTHON` or `NAME`, which lies in `folder`, stand for.
+def find(text: str, plugins: Sequence[Path] = (), folder: Path = FOLDER) -> Environment:
+    """The environment that `NAME=PYTHON` or `NAME`, which lies in `folder`, stands for.
 
     Raises:
-        UserError: one has no proper name, is not there, does not start, or is no Python that can
-            run a worker.
+        UserError: it has no proper name, is not there, or cannot run a worker.
     """
-    return [_find(text, plugins, folder) for text in texts]
-
-
-def _find(text: str, plugins: Sequence[Path], folder: Path) -> Environment:
     name, given, path = text.partition("=")
     _check_name(name)
     if not given:
-        path = str(_python_of(folder / name))
+        path = str(folder / name / _PYTHON)
         if not Path(path).exists():
             raise UserError(
                 f"--env {name}: there is no {folder.name}/{name}; give --env {name}=PYTHON, or "
@@ -123,7 +118,8 @@ def _ask(name: str, python: Path, plugins: Sequence[Path]) -> Environment:
         raise UserError(f"{trouble} is not a Python that can run a worker: {last}") from None
     if "trouble" in answer:
         raise UserError(f"{trouble} (Python {version}) {answer['trouble']}")
-    return Environment(name, python, version, answer["packages"], frozenset(answer["ready"]))
+    packages = machine.packages(answer["packages"])
+    return Environment(name, python, version, packages, frozenset(answer["ready"]))
 
 
 def call(command: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
@@ -144,13 +140,7 @@ def create(
     folder: Path = FOLDER,
     call: Callable[[Sequence[str]], subprocess.CompletedProcess[str]] = call,
 ) -> Environment:
-    """Make the environment `name` with venv and pip.
-
-    Args:
-        name: of its own folder, and for `--env`.
-        requirements: what pip is to install, such as `torch==2.12.*`; `ALWAYS` is added.
-        folder: that holds all environments.
-        call: runs venv and pip.
+    """Make the environment `name` with venv and pip; `ALWAYS` is added.
 
     Raises:
         UserError: there is one of that name, or venv or pip fails; its last lines say why.
@@ -159,9 +149,9 @@ def create(
     own = folder / name
     if own.exists():
         raise UserError(f"there is an environment {name!r} already: linreg-bench env remove {name}")
-    python = _python_of(own)
+    python = own / _PYTHON
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
-    # Given twice, a package gets a message about the conflict and not about what is wrong.
+    # Given twice, a package gets a message about the conflict only.
     given = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}
     try:
         for command in (
@@ -183,7 +173,7 @@ def made(folder: Path = FOLDER) -> Iterator[Environment | UserError]:
     """The environments in `folder`, or why one of them is not usable."""
     for config in sorted(folder.glob("*/pyvenv.cfg")):
         try:
-            yield _find(config.parent.name, (), folder)
+            yield find(config.parent.name, folder=folder)
         except UserError as error:
             yield error
 
@@ -203,10 +193,6 @@ def remove(name: str, folder: Path = FOLDER) -> None:
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise UserError(f"--env {name!r}: a name is letters, digits, '.', '_' and '-'")
-
-
-def _python_of(environment: Path) -> Path:
-    return environment / "bin" / "python"
 
 
 def checkout(revision: str, folder: Path) -> Launch:

@@ -3,8 +3,6 @@
 The child's side, with the table of requests, is `backends/worker/handler.py`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select
@@ -28,7 +26,7 @@ Kind = Literal["unavailable", "memory", "error", "hang", "died", "nonsense"]
 
 
 class WorkerFailed(Exception):
-    """A worker could not do what it was asked; the message is the one-line reason."""
+    """A worker could not do what it was asked; the message says why."""
 
     def __init__(self, kind: Kind, reason: str) -> None:
         super().__init__(reason)
@@ -38,7 +36,7 @@ class WorkerFailed(Exception):
 class Worker:
     """A child process that holds one backend.
 
-    Frameworks may print what they like: it goes to `log`. Use as a context manager, or `close`.
+    What a framework prints goes to `log`. Whoever makes one has to `close` it.
     """
 
     def __init__(
@@ -56,12 +54,12 @@ class Worker:
 
         Args:
             process: what it is to be.
-            log: file that collects what the worker prints.
+            log: collects what the worker prints.
             plugins: files that define further backends.
             patience: seconds after which a worker that does not answer is killed.
-            memory_bytes: resident size at which it is killed; by default 80 % of what is free.
+            memory_bytes: at which it is killed; by default 80 % of what is free.
             stop_idle: whether it is stopped while it is not asked anything.
-            keep_memory: whether its allocator is told to keep freed memory (`KEEP_MEMORY`).
+            keep_memory: whether it keeps freed memory (`KEEP_MEMORY`).
         """
         self.process, self.log, self.patience = process, log, patience
         self.plugins = [str(path.resolve()) for path in plugins]
@@ -81,28 +79,18 @@ class Worker:
                 stdout=output,
                 stderr=output,
                 pass_fds=(child_in, child_out),
-                start_new_session=True,  # Ctrl-C is for the parent, and a kill takes children along
+                start_new_session=True,  # Ctrl-C is for the parent; kills take children along
             )
+        self.pid = self._child.pid
         os.close(child_in)
         os.close(child_out)
         self._requests: BinaryIO = os.fdopen(requests, "wb", buffering=0)
         self._answers: BinaryIO = os.fdopen(answers, "rb", buffering=0)
 
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def pid(self) -> int:
-        """Of the child, which leads a session of its own."""
-        return self._child.pid
-
     def start(self) -> dict[str, Any]:
-        """Let it import the framework and make the device ready; raises as `ask` does."""
+        """Import the framework and make the device ready; raises as `ask` does."""
         process = self.process
-        # Left out where they say nothing: a worker of another revision may not know them.
+        # Only where they say something: an older worker may not know them.
         extra: dict[str, Any] = {"tf32": True} if process.tf32 else {}
         if process.launch.extra_work:
             extra["extra_work"] = process.launch.extra_work
@@ -118,8 +106,8 @@ class Worker:
     def ask(self, do: str, **fields: Any) -> dict[str, Any]:
         """Send a request and wait for its answer, whose texts are made printable.
 
-        Before and after, the worker is stopped: a thread pool that spins for more work would slow
-        down whoever is measured meanwhile, by several times.
+        Before and after, the worker is stopped: a thread pool that spins would slow down whoever is
+        measured meanwhile, by several times.
 
         Raises:
             WorkerFailed: the backend refused, raised, hung, died, used too much memory, or wrote

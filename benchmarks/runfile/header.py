@@ -1,7 +1,5 @@
 """The header of a run file: what was run, how, and on what machine."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
@@ -11,6 +9,12 @@ from pydantic import Field
 Count = Annotated[int, Field(ge=0, le=10**15)]
 Duration = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Gauge = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+
+
+class Record:
+    """One line of a run file; `kind` is its field `record` there."""
+
+    kind: ClassVar[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,7 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True)
 class EntryRecord:
-    """One row of a report: a workload on a backend, a device and a number of threads."""
+    """A workload on a backend, a device and a number of threads."""
 
     id: str
     workload: str
@@ -39,7 +43,7 @@ class EntryRecord:
 
     @property
     def name(self) -> str:
-        """The backend as tables name it: `torch-eager`, or `torch-eager@main` for a variant."""
+        """The backend as tables name it, such as `torch-eager@main`."""
         return f"{self.backend}@{self.variant.name}" if self.variant else self.backend
 
     @property
@@ -70,7 +74,7 @@ class GpuModel:
 class MachineState:
     """What changes while a run lasts."""
 
-    load: Gauge | None = None  # processes that are ready to run, the mean of a minute
+    load: Gauge | None = None  # processes ready to run, the mean of a minute
     clock_mhz: Gauge | None = None
 
 
@@ -121,7 +125,7 @@ class DataFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Header:
+class Header(Record):
     """First: what will be run, how, and on what machine."""
 
     kind: ClassVar = "header"

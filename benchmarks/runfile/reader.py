@@ -1,13 +1,11 @@
 """Reads a run file: every record is cleaned and validated here, once."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,7 +16,9 @@ from benchmarks.runfile.records import Record
 from benchmarks.runfile.run import Run
 from benchmarks.runfile.writer import FORMAT, NAME
 
-_KINDS: dict[str, type[Record]] = {kind.kind: kind for kind in get_args(Record)}
+_KINDS = {kind.kind: kind for kind in Record.__subclasses__()}
+#: Making one takes some milliseconds.
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def read(path: Path) -> Run:
@@ -47,7 +47,11 @@ def read(path: Path) -> Run:
         raise UserError(f"{path} has format {fields.get('format')!r}; {known}")
     if fields["format"] == 1:
         _upgrade(fields)
-    records = [_record(path, *one) for one in found if _kind(one[1]) in _KINDS]
+    records = [
+        _record(path, number, kind, fields)
+        for number, fields in found
+        if (kind := _KINDS.get(str(fields.get("record"))))
+    ]
     header = next(record for record in records if isinstance(record, Header))
     [(twice, times)] = Counter(e.id for e in header.entries).most_common(1) or [("", 0)]
     if times > 1:
@@ -69,27 +73,17 @@ def _objects(path: Path, lines: list[bytes]) -> Iterator[tuple[int, dict[str, An
         yield number, fields
 
 
-def _kind(fields: dict[str, Any]) -> str:
-    kind = fields.get("record")
-    return kind if isinstance(kind, str) else ""
-
-
-def _record(path: Path, number: int, fields: dict[str, Any]) -> Record:
+def _record(path: Path, number: int, kind: type[Record], fields: dict[str, Any]) -> Any:
     try:
-        return _adapter(_kind(fields)).validate_python(fields)
+        return _adapter(kind).validate_python(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the record"
         raise UserError(f"{path}, line {number}: {where}: {first['msg']}") from None
 
 
-@cache
-def _adapter(kind: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_KINDS[kind])
-
-
 def _upgrade(header: dict[str, Any]) -> None:
-    """Make the header of format 1, which had variants in the names of backends, one of today's."""
+    """Upgrade a header of format 1, where names of backends held variants."""
     environments = header.get("environments") or []
     paths = {e.get("name"): e.get("executable") for e in environments if isinstance(e, dict)}
     entries = header.get("entries")

@@ -1,11 +1,9 @@
-"""The records of a run file after its header: one dataclass for each kind, which is its schema.
+"""The records of a run file after its header: a dataclass for each kind.
 
 `record` in the file is the class's `kind`. Times are seconds, arrays are lists; NaN and infinities
 are the strings that Python's `float` reads. An entry is named by its id,
 `workload/backend/device/threads`. A reader ignores kinds and fields that it does not know.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from benchmarks.runfile.header import Count, Duration, Gauge, Header, MachineState
+from benchmarks.runfile.header import Count, Duration, Gauge, MachineState, Record
 from benchmarks.verdict import Verdict
 
 #: The time of one fit, whose logarithm is taken.
@@ -61,8 +59,8 @@ class Points:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkloadRecord:
-    """When the data of a workload are made: what they are, how hard, and the right answer."""
+class WorkloadRecord(Record):
+    """When data are made: what they are, how hard, and the right answer."""
 
     kind: ClassVar = "workload"
     name: str
@@ -72,7 +70,7 @@ class WorkloadRecord:
     n_samples: Size
     n_features: Size
     n_test: Count = 0
-    sigma: float | None = None  # of the noise; None, like the truth, for data that were read
+    sigma: float | None = None  # of the noise; None for data that were read
     seed: int = 0
     sha256: str = ""
     condition: float | None = None
@@ -83,7 +81,7 @@ class WorkloadRecord:
     bias: float | None = None
     certified: Sequence[float] | None = None  # coefficients, bias last
     solution: Sequence[float] | None = None  # of least squares, bias last
-    #: Of each iterate of the float64 descent, from its start: the error against `solution`.
+    #: Of each iterate of the float64 descent: the error against `solution`.
     descent_errors: Sequence[float] | None = None
     points: Points | None = None
 
@@ -102,7 +100,7 @@ class WorkloadRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerRecord:
+class WorkerRecord(Record):
     """When a process is ready."""
 
     kind: ClassVar = "worker"
@@ -117,8 +115,8 @@ class WorkerRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitRecord:
-    """After an entry's first fit in a process; the numbers are None where a fit has none."""
+class FitRecord(Record):
+    """After an entry's first fit in a process."""
 
     kind: ClassVar = "fit"
     entry: str
@@ -134,12 +132,12 @@ class FitRecord:
     bias: Scalar = None
     train_losses: Vector = None
     test_losses: Vector = None
-    description: dict[str, Any] = field(default_factory=dict)  # see `Backend.describe`
+    description: dict[str, Any] = field(default_factory=dict)  # `Backend.describe`
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerdictRecord(Verdict):
-    """When the gate has judged: the first fit, and after the last sample the last timed fit.
+class VerdictRecord(Verdict, Record):
+    """When the gate has judged the first fit, and later the last timed one.
 
     A later verdict of an entry supersedes an earlier one only if it fails.
     """
@@ -150,7 +148,7 @@ class VerdictRecord(Verdict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleRecord:
+class SampleRecord(Record):
     """After every timed sample."""
 
     kind: ClassVar = "sample"
@@ -162,8 +160,8 @@ class SampleRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceRecord:
-    """What a device says of one fit: its time by its own clock, or its GPU's energy."""
+class DeviceRecord(Record):
+    """What a device says of one fit: time by its own clock, or energy."""
 
     kind: ClassVar = "device"
     entry: str
@@ -173,8 +171,8 @@ class DeviceRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferRecord:
-    """After the samples, where there are GPUs: further transfers of the same data."""
+class TransferRecord(Record):
+    """After the samples, where there are GPUs: further transfers."""
 
     kind: ClassVar = "transfer"
     entry: str
@@ -183,8 +181,8 @@ class TransferRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GpuRecord:
-    """The state of a GPU before and after the samples of a workload; None: it does not say."""
+class GpuRecord(Record):
+    """The state of a GPU before and after samples; None: it does not say."""
 
     kind: ClassVar = "gpu"
     workload: str
@@ -197,8 +195,8 @@ class GpuRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RooflineRecord:
-    """Before and after the samples of a workload: what a framework can do at best."""
+class RooflineRecord(Record):
+    """Before and after samples: what a framework can do at best."""
 
     kind: ClassVar = "limit"
     workload: str
@@ -214,7 +212,7 @@ class RooflineRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoneRecord:
+class DoneRecord(Record):
     """When all there was to do for a workload is done."""
 
     kind: ClassVar = "done"
@@ -222,7 +220,7 @@ class DoneRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FailureRecord:
+class FailureRecord(Record):
     """When an entry drops out other than by its verdict."""
 
     kind: ClassVar = "failure"
@@ -233,7 +231,7 @@ class FailureRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WarningRecord:
+class WarningRecord(Record):
     """When something disturbed the measurement."""
 
     kind: ClassVar = "warning"
@@ -241,28 +239,10 @@ class WarningRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Footer:
+class Footer(Record):
     """Last."""
 
     kind: ClassVar = "footer"
     ended: str = ""  # ISO 8601, UTC
     outcome: str = "complete"  # or "interrupted"
     machine: MachineState = field(default_factory=MachineState)
-
-
-Record = (
-    Header
-    | WorkloadRecord
-    | WorkerRecord
-    | FitRecord
-    | VerdictRecord
-    | SampleRecord
-    | DeviceRecord
-    | TransferRecord
-    | GpuRecord
-    | RooflineRecord
-    | DoneRecord
-    | FailureRecord
-    | WarningRecord
-    | Footer
-)

@@ -1,6 +1,4 @@
-"""A run as its file tells it: the header, and the records by kind, by entry and by workload."""
-
-from __future__ import annotations
+"""A run as its file tells it: records by kind, entry and workload."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -25,7 +23,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class Run:
-    """All sound records of a run file, in the order in which they were written."""
+    """All records of a run file, in the order in which they were written."""
 
     header: Header
     records: Sequence[Record]

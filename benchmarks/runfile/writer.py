@@ -1,7 +1,5 @@
 """Appends records to a run file."""
 
-from __future__ import annotations
-
 import json
 import math
 from contextlib import suppress
@@ -49,7 +47,7 @@ class RunWriter:
             raise UserError(f"cannot write {self.path}: {error.strerror}") from error
 
     def close(self) -> None:
-        """Close the file; an error to flush was reported by the write that caused it."""
+        """Close the file; the write that caused an error has reported it."""
         with suppress(OSError):
             self._file.close()
 
@@ -60,22 +58,22 @@ def now() -> str:
 
 
 def set_aside(folder: Path) -> None:
-    """Rename a run file that is already in `folder`: what was measured is never overwritten."""
+    """Rename a run file in `folder`: what was measured is never overwritten."""
     old = folder / NAME
-    with suppress(OSError):  # a file that cannot be moved cannot be written either: that is said
+    with suppress(OSError):  # what cannot be moved cannot be written: that is said
         taken = datetime.fromtimestamp(old.stat().st_mtime, UTC)
         old.rename(folder / f"run-{taken:%Y%m%d-%H%M%S}.jsonl")
 
 
 def _cut_torn_line(path: Path) -> None:
-    """Cut off a torn last line, so that the next record begins on a line of its own."""
+    """Cut off a torn last line: the next record needs a line of its own."""
     if path.is_file():
         with path.open("rb+") as file:
             file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _plain(value: Any) -> Any:
-    """`value` as JSON: dataclasses, NumPy arrays and scalars, tuples, non-finite floats."""
+    """`value` as JSON: dataclasses, NumPy arrays, non-finite floats."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):

@@ -65,7 +65,7 @@ def case(tmp_path: Path) -> Iterator[Case]:
 def test_each_framework_is_visited_once_a_turn_and_one_reads(case: Case) -> None:
     """Two backends of NumPy are one framework."""
     entries = case.entries(SINGLE, "numpy-gelsd", "another-numpy", "scipy-gelsy")
-    case.roofline(entries, seconds=60.0).measure(SINGLE, entries)
+    case.roofline(entries, seconds=60.0).measure(entries)
     found = case.measured()
     assert [record.framework for record in found].count("numpy") == VISITS
     assert [record.framework for record in found].count("scipy") == VISITS
@@ -79,17 +79,17 @@ def test_each_framework_is_visited_once_a_turn_and_one_reads(case: Case) -> None
 def test_when_its_time_is_up_only_what_is_new_is_measured(case: Case) -> None:
     entries = case.entries(SINGLE, "numpy-gelsd", "scipy-gelsy")
     roofline = case.roofline(entries, most_seconds=0.0)
-    roofline.measure(SINGLE, entries)
+    roofline.measure(entries)
     case.measured()
-    roofline.measure(SINGLE, entries)
+    roofline.measure(entries)
     assert [record.read_rate is not None for record in case.measured()] == [True]
-    roofline.measure(DOUBLE, case.entries(DOUBLE, "numpy-gelsd", "scipy-gelsy"))
+    roofline.measure(case.entries(DOUBLE, "numpy-gelsd", "scipy-gelsy"))
     assert sorted(record.framework for record in case.measured()) == ["numpy", "scipy"]
 
 
 def test_a_backend_that_cannot_say_goes_on_without(case: Case) -> None:
     entries = case.entries(SINGLE, "no-limits", "scipy-gelsy")
-    case.roofline(entries).measure(SINGLE, entries)
+    case.roofline(entries).measure(entries)
     assert not any(isinstance(record, FailureRecord) for record in case.records)
     assert {record.framework for record in case.measured()} == {"scipy"}
     assert case.pool.sample(entries[0].process, 1) > 0
@@ -97,7 +97,7 @@ def test_a_backend_that_cannot_say_goes_on_without(case: Case) -> None:
 
 def test_a_backend_that_dies_of_it_is_lost(case: Case) -> None:
     entries = case.entries(SINGLE, "deadly-limits")
-    case.roofline(entries).measure(SINGLE, entries)
+    case.roofline(entries).measure(entries)
     [failure] = [record for record in case.records if isinstance(record, FailureRecord)]
     assert failure.entry == "50x2/deadly-limits/cpu/1"
     assert "exited with status 3" in failure.reason
@@ -107,5 +107,5 @@ def test_variants_are_not_asked(case: Case) -> None:
     """Another checkout may not know the question."""
     old = Launch(Variant(kind="revision", name="old"))
     entry = Entry(SINGLE, KNOWN["numpy-gelsd"], Process("numpy-gelsd", "cpu", 1, old))
-    case.roofline([entry]).measure(SINGLE, [entry])
+    case.roofline([entry]).measure([entry])
     assert case.records == []

@@ -164,41 +164,41 @@ def test_what_cannot_run_a_worker_is_refused_at_once(
 ) -> None:
     path = script(tmp_path / "python", text)
     with pytest.raises(UserError, match=f"^--env old: {path} ?.*{message}") as caught:
-        variants.find_all([f"old={path}"])
+        variants.find(f"old={path}")
     assert "\n" not in str(caught.value)
 
 
 def test_an_interpreter_without_numpy_is_refused(tmp_path: Path) -> None:
     python = make(tmp_path / "empty")
     with pytest.raises(UserError, match="has no NumPy, which every worker needs"):
-        variants.find_all([f"old={python}"])
+        variants.find(f"old={python}")
 
 
 def test_a_plugin_that_does_not_load_there_is_named(other: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "plugin.py"
     plugin.write_text("import no_such_package")
     with pytest.raises(UserError, match=r"cannot load backends: plug-in .*no_such_package"):
-        variants.find_all([f"old={other}"], [plugin])
+        variants.find(f"old={other}", [plugin])
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["a=/nowhere/python"], "/nowhere/python is not a program that can be run"),
-        (["a="], "is not a program that can be run"),
-        (["nosuch"], r"there is no \.envs/nosuch; .* linreg-bench env create nosuch"),
-        (["a/b=/bin/sh"], "a name is letters, digits"),
-        (["../x"], "a name is letters, digits"),
-        (["x@y=/bin/sh"], "a name is letters, digits"),
+        ("a=/nowhere/python", "/nowhere/python is not a program that can be run"),
+        ("a=", "is not a program that can be run"),
+        ("nosuch", r"there is no \.envs/nosuch; .* linreg-bench env create nosuch"),
+        ("a/b=/bin/sh", "a name is letters, digits"),
+        ("../x", "a name is letters, digits"),
+        ("x@y=/bin/sh", "a name is letters, digits"),
     ],
 )
-def test_a_name_that_stands_for_nothing_is_refused(asked: list[str], message: str) -> None:
+def test_a_name_that_stands_for_nothing_is_refused(asked: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        variants.find_all(asked)
+        variants.find(asked)
 
 
 def test_names_are_told_apart(other: Path) -> None:
-    [found] = variants.find_all([f"old={other}"])
+    found = variants.find(f"old={other}")
     with pytest.raises(UserError, match="two variants are called 'old'"):
         plan.make(
             select(["line"]),
@@ -261,7 +261,7 @@ def test_an_environment_is_made_found_listed_and_removed(pip: Pip) -> None:
     assert pip.calls[0][1:3] == ["-m", "venv"]
     assert pip.calls[1][0] == str(pip.folder / "old" / "bin" / "python")
     assert pip.calls[1][-4:] == ["install", "numpy", "threadpoolctl", "torch==2.12.*"]
-    assert variants.find_all(["old"], folder=pip.folder) == [created]
+    assert variants.find("old", folder=pip.folder) == created
     assert list(variants.made(pip.folder)) == [created]
     with pytest.raises(UserError, match="there is an environment 'old' already"):
         pip.create("torch")
