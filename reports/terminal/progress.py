@@ -79,7 +79,7 @@ class TerminalProgress(Progress):
         rows = ranked(made, BASELINES.values())
         if not self._live:
             best = " < ".join(row.entry.name for row in rows[:4])
-            self.status(f"{title}; so far {best}")
+            self.status(f"{title}; so far {best}" if best else title)
             return
         table = grid(_HEADS, map(_cells, rows), no_wrap=True)
         table.title, table.title_justify = Text(line(title), style="bold"), "left"
