@@ -4,8 +4,7 @@ u is the unit round-off of the workload's dtype, and eps the backward error of a
 `rounding`.
 """
 
-from __future__ import annotations
-
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -89,10 +88,7 @@ def coefficient_bounds(
     The perturbations of `solver_bounds`, row by row. Let a be a row of (A'A)^-1 A', and g one of
     (A'A)^-1. The error of an orthogonal solver is at most
     eps (||a|| (||A|| ||b|| + ||y||) + ||g|| ||A|| ||r||), and that of normal equations
-    eps ||g|| ||A|| (||A|| ||b|| + ||y||).
-
-    Returns:
-        (n_features + 1,), infinite where rounding leaves no digit.
+    eps ||g|| ||A|| (||A|| ||b|| + ||y||). Where rounding leaves no digit, bounds are infinite.
     """
     used = eps * (c.condition if stability == "orthogonal" else c.condition**2)
     if used >= 1:
@@ -134,22 +130,15 @@ def descent_bounds(
     from dg'd. With a constant step the iteration ends up circling the optimum, and rounding
     decides where. Once e exceeds the largest possible step, lr ||mean |A| ||, that is the bound.
 
-    Args:
-        data: of the workload.
-        method: the same for both.
-        trajectory: in float64.
-        products: relative error of each product in A'r and A b, besides u.
+    `products` is the relative error of each product in A'r and A b, besides u.
     """
     train = _Samples(data.X, data.y, method, products)
     test = _Samples(data.X_test, data.y_test, method, products)
     u, lr = train.u, method.learning_rate
     largest_step = lr * float(np.linalg.norm(train.absolute.mean(axis=0)))
-    e = u * float(np.linalg.norm(trajectory.iterates[0]))
-    circling = None
+    e, circling = u * float(np.linalg.norm(trajectory.iterates[0])), None
     train_bounds, test_bounds = [], []
-    for epoch, (b, after) in enumerate(
-        zip(trajectory.iterates[:-1], trajectory.iterates[1:], strict=True)
-    ):
+    for epoch, (b, after) in enumerate(itertools.pairwise(trajectory.iterates)):
         train_bounds.append(train.loss_bound(b, e))
         update = u * float(np.linalg.norm(after))
         e = train.grown(b, e) + update + lr * train.slope_rounding(b)

@@ -1,7 +1,5 @@
 """How many digits of certified coefficients are right."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ Two kinds of error are kept apart: *numerical*, against a reference solution of 
 higher precision, and *statistical*, against the truth that the data were made from.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +21,7 @@ from benchmarks.verdict import Check, Verdict
 
 #: The probability that the statistical check refuses a right fit.
 SIGNIFICANCE = 1e-6
-_COEFFICIENTS, _FITTED, _RESIDUAL = "coefficients", "fitted values", "residuals"
+_COEFFICIENTS, _FITTED = "coefficients", "fitted values"
 
 
 class _Malformed(Exception):
@@ -111,7 +109,7 @@ def _check_residual(b: np.ndarray, ref: Reference, eps: float) -> Check:
     allowed = eps * (ref.conditioning.norm * float(np.linalg.norm(b)) + solution.target_norm)
     size, excess = solution.target_norm, max(0.0, residual - solution.residual_norm)
     source = "backward error; the rank is ambiguous, so the coefficients are not judged"
-    return _check(_RESIDUAL, _relative(excess, size), min(1.0, _relative(allowed, size)), source)
+    return _check("residuals", _relative(excess, size), min(1.0, _relative(allowed, size)), source)
 
 
 def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:

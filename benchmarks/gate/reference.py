@@ -1,7 +1,5 @@
 """What all fits of a workload are held to: the right answers and the bounds, computed once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -10,8 +10,6 @@ sum or product is a float64 number that can be computed (Knuth, *The Art of Comp
 computed in higher precision and rounded once (Ogita, Rump & Oishi, SIAM J. Sci. Comput. 26, 2005).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

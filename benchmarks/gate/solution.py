@@ -4,8 +4,6 @@ Throughout, A = [X, 1] is the design matrix (n_samples, n_features + 1), and coe
 (weight, bias), bias last.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -214,7 +212,9 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
     Q, R = np.linalg.qr(A)
     b, r = np.zeros(A.shape[1]), np.zeros(len(y))
     for _ in range(_STEPS):
-        f = _first_residual(A, y, r, b)
+        factors = np.concatenate([[1.0, -1.0], -b])[:, None]
+        terms = (np.vstack([y[rows], r[rows], A[rows].T]) for rows in _blocks(len(y)))
+        f = np.concatenate([dot(block, factors) for block in terms])  # y - r - A b
         # Column by column, so that only one column at a time is in higher precision.
         g = np.array([-dot(column, r) for column in A.T])
         # Solve [I A; A' 0] [dr; db] = [f; g] with A = QR (Golub & Van Loan, 5.3.8).
@@ -228,14 +228,6 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
     raise Unsolvable(
         "the features are so close to dependent that the reference solution does not converge; "
         "drop a feature"
-    )
-
-
-def _first_residual(A: np.ndarray, y: np.ndarray, r: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The residual y - r - A b, in higher precision."""
-    factors = np.concatenate([[1.0, -1.0], -b])[:, None]
-    return np.concatenate(
-        [dot(np.vstack([y[rows], r[rows], A[rows].T]), factors) for rows in _blocks(len(y))]
     )
 
 
