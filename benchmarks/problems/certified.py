@@ -5,8 +5,6 @@ https://www.itl.nist.gov/div898/strd/) in NIST's own layout: the name, a table o
 estimates, and the data. To add a data set, add a file.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -59,7 +57,7 @@ class CertifiedSet:
         X, y = X.astype(dtype), y.astype(dtype)
         estimates = [float(value) for value in self.estimates]
         bias, weight = (estimates[0], estimates[1:]) if self.intercept else (0.0, estimates)
-        return Problem(Data(X, y, X[:0], y[:0]), None, None, None, np.array([*weight, bias]))
+        return Problem(Data(X, y, X[:0], y[:0]), certified=np.array([*weight, bias]))
 
 
 def load(path: Path) -> CertifiedSet:

@@ -4,8 +4,6 @@ Nothing is guessed or repaired. Data that cannot be fitted as they are get a one
 names the column and the row, and says what to do.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from dataclasses import replace
@@ -62,8 +60,8 @@ def workload(path: Path, target: str | None) -> Workload:
     if left_out:
         about += f", without {', '.join(map(repr, left_out))} (no numbers)"
     about += "; no truth is known, so fits are held only to the reference solution"
-    recipe = Given(Problem(data, weight=None, bias=None, sigma=None))
     threads = 1 if data.X.size <= _SMALL else None
+    recipe = Given(Problem(data))
     return Workload(name, about, recipe, LeastSquares(), threads, group="data", file=source)
 
 
@@ -83,7 +81,7 @@ def again(source: DataFile) -> Workload:
     return found
 
 
-def _read(path: Path) -> pa.Table:
+def _read(path: Path) -> "pa.Table":
     """The table, with printable column names."""
     try:
         from pyarrow import ArrowException, csv, parquet
@@ -99,7 +97,7 @@ def _read(path: Path) -> pa.Table:
         raise UserError(f"--data: cannot read {path}: {line(error)[:300]}") from error
 
 
-def _split(table: pa.Table, target: str | None, where: str) -> tuple[Data, list[str]]:
+def _split(table: "pa.Table", target: str | None, where: str) -> tuple[Data, list[str]]:
     """Features and target, and the names of the columns that hold no numbers."""
     names = table.column_names
     if twice := [name for name, times in Counter(names).items() if times > 1]:
@@ -128,7 +126,7 @@ def _split(table: pa.Table, target: str | None, where: str) -> tuple[Data, list[
     return Data(X, y, X[:0], y[:0]), [name for name in names if found[name] is None]
 
 
-def _numbers(column: pa.ChunkedArray, where: str) -> np.ndarray | None:
+def _numbers(column: "pa.ChunkedArray", where: str) -> np.ndarray | None:
     """A column as float64, unless it is float32; booleans are 0 and 1; None if it is text."""
     import pyarrow as pa
 

@@ -1,7 +1,5 @@
 """Workloads: a problem, a method and a dtype under a name."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import zlib
@@ -14,7 +12,7 @@ from backends.base import GradientDescent, LeastSquares, Method, Stability
 from benchmarks.errors import UserError, unknown
 from benchmarks.problems import certified
 from benchmarks.problems.certified import CertifiedSet
-from benchmarks.problems.problem import DType, Given, Odd, Problem, Recipe, Synthetic, tutorial
+from benchmarks.problems.problem import DType, Given, Problem, Recipe, Synthetic, tutorial
 
 if TYPE_CHECKING:  # pydantic, which would make `linreg-bench list` slow
     from benchmarks.runfile.header import DataFile
@@ -37,7 +35,7 @@ class Workload:
     stream: str | None = None
     #: Why all backends of a stability are expected to fail (see `Backend.known_failures`).
     known_failures: Mapping[Stability, str] = field(default_factory=dict)
-    file: DataFile | None = None  # for the user's own data
+    file: "DataFile | None" = None  # for the user's own data
 
     def make(self, seed: int) -> Problem:
         """The problem for a run's seed, mixed with the stream's name."""
@@ -82,20 +80,21 @@ def certified_workload(set_: CertifiedSet, dtype: DType) -> Workload:
 
 _LINE = Synthetic(n_samples=1_000, n_features=1, sigma=0.5)
 _MODERATE = Synthetic(n_samples=5_000, n_features=20, sigma=1.0, condition=7.0, dtype="float64")
-_SUM = Odd(lambda X: X[:, 0] + X[:, 1])  # rounded, so it is not exactly the sum
+_PLAIN = Synthetic(n_samples=200, n_features=5, sigma=0.5, tested=False)
+_SUM = replace(_PLAIN, last=lambda X: X[:, 0] + X[:, 1])  # rounded: not exactly the sum
 _ODD: Mapping[str, tuple[str, Recipe]] = {
     "single": ("one feature, three samples", Synthetic(3, 1, sigma=0.5)),
     "square": ("as many features as samples", Synthetic(20, 20, sigma=0.5)),
     "wide": ("more features than samples", Synthetic(20, 50, sigma=0.5)),
-    "constant": ("a feature that is constant", Odd(lambda X: 3.0)),
-    "twice": ("the same feature twice", Odd(lambda X: X[:, 0])),
+    "constant": ("a feature that is constant", replace(_PLAIN, last=lambda X: 3.0)),
+    "twice": ("the same feature twice", replace(_PLAIN, last=lambda X: X[:, 0])),
     "sum": ("a feature that is the rounded sum of two others: float32 cannot tell the rank", _SUM),
     "sum-float64": (
         "a feature that is the rounded sum of two others, in float64",
         replace(_SUM, dtype="float64"),
     ),
-    "zero-targets": ("all targets are 0", Odd(target=0.0)),
-    "constant-targets": ("all targets are the same", Odd(target=3.0)),
+    "zero-targets": ("all targets are 0", replace(_PLAIN, target=0.0)),
+    "constant-targets": ("all targets are the same", replace(_PLAIN, target=3.0)),
 }
 
 TUTORIAL = Workload(
@@ -156,8 +155,8 @@ _ALL = (
         group="accuracy",
     ),
     *(
-        certified_workload(certified.load(path), dtype)
-        for path in sorted(certified.FOLDER.glob("*.dat"))
+        certified_workload(set_, dtype)
+        for set_ in map(certified.load, sorted(certified.FOLDER.glob("*.dat")))
         for dtype in ("float64", "float32")
     ),
     *(
@@ -220,21 +219,22 @@ def _from_size(text: str, match: re.Match[str]) -> Workload:
     samples, features = int(match["samples"]), int(match["features"])
     if samples < 2 or features < 1:
         raise UserError(f"workload {text!r}: needs at least 2 samples and 1 feature")
-    dtype: DType = "float32"
-    numbers = {"sigma": 1.0}
+    recipe = Synthetic(samples, features, sigma=1.0)
     method: Method = LeastSquares()
     what, stream = "least squares", text
     for option in filter(None, match["options"].split(":")):
         key, _, value = option.partition("=")
         if option == "float32" or option == "float64":
-            dtype = option
-        elif key in ("sigma", "condition"):
-            numbers[key] = _number(text, key, value)
+            recipe = replace(recipe, dtype=option)
+        elif key == "sigma":
+            recipe = replace(recipe, sigma=_number(text, key, value, 0.0))
+        elif key == "condition":
+            recipe = replace(recipe, condition=_number(text, key, value, 1.0))
         elif key == "steps":
             steps = int(value) if value.isdecimal() else 0
             if not 1 <= steps <= _MOST_STEPS:
-                whole = f"a whole number from 1 to {_MOST_STEPS:,}"
-                raise UserError(f"workload {text!r}: steps must be {whole}")
+                limits = f"from 1 to {_MOST_STEPS:,}"
+                raise UserError(f"workload {text!r}: steps must be a whole number {limits}")
             method = GradientDescent("squared", _RATE, steps, (0.0,) * features, 0.0)
             what = f"{steps:,} steps of gradient descent"
             # The same data as the size without steps, so that the two can be compared.
@@ -243,12 +243,10 @@ def _from_size(text: str, match: re.Match[str]) -> Workload:
             raise UserError(f"workload {text!r}: unknown option {option!r}; write {SIZE_HELP}")
         if key in ("condition", "steps") and features >= samples:
             raise UserError(f"workload {text!r}: {key} needs more samples than features")
-    recipe = Synthetic(samples, features, dtype=dtype, **numbers)
     return Workload(text, f"{samples:,} x {features:,}, {what}", recipe, method, stream=stream)
 
 
-def _number(text: str, key: str, value: str) -> float:
-    least = {"sigma": 0.0, "condition": 1.0}[key]
+def _number(text: str, key: str, value: str, least: float) -> float:
     try:
         number = float(value)
     except ValueError:
