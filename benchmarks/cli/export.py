@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli.options import RunPath
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, os_errors
 
 Format = StrEnum("Format", ["json", "csv", "parquet", "pytest-benchmark"])
 
@@ -30,7 +30,5 @@ def export(
     if out is None:
         sys.stdout.buffer.write(content)
         return
-    try:
+    with os_errors(f"cannot write {out}"):
         out.write_bytes(content)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror}") from error

@@ -103,9 +103,7 @@ def execute(
 ) -> NoReturn:
     """Run, leave the run file and a report in `out`, and exit with the status of the outcome.
 
-    Args:
-        quiet: whether to print no more than the path of the report.
-        limit: by which share an entry may be slower than its variant; None: by any share.
+    An entry may be slower than its variant by the share `limit`; None: by any share.
     """
     if earlier is None:
         writer.set_aside(out)

@@ -17,7 +17,7 @@ from benchmarks.engine import machine
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import ROOT, Process
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, os_errors
 from benchmarks.estimates import Estimate
 from benchmarks.evidence import nothing
 from benchmarks.evidence.versus import copy, make_plan, measure, ratios
@@ -118,10 +118,8 @@ def save(calibration: Calibration, path: Path = FILE) -> None:
         UserError: the file cannot be written.
     """
     text = json.dumps(asdict(calibration) | {"line": calibration.line()}, indent=1)
-    try:
+    with os_errors(f"cannot write {path}"):
         path.write_text(text + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
 def known(here: Machine, path: Path = FILE) -> str:

@@ -16,16 +16,15 @@ from benchmarks.engine.process import Launch
 from benchmarks.engine.run import run
 from benchmarks.errors import UserError
 from benchmarks.estimates import Estimate
-from benchmarks.problems.workloads import WORKLOADS, Workload
+from benchmarks.problems.workloads import TUTORIAL, Workload
 from benchmarks.runfile import reader
 from benchmarks.runfile.header import EntryRecord, Variant
 from benchmarks.runfile.records import FailureRecord
 from benchmarks.runfile.run import Run
 
-_TUTORIAL = WORKLOADS["tutorial"]
-assert isinstance(_TUTORIAL.method, GradientDescent)
+assert isinstance(TUTORIAL.method, GradientDescent)
 #: The first 50 epochs of the tutorial: about 15 ms of torch.
-FIFTY = replace(_TUTORIAL, name="tutorial-50", method=replace(_TUTORIAL.method, epochs=50))
+FIFTY = replace(TUTORIAL, name="tutorial-50", method=replace(TUTORIAL.method, epochs=50))
 
 
 def copy(extra_work: float = 0.0) -> Launch:

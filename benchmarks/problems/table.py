@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backends.base import Data, LeastSquares
-from benchmarks.errors import UserError, unknown
+from backends.base import Data
+from benchmarks.errors import UserError, os_errors, unknown
 from benchmarks.printable import line
 from benchmarks.problems import certified
 from benchmarks.problems.problem import Given, Problem
@@ -38,12 +38,9 @@ def workload(path: Path, target: str | None) -> Workload:
         UserError: the file cannot be read, or its numbers cannot be fitted.
     """
     target = None if target is None else line(target)
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            empty = file.tell() == 0
-    except OSError as error:
-        raise UserError(f"--data: cannot read {path}: {error.strerror}") from error
+    with os_errors(f"--data: cannot read {path}"), path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        empty = file.tell() == 0
     if empty:
         raise UserError(f"--data: {path} is empty")
     name, kind = line(path.name), path.suffix.lower()
@@ -60,9 +57,9 @@ def workload(path: Path, target: str | None) -> Workload:
     if left_out:
         about += f", without {', '.join(map(repr, left_out))} (no numbers)"
     about += "; no truth is known, so fits are held only to the reference solution"
-    threads = 1 if data.X.size <= _SMALL else None
     recipe = Given(Problem(data))
-    return Workload(name, about, recipe, LeastSquares(), threads, group="data", file=source)
+    threads = 1 if data.X.size <= _SMALL else None
+    return Workload(name, about, recipe, threads=threads, group="data", file=source)
 
 
 def again(source: DataFile) -> Workload:
@@ -88,8 +85,8 @@ def _read(path: Path) -> "pa.Table":
     except ImportError as error:
         raise UserError("reading tables needs pyarrow: pip install pyarrow") from error
     try:
-        read = csv.read_csv if path.suffix.lower() == ".csv" else parquet.read_table
-        table = read(path)
+        is_csv = path.suffix.lower() == ".csv"
+        table = csv.read_csv(path) if is_csv else parquet.read_table(path)
         return table.rename_columns([line(name) for name in table.column_names])
     except UnicodeDecodeError:
         raise UserError(f"--data: {path} is not UTF-8; save it as UTF-8") from None
@@ -110,10 +107,7 @@ def _split(table: "pa.Table", target: str | None, where: str) -> tuple[Data, lis
         raise unknown("column", target, names, hint)
     if not table.num_rows:
         raise UserError(f"--data: {where} has no rows")
-    columns = zip(names, table.columns, strict=True)
-    found = {
-        name: _numbers(column, f"--data: {where}, column {name!r}") for name, column in columns
-    }
+    found = {name: _numbers(table[name], f"--data: {where}, column {name!r}") for name in names}
     numbers = {name: values for name, values in found.items() if values is not None}
     if target not in numbers:
         raise UserError(f"--target {target!r}: that column of {where} holds no numbers")
