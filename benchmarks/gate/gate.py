@@ -33,11 +33,7 @@ def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
 
     A fit with a wrong shape or type, or with values that are not finite, fails; it never raises.
     The losses of a least-squares fit, and test losses without test samples, are ignored.
-
-    Args:
-        fit: what a backend returned.
-        ref: of the workload that was fitted, from `reference.prepare`.
-        stability: which bound applies to the backend's least squares.
+    `stability` says which bound applies to the backend's least squares.
     """
     # Absurdly large coefficients overflow to an infinite error, and fail.
     with np.errstate(all="ignore"):

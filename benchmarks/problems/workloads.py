@@ -25,7 +25,7 @@ class Workload:
     name: str
     description: str
     recipe: Recipe
-    method: Method
+    method: Method = field(default_factory=LeastSquares)
     #: CPU threads, unless `--threads` says otherwise; None: all cores. A second thread does not
     #: speed up a few thousand numbers, and times scatter less on one core.
     threads: int | None = None
@@ -67,7 +67,7 @@ def _small(name: str, description: str, recipe: Recipe, group: str) -> Workload:
         for stability, why, globs in _KNOWN_FAILURES
         if any(fnmatchcase(name, glob) for glob in globs)
     }
-    return Workload(name, description, recipe, LeastSquares(), 1, group, known_failures=failures)
+    return Workload(name, description, recipe, threads=1, group=group, known_failures=failures)
 
 
 def certified_workload(set_: CertifiedSet, dtype: DType) -> Workload:
@@ -116,24 +116,21 @@ _ALL = (
         threads=1,
         stream="line",
     ),
-    Workload("line", "a noisy line, least squares", _LINE, LeastSquares(), threads=1),
+    Workload("line", "a noisy line, least squares", _LINE, threads=1),
     Workload(
         "tall",
         "many samples of few features, least squares",
         Synthetic(n_samples=100_000, n_features=20, sigma=1.0),
-        LeastSquares(),
     ),
     Workload(
         "wide",
         "a quarter as many features as samples, least squares",
         Synthetic(n_samples=2_000, n_features=500, sigma=1.0),
-        LeastSquares(),
     ),
     Workload(
         "ill-conditioned",
         "nearly dependent features (condition number 1e6), float64",
         Synthetic(n_samples=5_000, n_features=20, sigma=1e-3, condition=1e6, dtype="float64"),
-        LeastSquares(),
     ),
     Workload(
         "moderate-descent",
@@ -150,7 +147,6 @@ _ALL = (
         "moderate",
         "20 features of condition number 7, least squares on the data of moderate-descent",
         _MODERATE,
-        LeastSquares(),
         threads=1,
         group="accuracy",
     ),
@@ -174,18 +170,12 @@ _SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
 #: below 8, so no descent diverges.
 _RATE = 0.1
 _MOST_STEPS = 10_000  # the losses and coefficients of each step are kept
+_SAMPLES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+_FEATURES = (2, 5, 20, 50, 100, 200, 500, 1_000)
 #: Groups of sizes: samples vary at 10 features, and features at 10,000 samples.
 SIZES = {
-    "scaling": (
-        *("100x10", "300x10", "1000x10", "3000x10", "10000x10"),
-        *("30000x10", "100000x10", "300000x10", "1000000x10"),
-        *("10000x2", "10000x5", "10000x20", "10000x50"),
-        *("10000x100", "10000x200", "10000x500", "10000x1000"),
-    ),
-    "scaling-descent": tuple(
-        f"{samples}x10:steps=100"
-        for samples in (300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-    ),
+    "scaling": (*(f"{n}x10" for n in _SAMPLES), *(f"10000x{p}" for p in _FEATURES)),
+    "scaling-descent": tuple(f"{n}x10:steps=100" for n in _SAMPLES[1:]),
 }
 SIZE_HELP = (
     "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4] for least squares; add :steps=100 for "
