@@ -39,8 +39,7 @@ class CertifiedSet:
         """The data set as a problem, with all numbers rounded to `dtype`.
 
         A set without intercept gets a mirrored copy (-x, -y) of each sample (x, y). By symmetry
-        the intercept of least squares is then exactly 0. The other coefficients are those that
-        NIST certifies, since the sums x'x and x'y are merely doubled.
+        its intercept is then exactly 0, and the sums x'x and x'y are merely doubled.
         """
         X, y = np.array(self.features, np.float64), np.array(self.y, np.float64)
         bias, *weight = self.estimates if self.intercept else (0, *self.estimates)
@@ -64,12 +63,12 @@ def load(path: Path) -> CertifiedSet:
     except UnicodeDecodeError:
         raise UserError(f"{layout}: not a text file") from None
     name, heads = _NAME.search(text), _HEADS.search(text)
-    estimates = [(int(number), Fraction(value)) for number, value in _ESTIMATE.findall(text)]
+    estimates = [(int(n), Fraction(value)) for n, value in _ESTIMATE.findall(text)]
     if not name or not heads or not estimates:
         missing = "'Dataset Name:'" if not name else "'Data:  y  x'" if not heads else "'B0 ...'"
         raise UserError(f"{layout}: no line {missing}")
     first = estimates[0][0]
-    if first > 1 or [number for number, _ in estimates] != [*range(first, first + len(estimates))]:
+    if first > 1 or [n for n, _ in estimates] != [*range(first, first + len(estimates))]:
         raise UserError(f"{path}: the parameters are not B0, B1, ... or B1, B2, ... in order")
     width, degree = len(heads[1].split()), len(estimates) - (first == 0)
     rows: list[tuple[Fraction, ...]] = []

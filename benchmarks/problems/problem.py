@@ -1,7 +1,7 @@
 """Problems: data, the truth behind them if it is known, and the recipes that make them.
 
-The truth never leaves the parent process: a backend gets only `Problem.data`. A recipe makes the
-same bytes for the same seed.
+A backend gets only `Problem.data`, never the truth. A recipe makes the same bytes for the same
+seed.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class Problem:
     weight: np.ndarray | None = None  # (n_features,), float64
     bias: float | None = None
     sigma: float | None = None  # 0 means exact up to rounding
-    #: Published least-squares coefficients, (n_features + 1,), bias last; None for most data.
+    #: Published least-squares coefficients, (n_features + 1,), bias last.
     certified: np.ndarray | None = None
 
 
@@ -83,8 +83,7 @@ class Synthetic:
     def make(self, seed: int) -> Problem:
         """Draw features, truth and noise from `seed`.
 
-        The targets come from the features *as rounded* to `dtype`, so that the truth holds for
-        the very numbers that backends receive.
+        Targets come from the features *as rounded* to `dtype`, which backends receive.
         """
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((self.n_samples, self.n_features))
@@ -120,7 +119,7 @@ def _targets(
 
 
 def tutorial() -> Problem:
-    """The PyTorch tutorial's line: 100 points on [0, 2), the first 80 train, the last 20 test."""
+    """The PyTorch tutorial's line on [0, 2): 80 points to train, 20 to test."""
     weight, bias, n = 0.8, 0.2, 80
     X = np.arange(0, 2, 0.02).astype(np.float32)
     y = X * np.float32(weight) + np.float32(bias)

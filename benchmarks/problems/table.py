@@ -1,7 +1,6 @@
-"""The user's own data: a table from a CSV or Parquet file, or a certified set in NIST's layout.
+"""The user's own data: a CSV or Parquet file, or a certified set in NIST's layout.
 
-Nothing is guessed or repaired. Data that cannot be fitted as they are get a one-line error that
-names the column and the row, and says what to do.
+Nothing is guessed or repaired: an error names the column and the row, and says what to do.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TABLES = (".csv", ".parquet", ".pq")
-#: A column of text with at least this share of numbers is taken to have mistakes in it.
+#: A column of text with at least this share of numbers has mistakes in it.
 _MOSTLY = 0.5
 #: With this many numbers or fewer, a second thread gains nothing.
 _SMALL = 10_000

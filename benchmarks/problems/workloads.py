@@ -26,8 +26,7 @@ class Workload:
     description: str
     recipe: Recipe
     method: Method = field(default_factory=LeastSquares)
-    #: CPU threads, unless `--threads` says otherwise; None: all cores. A second thread does not
-    #: speed up a few thousand numbers, and times scatter less on one core.
+    #: CPU threads by default; None: all cores. Small data gain nothing from a second thread.
     threads: int | None = None
     #: Selects all its workloads; "default" runs by default.
     group: str = "default"
@@ -51,8 +50,8 @@ class Workload:
 
 _LOST = "too ill-conditioned: rounding leaves no digit to such solvers"
 _DEPENDENT = ("odd-square", "odd-wide", "odd-constant", "odd-twice", "odd-sum*")
-#: Why no solver of a stability gets some workloads (globs) right. On certified sets, eps kappa is
-#: more than 1, or eps kappa**2 for normal equations.
+#: Why no solver of a stability gets some workloads (globs) right. On certified sets eps kappa > 1,
+#: or eps kappa**2 > 1 for normal equations.
 _KNOWN_FAILURES: Sequence[tuple[Stability, str, Sequence[str]]] = (
     ("orthogonal", _LOST, ("nist-filip", "nist-[flpw]*-float32")),
     ("normal equations", _LOST, ("nist-[fp]*", "nist-longley", "nist-[lw]*-float32")),
@@ -101,8 +100,8 @@ TUTORIAL = Workload(
     "tutorial",
     "the PyTorch tutorial: 80 points on a line, L1 loss, SGD with lr 0.01, 500 epochs",
     Given(tutorial()),
-    # The tutorial does not state its random start. This one is recovered from the losses that it
-    # prints, and reproduces them to about 1e-6 up to epoch 300.
+    # The tutorial's random start is recovered from the losses that it prints, and reproduces
+    # them to about 1e-6 up to epoch 300.
     GradientDescent("l1", 0.01, 500, (-0.4936687648296356,), 0.37220147252082825),
     threads=1,
 )
@@ -136,8 +135,8 @@ _ALL = (
         "moderate-descent",
         "20 features of condition number 7, squared loss, 500 steps of gradient descent",
         _MODERATE,
-        # The eigenvalues of the Hessian are between 2/49 and 2. In the end the error shrinks by
-        # 1 - 1.8/49 in each step, and is below 1e-6 after about 370 steps.
+        # The Hessian has eigenvalues from 2/49 to 2. In the end the error shrinks by 1 - 1.8/49
+        # in each step, and is below 1e-6 after about 370 steps.
         GradientDescent("squared", 0.9, 500, (0.0,) * 20, 0.0),
         threads=1,
         group="accuracy",
@@ -165,9 +164,8 @@ WORKLOADS = {workload.name: workload for workload in _ALL}
 DEFAULT, FULL = ("default",), ("*",)
 
 _SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
-#: The learning rate of a size with steps. The Hessian of standard normal features is about 2 I,
-#: so each step removes a fifth of the error. With more samples than features its eigenvalues are
-#: below 8, so no descent diverges.
+#: The learning rate of a size with steps. The Hessian is about 2 I, so each step removes a fifth of
+#: the error. Its eigenvalues are below 8 for n > p, so no descent diverges.
 _RATE = 0.1
 _MOST_STEPS = 10_000  # the losses and coefficients of each step are kept
 _SAMPLES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -196,9 +194,9 @@ def select(patterns: Sequence[str]) -> list[Workload]:
             continue
         names = [n for n, w in WORKLOADS.items() if pattern == w.group or fnmatchcase(n, pattern)]
         if not names:
-            groups = [*dict.fromkeys(workload.group for workload in WORKLOADS.values()), *SIZES]
+            groups = [*dict.fromkeys(w.group for w in WORKLOADS.values()), *SIZES]
             near = difflib.get_close_matches(pattern, [*WORKLOADS, *groups], n=1, cutoff=0.5)
-            default = [name for name, workload in WORKLOADS.items() if workload.group == DEFAULT[0]]
+            default = [name for name, w in WORKLOADS.items() if w.group in DEFAULT]
             hint = f"or a size: {SIZE_HELP}"
             raise unknown("workload", pattern, near or [*default, *groups], hint)
         chosen.update((name, WORKLOADS[name]) for name in names)
