@@ -1,7 +1,8 @@
 """The exception that reaches a user: what, where, and what to do."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 #: Exit statuses: a row failed or is too slow, bad input, Ctrl-C.
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -17,3 +18,12 @@ def unknown(what: str, name: str, known: Iterable[str], hint: str = "") -> UserE
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     help_ = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
     return UserError(f"unknown {what} {name!r}; {help_}{'; ' + hint if hint else ''}")
+
+
+@contextmanager
+def os_errors(trouble: str) -> Iterator[None]:
+    """Make what the system refuses a `UserError`: `trouble`, such as "cannot read x", and why."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{trouble}: {error.strerror}") from error

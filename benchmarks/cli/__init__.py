@@ -1,1 +1,1 @@
-"""The command line, `linreg-bench`: the only package that imports both `engine` and `reports`."""
+"""The command line, which alone imports both `engine` and `reports`."""

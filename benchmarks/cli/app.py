@@ -1,6 +1,6 @@
 """The commands of `linreg-bench`.
 
-A command imports what it needs when it is called, so that `list` and `--help` answer at once.
+A command imports what it needs when called, so that `list` and `--help` answer at once.
 """
 
 from collections.abc import Sequence

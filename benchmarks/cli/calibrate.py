@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from benchmarks.cli.options import Seed, parse_seconds
 
 
 def calibrate(
-    budget: Annotated[str, typer.Option(help="Measurement time.")] = "60s",
-    workload: Annotated[str, typer.Option(help="What to fit; default: 50 epochs of it.")] = "",
-    backend: Annotated[str, typer.Option(help="What to fit it with.")] = "torch-eager",
+    budget: Annotated[str, Option(help="Measurement time.")] = "60s",
+    workload: Annotated[str, Option(help="What to fit; default: 50 epochs of it.")] = "",
+    backend: Annotated[str, Option(help="What to fit it with.")] = "torch-eager",
     seed: Seed = 0,
 ) -> None:
     """Find out which differences this machine can tell, for later runs to show."""

@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from benchmarks.cli.options import FailIfSlower, RunPath, parse_share
 from benchmarks.errors import FAILED, UserError
@@ -15,7 +15,7 @@ def compare(
     new: RunPath,
     fail_if_slower: FailIfSlower = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Even if machines, threads or data differ.")
+        bool, Option("--anyway", help="Even if machines, threads or data differ.")
     ] = False,
 ) -> None:
     """Compare a run with an earlier one; the exit status is 1 if an entry newly fails the gate."""

@@ -3,13 +3,12 @@
 from typing import Annotated
 
 import typer
+from typer import Argument
 
 app = typer.Typer(no_args_is_help=True, help="Environments for `run --env`, in .envs.")
 
-Name = Annotated[str, typer.Argument(help="Its name, as in `run --env NAME`.")]
-Requirements = Annotated[
-    list[str], typer.Argument(help="What pip installs, such as 'torch==2.12.*'.")
-]
+Name = Annotated[str, Argument(help="Its name, as in `run --env NAME`.")]
+Requirements = Annotated[list[str], Argument(help="What pip installs, such as 'torch==2.12.*'.")]
 
 
 @app.command()

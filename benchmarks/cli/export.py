@@ -5,18 +5,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from benchmarks.cli.options import RunPath
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, os_errors
 
 Format = StrEnum("Format", ["json", "csv", "parquet", "pytest-benchmark"])
 
 
 def export(
     run: RunPath,
-    format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.json,
-    out: Annotated[Path | None, typer.Option(help="A file instead of standard output.")] = None,
+    format: Annotated[Format, Option(help="How to write the rows.")] = Format.json,
+    out: Annotated[Path | None, Option(help="A file instead of standard output.")] = None,
 ) -> None:
     """Write the rows of a run, to standard output or to a file."""
     if out is None and format is Format.parquet and sys.stdout.isatty():
@@ -30,7 +30,5 @@ def export(
     if out is None:
         sys.stdout.buffer.write(content)
         return
-    try:
+    with os_errors(f"cannot write {out}"):
         out.write_bytes(content)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror}") from error

@@ -12,6 +12,9 @@ def list_(plugin: Plugin = None) -> None:
     from benchmarks.problems.workloads import SIZE_HELP, SIZES, WORKLOADS
 
     known = registry.load(tuple(plugin or ()))
+    # Reading a version takes a millisecond, and many backends share a framework.
+    frameworks = {backend.requires: backend for backend in known.values()}
+    versions = {name: registry.installed_version(b) for name, b in frameworks.items()}
     missing = {name: why for name, b in known.items() if (why := registry.missing(b))}
     for method in dict.fromkeys(method for b in known.values() for method in b.methods):
         _print(
@@ -23,7 +26,7 @@ def list_(plugin: Plugin = None) -> None:
                     ", ".join(backend.devices),
                     backend.style,
                     "--full" if backend.optional else "default",
-                    registry.installed_version(backend) or "no",
+                    versions[backend.requires] or "no",
                     missing.get(name, backend.algorithm),
                 )
                 for name, backend in known.items()
@@ -65,7 +68,7 @@ def _print(
         table.add_column(head, no_wrap=True)
     table.add_column(heads[-1], overflow="fold", min_width=24)
     for line in lines:
-        # Text is not parsed as markup, which the name of a plug-in could contain.
+        # Text is not parsed as markup, which a plug-in's name could contain.
         table.add_row(*map(Text, line), style="dim" if line[0] in dim else None)
-    # A terminal narrower than the table wraps its lines; nothing is cut off.
+    # A narrow terminal wraps lines; nothing is cut off.
     Console().print(table, crop=False)

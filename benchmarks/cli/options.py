@@ -3,54 +3,52 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from benchmarks.errors import UserError
 
 Workloads = Annotated[
     str | None,
-    typer.Option(help="Names, groups, globs or sizes such as 5000x10:float64, comma-separated."),
+    Option(help="Names, groups, globs or sizes such as 5000x10:float64, comma-separated."),
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
+    Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
 ]
 Target = Annotated[
     str | None,
-    typer.Option(help="The column of --data to predict from all other columns of numbers."),
+    Option(help="The column of --data to predict from all other columns of numbers."),
 ]
 Backends = Annotated[
     list[str] | None,
-    typer.Option(help="Names or globs such as 'torch-*', comma-separated; may be repeated."),
+    Option(help="Names or globs such as 'torch-*', comma-separated; may be repeated."),
 ]
 Full = Annotated[
-    bool, typer.Option("--full", help="All workloads and backends, including optional ones.")
+    bool, Option("--full", help="All workloads and backends, including optional ones.")
 ]
 Devices = Annotated[
     str | None,
-    typer.Option(help="cpu, cuda, cuda:N or all, comma-separated; default: CPU and first GPU."),
+    Option(help="cpu, cuda, cuda:N or all, comma-separated; default: CPU and first GPU."),
 ]
 Threads = Annotated[
-    int | None, typer.Option(help="CPU threads of every entry, instead of each workload's own.")
+    int | None, Option(help="CPU threads of every entry, instead of each workload's own.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="For the data and for the order of the rounds.")]
-Out = Annotated[Path, typer.Option(help="Folder for the run file, the logs and the report.")]
+Seed = Annotated[int, Option(min=0, help="For the data and for the order of the rounds.")]
+Out = Annotated[Path, Option(help="Folder for the run file, the logs and the report.")]
 Plugin = Annotated[
-    list[Path] | None, typer.Option(help="A Python file with more backends; may be repeated.")
+    list[Path] | None, Option(help="A Python file with more backends; may be repeated.")
 ]
-Patience = Annotated[
-    str, typer.Option(help="A worker that has not answered after this long is killed.")
-]
+Patience = Annotated[str, Option(help="A worker that has not answered after this long is killed.")]
 TF32 = Annotated[
-    bool, typer.Option("--tf32", help="Let CUDA round the factors of float32 products to 11 bits.")
+    bool, Option("--tf32", help="Let CUDA round the factors of float32 products to 11 bits.")
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print only errors and the path of the report.")
+    bool, Option("--quiet", "-q", help="Print only errors and the path of the report.")
 ]
 FailIfSlower = Annotated[
-    str | None, typer.Option(help="Exit with 1 if an entry is certainly slower by more than this.")
+    str | None, Option(help="Exit with 1 if an entry is certainly slower by more than this.")
 ]
-RunPath = Annotated[Path, typer.Argument(help="A run file, or the folder that holds one.")]
+RunPath = Annotated[Path, Argument(help="A run file, or the folder that holds one.")]
 
 LATEST = Path("reports/latest")
 _UNITS = {"min": 60.0, "ms": 1e-3, "m": 60.0, "s": 1.0}

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
@@ -11,9 +11,9 @@ from benchmarks.printable import line
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run files, their folders, or JSON of pytest-benchmark.")
+        list[Path], Argument(help="Run files, their folders, or JSON of pytest-benchmark.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder; default: that of the run.")] = None,
+    out: Annotated[Path | None, Option(help="Folder; default: that of the run.")] = None,
 ) -> None:
     """Draw the report of a run again, or set several runs side by side."""
     if out is None and len(runs) > 1:

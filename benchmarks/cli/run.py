@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from typer import Option
 
 from benchmarks.cli import options as given
 from benchmarks.cli.options import LATEST, parse_seconds, parse_share
@@ -26,30 +27,30 @@ def run(
     patience: given.Patience = "60s",
     tf32: given.TF32 = False,
     quiet: given.Quiet = False,
-    budget: Annotated[str, typer.Option(help="Measurement time of all workloads.")] = "45s",
+    budget: Annotated[str, Option(help="Measurement time of all workloads.")] = "45s",
     precision: Annotated[
-        str, typer.Option(help="A ratio known this well needs no more rounds; 0: use all time.")
+        str, Option(help="A ratio known this well needs no more rounds; 0: use all time.")
     ] = "1%",
     replicates: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
+        Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
     ] = None,
     cold: Annotated[
-        bool, typer.Option("--cold", help="A new process for every entry: slow, exact first fits.")
+        bool, Option("--cold", help="A new process for every entry: slow, exact first fits.")
     ] = False,
     against: Annotated[
-        str | None, typer.Option(help="A git revision whose backends are timed beside today's.")
+        str | None, Option(help="A git revision whose backends are timed beside today's.")
     ] = None,
     env: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="NAME[=PYTHON]",
             help="Another interpreter, whose packages are timed beside today's; may be repeated.",
         ),
     ] = None,
     fail_if_slower: given.FailIfSlower = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the interrupted run in --out, as it was.")
+        bool, Option("--resume", help="Continue the interrupted run in --out, as it was.")
     ] = False,
 ) -> None:
     """Fit, judge and time; leave a run file and a report."""

@@ -1,4 +1,4 @@
-"""What `run` and `check` share: plan the entries, run them, and report what was measured."""
+"""What `run` and `check` share: plan the entries, run them, and report."""
 
 import sys
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from reports.terminal.progress import TerminalProgress
 def choose_workloads(
     names: str | None, data: Path | None, target: str | None, full: bool
 ) -> list[Workload]:
-    """The named workloads; with `--data` the user's table, and others only if they are named.
+    """The named workloads; with `--data` the table, and others only if named.
 
     Raises:
         UserError: a name is unknown, or the table cannot be fitted.
@@ -50,7 +50,7 @@ def make_plan(
     tf32: bool,
     **how: Any,
 ) -> Plan:
-    """The plan for this machine, from lists with commas; `how` is for `engine.plan.make`.
+    """The plan for this machine; `how` is for `engine.plan.make`.
 
     Raises:
         UserError: a name is unknown, or there is nothing to run.
@@ -103,9 +103,7 @@ def execute(
 ) -> NoReturn:
     """Run, leave the run file and a report in `out`, and exit with the status of the outcome.
 
-    Args:
-        quiet: whether to print no more than the path of the report.
-        limit: by which share an entry may be slower than its variant; None: by any share.
+    An entry may be slower than its variant by the share `limit`; None: by any share.
     """
     if earlier is None:
         writer.set_aside(out)
@@ -116,7 +114,7 @@ def execute(
             engine.run(plan, options, out, progress, earlier)
         except (KeyboardInterrupt, UserError) as error:
             stopped = error
-    # Whatever ended the run, what it measured until then is reported.
+    # Whatever ended the run, it is reported.
     failed = (out / writer.NAME).exists() and _report(out, quiet, limit)
     if isinstance(stopped, UserError):
         raise stopped
@@ -127,7 +125,7 @@ def execute(
 
 
 def _report(folder: Path, quiet: bool, limit: float | None) -> bool:
-    """Show the run in `folder` and draw its page; whether an entry failed or is too slow."""
+    """Show the run and draw its page; whether an entry failed or is too slow."""
     from rich.console import Console
 
     from reports import page  # imports matplotlib, which bad input need not wait for

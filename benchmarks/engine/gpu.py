@@ -9,9 +9,10 @@ machine's GPUs are whose. Without it they are numbered by their PCI bus, as in w
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.runfile.records import GpuRecord
+if TYPE_CHECKING:  # making its classes takes longer than finding the GPUs
+    from benchmarks.runfile.records import GpuRecord
 
 #: Reasons for a lower clock that are not part of normal work: nvmlClocksThrottleReason...
 _THROTTLE_REASONS = {
@@ -86,6 +87,8 @@ class Gpu:
 
     def record(self, workload: str) -> GpuRecord:
         """Its state now, before or after the samples of a workload."""
+        from benchmarks.runfile.records import GpuRecord
+
         nvml = self._nvml
         milliwatts = self._read(nvml.nvmlDeviceGetPowerUsage)
         return GpuRecord(

@@ -3,16 +3,11 @@
 import typer
 
 from benchmarks import command_line
-from benchmarks.evidence import trials
+from benchmarks.evidence.trials import aa, all_cores, beside, between, pausing, power, processes
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
-app.command()(trials.aa)
-app.command()(trials.power)
-app.command()(trials.all_cores)
-app.command()(trials.beside)
-app.command()(trials.between)
-app.command()(trials.pausing)
-app.command()(trials.processes)
+for trial in (aa, power, all_cores, beside, between, pausing, processes):
+    app.command()(trial)
 
 if __name__ == "__main__":
     command_line.run(app, "python -m benchmarks.evidence")

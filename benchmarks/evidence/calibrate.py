@@ -1,8 +1,7 @@
 """What differences can this machine tell, and in how much time?
 
-A backend is timed against itself and against copies of itself that do known amounts of extra
-work. The result is kept in `reports/calibration.json`, and shown with the results of later runs
-on the same machine.
+A backend is timed against copies of itself that do known amounts of extra work. The result is
+kept in `reports/calibration.json`, and shown with later runs on the same machine.
 """
 
 import json
@@ -17,7 +16,7 @@ from benchmarks.engine import machine
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import ROOT, Process
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, os_errors
 from benchmarks.estimates import Estimate
 from benchmarks.evidence import nothing
 from benchmarks.evidence.versus import copy, make_plan, measure, ratios
@@ -27,14 +26,14 @@ from benchmarks.runfile.header import Machine
 
 FILE = ROOT / "reports" / "calibration.json"
 COPIES = (copy(), copy(0.02), copy(0.05))
-#: A difference is detected in most comparisons if it exceeds half the interval's width by this
-#: factor: 1.96 standard errors of reach, and 1.64 more so that 95 in 100 lie beyond it.
+#: A difference of so many half widths of the interval is detected 95 times in 100: 1.96 standard
+#: errors are one half width, and 1.64 more are needed.
 _POWER = 1 + 1.64 / 1.96
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """The smallest difference that is detected in most comparisons that last that long."""
+    """The smallest difference that most comparisons of this length detect."""
 
     seconds: float  # of measurement, both sides together
     difference: float  # 0.02: one side takes 2 % longer
@@ -81,7 +80,8 @@ def calibrate(
     of_pair = 2 * seconds / len(plan.entries)
     resolutions = []
     for share in (1 / 3, 1.0):
-        reach = statistics.median(ratio.precision for ratio in ratios(run, share=share).values())
+        found = ratios(run, share=share).values()
+        reach = statistics.median(ratio.precision for ratio in found)
         resolutions.append(Resolution(round(of_pair * share, 1), _POWER * reach))
     return Calibration(
         cpu=run.header.machine.cpu,
@@ -118,14 +118,12 @@ def save(calibration: Calibration, path: Path = FILE) -> None:
         UserError: the file cannot be written.
     """
     text = json.dumps(asdict(calibration) | {"line": calibration.line()}, indent=1)
-    try:
+    with os_errors(f"cannot write {path}"):
         path.write_text(text + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
 def known(here: Machine, path: Path = FILE) -> str:
-    """The resolution of this machine in one line, if it was calibrated, or else an empty one."""
+    """The resolution of this machine in one line; empty if it was not calibrated."""
     try:
         found = json.loads(path.read_text())
         same = found["cpu"] == here.cpu and found["cores_used"] == list(here.cores_used)

@@ -7,7 +7,7 @@ from backends.numpy import NumpyBackend
 
 
 class Nothing(NumpyBackend):
-    """Returns the same zeros every time. Not one of the suite's backends: it would be wrong."""
+    """Returns the same zeros every time, which the gate would refuse."""
 
     name = "nothing"
     methods = ("least squares",)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from backends import registry
 from benchmarks.engine import machine
@@ -28,16 +28,17 @@ from benchmarks.runfile.header import EntryRecord
 #: Backends that copy X in every fit.
 _COPYING = "torch-cholesky,torch-gelsy,sklearn-linear,numpy-gelsd"
 #: The backend that becomes slower, and those that do not.
-_SLOWED, _OTHERS = "torch-cholesky", ("numpy-gelsd", "scipy-*y", "torch-gelsy", "sklearn-linear")
+_SLOWED = "torch-cholesky"
+_OTHERS = ("numpy-gelsd", "scipy-*y", "torch-gelsy", "sklearn-linear")
 _WORKLOADS = ("line", "500x5", "300x20", "1000x10:float64", "2000x5")
 
-Comparisons = Annotated[int, typer.Option(help="How many comparisons.")]
-Seconds = Annotated[float, typer.Option(help="Measurement time of each run.")]
-Replicates = Annotated[int, typer.Option(help="Processes on each side.")]
-Percent = Annotated[float, typer.Option(help="How much extra work the slower side does.")]
-Limit = Annotated[float, typer.Option(help="The slow-down that is not accepted, in percent.")]
-LeastSquares = Annotated[str, typer.Option(help="A least-squares workload.")]
-Rounds = Annotated[int, typer.Option(help="Rounds in each way.")]
+Comparisons = Annotated[int, Option(help="How many comparisons.")]
+Seconds = Annotated[float, Option(help="Measurement time of each run.")]
+Replicates = Annotated[int, Option(help="Processes on each side.")]
+Percent = Annotated[float, Option(help="How much extra work the slower side does.")]
+Limit = Annotated[float, Option(help="The slow-down that is not accepted, in percent.")]
+LeastSquares = Annotated[str, Option(help="A least-squares workload.")]
+Rounds = Annotated[int, Option(help="Rounds in each way.")]
 
 
 def aa(comparisons: Comparisons = 20, seconds: Seconds = 4.0, replicates: Replicates = 4) -> None:
@@ -86,7 +87,7 @@ def beside(
     """Time a backend beside itself and beside a slower version, in the same rounds."""
     again, slow = copies = copy(), copy(percent / 100)
     plan = make_plan(select(_WORKLOADS), [_SLOWED], copies, replicates=3)
-    # All intervals of a run hold together at 99 %, as those of `run --fail-if-slower` do.
+    # All intervals of a run hold together at 99 %, as with `run --fail-if-slower`.
     confidence = 1 - 0.01 / (len(copies) * len(_WORKLOADS))
     called = [
         {entry.variant for entry, ratio in found.items() if ratio.low > 1 + limit / 100}
@@ -132,7 +133,7 @@ def _is_slower(old: Path, new: Path, limit: float) -> bool:
 def _repeat(
     plan: Plan, times: int, seconds: float, confidence: float
 ) -> Iterator[dict[EntryRecord, Estimate]]:
-    """The ratios of several runs, each with new processes and another seed; prints them."""
+    """The ratios of several runs, each with another seed; prints them."""
     for seed in range(times):
         found = ratios(measure(plan, seconds, seed), confidence)
         for entry, ratio in found.items():
@@ -155,9 +156,9 @@ def _count_right(ratios: Sequence[Estimate]) -> None:
 
 def pausing(workload: LeastSquares = "ill-conditioned", rounds: Rounds = 100) -> None:
     """Time all least-squares backends with waiting workers stopped, and with them left alone."""
-    usual = [b for b in registry.load().values() if "least squares" in b.methods and not b.optional]
+    usual = (backend for backend in registry.load().values() if not backend.optional)
+    names = [backend.name for backend in usual if "least squares" in backend.methods]
     threads = len(machine.usable_cores())
-    names = [backend.name for backend in usual]
     plan = make_plan(select([workload]), names, threads=threads, replicates=1)
     stopped, alone = (_medians(plan, rounds, stop_idle=way) for way in (True, False))
     print("median time of one fit, waiting workers stopped, and left alone:")
@@ -168,7 +169,7 @@ def pausing(workload: LeastSquares = "ill-conditioned", rounds: Rounds = 100) ->
 
 def processes(
     workload: LeastSquares = "tall",
-    backends: Annotated[str, typer.Option(help="Names, comma-separated.")] = _COPYING,
+    backends: Annotated[str, Option(help="Names, comma-separated.")] = _COPYING,
     rounds: Rounds = 100,
     replicates: Replicates = 8,
 ) -> None:
@@ -185,8 +186,9 @@ def processes(
 
 
 def _medians(plan: Plan, rounds: int, **kept: bool) -> dict[Process, float]:
-    """The median time of one fit by process, from rounds in random order; `kept` is for `Pool`."""
-    cores, rng, times = machine.usable_cores(), random.Random(0), dict[Process, list[float]]()
+    """The median time of one fit by process, in random order; `kept` is for `Pool`."""
+    cores, rng = machine.usable_cores(), random.Random(0)
+    times = dict[Process, list[float]]()
     with tempfile.TemporaryDirectory() as folder, Pool(Path(folder), cores, **kept) as pool:
         for entry in plan.entries:
             for process in plan.processes(entry):
@@ -215,7 +217,7 @@ def test_side(benchmark, side):
 
 
 def by_pytest_benchmark(seconds: float) -> float:
-    """The ratio of the medians that pytest-benchmark finds for the same function, twice."""
+    """The ratio of two medians that pytest-benchmark finds for one function."""
     with tempfile.TemporaryDirectory() as folder:
         test, result = Path(folder) / "test_sides.py", Path(folder) / "result.json"
         test.write_text(_PYTEST)

@@ -1,4 +1,4 @@
-"""Backends against copies of themselves, in the same rounds: how the evidence is measured."""
+"""Backends against copies of themselves, in the same rounds."""
 
 import tempfile
 from collections.abc import Sequence
@@ -16,16 +16,15 @@ from benchmarks.engine.process import Launch
 from benchmarks.engine.run import run
 from benchmarks.errors import UserError
 from benchmarks.estimates import Estimate
-from benchmarks.problems.workloads import WORKLOADS, Workload
+from benchmarks.problems.workloads import TUTORIAL, Workload
 from benchmarks.runfile import reader
 from benchmarks.runfile.header import EntryRecord, Variant
 from benchmarks.runfile.records import FailureRecord
 from benchmarks.runfile.run import Run
 
-_TUTORIAL = WORKLOADS["tutorial"]
-assert isinstance(_TUTORIAL.method, GradientDescent)
+assert isinstance(TUTORIAL.method, GradientDescent)
 #: The first 50 epochs of the tutorial: about 15 ms of torch.
-FIFTY = replace(_TUTORIAL, name="tutorial-50", method=replace(_TUTORIAL.method, epochs=50))
+FIFTY = replace(TUTORIAL, name="tutorial-50", method=replace(TUTORIAL.method, epochs=50))
 
 
 def copy(extra_work: float = 0.0) -> Launch:
@@ -57,7 +56,7 @@ def make_plan(
 
 
 def measure(plan: Plan, seconds: float, seed: int = 0, folder: Path | None = None) -> Run:
-    """Time a plan for `seconds`, in new processes; the run file stays in `folder`, if given.
+    """Time a plan for `seconds`, in new processes; `folder` keeps the run file, if given.
 
     Raises:
         UserError: a worker failed, or a fit did not pass the gate.
@@ -79,7 +78,7 @@ def measure(plan: Plan, seconds: float, seed: int = 0, folder: Path | None = Non
 def ratios(
     run: Run, confidence: float = estimates.CONFIDENCE, share: float = 1.0
 ) -> dict[EntryRecord, Estimate]:
-    """The time of each copy over that of its backend, from the first `share` of the rounds.
+    """The time of each copy over its backend's, from the first `share` of the rounds.
 
     Raises:
         UserError: there was no time for a round.
@@ -87,8 +86,9 @@ def ratios(
     found = {}
     for entry in (entry for entry in run.header.entries if entry.variant):
         times, baseline = run.rounds(entry.id), run.rounds(entry.original)
-        kept = sorted(times)[: max(1, round(share * len(times)))]
-        ratio = estimates.ratio({number: times[number] for number in kept}, baseline, confidence)
+        first = sorted(times)[: max(1, round(share * len(times)))]
+        kept = {number: times[number] for number in first}
+        ratio = estimates.ratio(kept, baseline, confidence)
         if ratio is None:
             raise UserError("the time was too short for a single round")
         found[entry] = ratio

@@ -1,11 +1,9 @@
 """How far rounding can take a correct fit from the exact answer: bounds from theory.
 
-u is the unit round-off of the workload's dtype, and eps the backward error of a solver: see
-`rounding`.
+u is the unit round-off of the dtype, and eps a solver's backward error: see `rounding`.
 """
 
-from __future__ import annotations
-
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -13,7 +11,7 @@ import numpy as np
 
 from backends.base import Data, GradientDescent, Stability
 from benchmarks.gate.rounding import UNIT_FLOAT64, sum_error, unit_roundoff
-from benchmarks.gate.solution import Conditioning, Solution, Trajectory, design, loss
+from benchmarks.gate.solution import Conditioning, Solution, Trajectory, design, loss, norm
 
 #: Unit round-off of TF32, the inputs of CUDA's fast float32 products: 11 significant bits.
 TF32 = 2.0**-11
@@ -35,7 +33,7 @@ class SolverBounds:
     coefficients: float  # ||b_hat - b|| / ||b||; if `vanishing`, / (||y|| / ||A||)
     fitted: float  # ||A (b_hat - b)|| / ||A b||; if `vanishing`, / ||y||
     source: str
-    #: Whether the fitted values are 0 except for rounding, so nothing can be relative to them.
+    #: Whether the fitted values are 0 except for rounding.
     vanishing: bool = False
 
 
@@ -84,15 +82,12 @@ def solver_bounds(c: Conditioning, stability: Stability, eps: float) -> SolverBo
 def coefficient_bounds(
     solution: Solution, c: Conditioning, stability: Stability, eps: float
 ) -> np.ndarray:
-    """Bounds of the absolute error of each coefficient, bias last, for independent features.
+    """Bounds of each coefficient's absolute error, bias last, for independent features.
 
     The perturbations of `solver_bounds`, row by row. Let a be a row of (A'A)^-1 A', and g one of
     (A'A)^-1. The error of an orthogonal solver is at most
     eps (||a|| (||A|| ||b|| + ||y||) + ||g|| ||A|| ||r||), and that of normal equations
-    eps ||g|| ||A|| (||A|| ||b|| + ||y||).
-
-    Returns:
-        (n_features + 1,), infinite where rounding leaves no digit.
+    eps ||g|| ||A|| (||A|| ||b|| + ||y||). Where rounding leaves no digit, bounds are infinite.
     """
     used = eps * (c.condition if stability == "orthogonal" else c.condition**2)
     if used >= 1:
@@ -100,7 +95,7 @@ def coefficient_bounds(
     inverse = np.linalg.inv(solution.triangle)
     a = np.linalg.norm(inverse, axis=1)
     g = np.linalg.norm(inverse @ inverse.T, axis=1)
-    both = c.norm * float(np.linalg.norm(solution.coefficients)) + solution.target_norm
+    both = c.norm * norm(solution.coefficients) + solution.target_norm
     if stability == "orthogonal":
         moved = a * both + g * c.norm * solution.residual_norm
     else:
@@ -124,34 +119,26 @@ def descent_bounds(
 ) -> DescentBounds:
     """Follow the distance e between a rounded trajectory and the float64 one, step by step.
 
-    *Squared loss*, H = (2/n) A'A: the error goes through the same step as the coefficients, hence
-    e <- ||I - lr H|| e + rounding of one step.
+    *Squared loss*, H = (2/n) A'A: e <- ||I - lr H|| e + rounding of one step.
 
-    *L1 loss*: equal signs of the residuals make equal steps. Signs can differ only where |r| is at
-    most ||a|| e + rounding, and only there do the two gradients differ, by dg in all. The loss is
-    convex, so dg'd >= 0 for the difference d of the coefficients, and
-    ||d - lr dg||**2 <= e**2 + lr**2 ||dg||**2, plus 2 lr times what rounded residuals may take
-    from dg'd. With a constant step the iteration ends up circling the optimum, and rounding
+    *L1 loss*: gradients differ, by dg in all, only where the signs of residuals can differ: where
+    |r| is at most ||a|| e + rounding. The loss is convex, so dg'd >= 0 for the difference d of the
+    coefficients, and ||d - lr dg||**2 <= e**2 + lr**2 ||dg||**2, plus 2 lr times what rounded
+    residuals may take from dg'd. In the end the iteration circles the optimum, and rounding
     decides where. Once e exceeds the largest possible step, lr ||mean |A| ||, that is the bound.
 
-    Args:
-        data: of the workload.
-        method: the same for both.
-        trajectory: in float64.
-        products: relative error of each product in A'r and A b, besides u.
+    `products` is the relative error of each product in A'r and A b, besides u.
     """
     train = _Samples(data.X, data.y, method, products)
     test = _Samples(data.X_test, data.y_test, method, products)
     u, lr = train.u, method.learning_rate
-    largest_step = lr * float(np.linalg.norm(train.absolute.mean(axis=0)))
-    e = u * float(np.linalg.norm(trajectory.iterates[0]))
+    largest_step = lr * norm(train.absolute.mean(axis=0))
+    e = u * norm(trajectory.iterates[0])
     circling = None
     train_bounds, test_bounds = [], []
-    for epoch, (b, after) in enumerate(
-        zip(trajectory.iterates[:-1], trajectory.iterates[1:], strict=True)
-    ):
+    for epoch, (b, after) in enumerate(itertools.pairwise(trajectory.iterates)):
         train_bounds.append(train.loss_bound(b, e))
-        update = u * float(np.linalg.norm(after))
+        update = u * norm(after)
         e = train.grown(b, e) + update + lr * train.slope_rounding(b)
         if method.loss == "l1" and e > largest_step:
             e = largest_step
@@ -164,9 +151,9 @@ def descent_bounds(
 def loss_rounding(
     X: np.ndarray, y: np.ndarray, method: GradientDescent, b: np.ndarray, products: float = 0.0
 ) -> float:
-    """Error of the loss at coefficients `b` that are exact, or rounded once."""
+    """Error of the loss at coefficients `b`, exact or rounded once."""
     samples = _Samples(X, y, method, products)
-    return samples.loss_bound(b, samples.u * float(np.linalg.norm(b)))
+    return samples.loss_bound(b, samples.u * norm(b))
 
 
 class _Samples:
@@ -189,7 +176,7 @@ class _Samples:
         if self.method.loss == "squared":
             return self.contraction * e
         lr, n, ambiguous = self.method.learning_rate, len(self.y), self._ambiguous(b, e)
-        flips = float(np.linalg.norm(2 * self.absolute.T @ ambiguous / n))
+        flips = norm(2 * self.absolute.T @ ambiguous / n)
         misjudged = 2 * float(self._residual_rounding(b) @ ambiguous) / n
         return math.sqrt(e**2 + (lr * flips) ** 2 + 2 * lr * misjudged)
 
@@ -197,22 +184,22 @@ class _Samples:
         """Rounding of the gradient in the 2-norm, including that of lr."""
         sums = sum_error(len(self.y), self.u) + 2 * self.u + self.products
         if self.method.loss == "l1":
-            return sums * float(np.linalg.norm(self.absolute.mean(axis=0)))
+            return sums * norm(self.absolute.mean(axis=0))
         terms = 2 * self.absolute.T @ self._sizes(b) / len(self.y)
         residuals = sum_error(len(b) + 1, self.u) + self.products
-        return (sums + residuals) * float(np.linalg.norm(terms))
+        return (sums + residuals) * norm(terms)
 
     def loss_bound(self, b: np.ndarray, e: float) -> float:
-        """Error of a rounded loss at a distance of at most `e` from `b`, against that at `b`."""
+        """Error of a rounded loss, within the distance `e` from `b`, against that at `b`."""
         n, r = len(self.y), self.A @ b - self.y
         value = loss(self.method, r)
         evaluation = (sum_error(n, self.u) + self.u) * value
         r_error = self._residual_rounding(b)
         if self.method.loss == "squared":
-            slope = 2 * float(np.linalg.norm(self.A.T @ r)) / n
+            slope = 2 * norm(self.A.T @ r) / n
             evaluation += float(np.mean(2 * np.abs(r) * r_error + r_error**2))
             return slope * e + self.curvature * e**2 + evaluation
-        slope = float(np.linalg.norm(self.A.T @ np.sign(r))) / n
+        slope = norm(self.A.T @ np.sign(r)) / n
         kinks = 2 * float(np.mean(self.lengths * self._ambiguous(b, e)))
         # mean |A d| is at most its root mean square.
         steepest = min(slope + kinks, math.sqrt(self.curvature))

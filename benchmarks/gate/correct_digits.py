@@ -1,7 +1,5 @@
 """How many digits of certified coefficients are right."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -17,7 +15,7 @@ CERTIFIED = 15.0
 
 
 def count(b: np.ndarray, certified: np.ndarray, ref: Reference, stability: Stability) -> Digits:
-    """The digits of the coefficients `b` that agree with the certified ones; bias last in both."""
+    """The digits of `b` that agree with the certified coefficients; bias last in both."""
     most = min(CERTIFIED, -math.log10(ref.unit))
     # Rounding the published numbers to the dtype is one more error of the data.
     eps = backward_error(len(ref.problem.data.y), ref.unit) + ref.unit

@@ -1,10 +1,8 @@
 """Is a fit right? Verdicts, with the measured error and its bound.
 
-Two kinds of error are kept apart: *numerical*, against a reference solution of the same data in
-higher precision, and *statistical*, against the truth that the data were made from.
+Errors are *numerical*, against a reference solution in higher precision, or *statistical*,
+against the truth that the data were made from.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,12 +16,12 @@ from benchmarks.gate.bounds import loss_rounding, solver_bounds, tf32_error
 from benchmarks.gate.correct_digits import count
 from benchmarks.gate.reference import PRINTED_TOLERANCE, Descent, Reference
 from benchmarks.gate.rounding import backward_error
-from benchmarks.gate.solution import design, loss
+from benchmarks.gate.solution import design, loss, norm
 from benchmarks.verdict import Check, Verdict
 
 #: The probability that the statistical check refuses a right fit.
 SIGNIFICANCE = 1e-6
-_COEFFICIENTS, _FITTED, _RESIDUAL = "coefficients", "fitted values", "residuals"
+_COEFFICIENTS, _FITTED = "coefficients", "fitted values"
 
 
 class _Malformed(Exception):
@@ -33,13 +31,8 @@ class _Malformed(Exception):
 def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
     """Hold a fit to the reference and, where there is noise, to the truth.
 
-    A fit with a wrong shape or type, or with values that are not finite, fails; it never raises.
-    The losses of a least-squares fit, and test losses without test samples, are ignored.
-
-    Args:
-        fit: what a backend returned.
-        ref: of the workload that was fitted, from `reference.prepare`.
-        stability: which bound applies to the backend's least squares.
+    A fit with a wrong shape or type, or with values that are not finite, fails. Losses that were
+    not asked for are ignored. `stability` says which bound applies to least squares.
     """
     # Absurdly large coefficients overflow to an infinite error, and fail.
     with np.errstate(all="ignore"):
@@ -58,12 +51,13 @@ def judge(fit: Fit, ref: Reference, stability: Stability) -> Verdict:
         certified = ref.problem.certified
         digits = None if certified is None else count(b, certified, ref, stability)
     first = checks[0]
-    error, bound = (first.error, first.bound) if first.name == _COEFFICIENTS else (None, None)
+    judged = first.name == _COEFFICIENTS
+    error, bound = (first.error, first.bound) if judged else (None, None)
     return Verdict(failed is None, reason, error, bound, checks, digits)
 
 
 def _reason(failed: Check, checks: Sequence[Check], b: np.ndarray, ref: Reference) -> str:
-    length, shortest = (np.linalg.norm(v[:-1]) for v in (b, ref.solution.coefficients))
+    length, shortest = (norm(v[:-1]) for v in (b, ref.solution.coefficients))
     dependent = ref.solution.basis is not None and not ref.solution.ambiguous
     minimises = any(one.name == _FITTED and one.passed for one in checks)
     if dependent and failed.name == _COEFFICIENTS and minimises and length > shortest:
@@ -85,12 +79,12 @@ def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[C
         return [_check_residual(b, ref, eps)]
     allowed = solver_bounds(conditioning, stability, eps)
     source = allowed.source + (", with products in TF32" if ref.tf32 else "")
-    size, fitted_size = float(np.linalg.norm(solution.coefficients)), solution.fitted_norm
+    size, fitted_size = norm(solution.coefficients), solution.fitted_norm
     if allowed.vanishing:
         size, fitted_size = solution.target_norm / conditioning.norm, solution.target_norm
     off = b - solution.coefficients
-    error = _relative(np.linalg.norm(off), size)
-    fitted_error = _relative(np.linalg.norm(solution.triangle @ off), fitted_size)
+    error = _relative(norm(off), size)
+    fitted_error = _relative(norm(solution.triangle @ off), fitted_size)
     checks = [
         _check(_COEFFICIENTS, error, allowed.coefficients, source),
         _check(_FITTED, fitted_error, allowed.fitted, source),
@@ -103,26 +97,27 @@ def _check_solver(b: np.ndarray, ref: Reference, stability: Stability) -> list[C
 def _check_residual(b: np.ndarray, ref: Reference, eps: float) -> Check:
     """Whether a fit minimises except for rounding, whatever its coefficients.
 
-    The exact minimiser for data changed by eps ||A|| and eps ||y|| has a residual that is longer
-    than the shortest by at most eps (||A|| ||b_hat|| + ||y||), to first order.
+    For data changed by eps ||A|| and eps ||y||, the minimiser's residual is longer by at most
+    eps (||A|| ||b_hat|| + ||y||), to first order.
     """
     data, solution = ref.problem.data, ref.solution
-    residual = float(np.linalg.norm(design(data.X) @ b - data.y))
-    allowed = eps * (ref.conditioning.norm * float(np.linalg.norm(b)) + solution.target_norm)
+    residual = norm(design(data.X) @ b - data.y)
+    allowed = eps * (ref.conditioning.norm * norm(b) + solution.target_norm)
     size, excess = solution.target_norm, max(0.0, residual - solution.residual_norm)
     source = "backward error; the rank is ambiguous, so the coefficients are not judged"
-    return _check(_RESIDUAL, _relative(excess, size), min(1.0, _relative(allowed, size)), source)
+    return _check("residuals", _relative(excess, size), min(1.0, _relative(allowed, size)), source)
 
 
 def _check_truth(b: np.ndarray, ref: Reference, numerical: float) -> Check:
     """Chi-squared of the distance from the truth; `numerical` bounds ||A (b_hat - b_ref)||."""
     sigma, terms = ref.problem.sigma, ref.solution.rank + 1
     assert sigma
-    statistic = float(np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / sigma) ** 2
+    # NumPy's power overflows to infinity, where Python's raises.
+    distance = np.linalg.norm(ref.solution.triangle @ (b - ref.truth)) / sigma
     largest = float(special.chdtri(terms, SIGNIFICANCE))
     return _check(
         "coefficients against the truth",
-        statistic,
+        distance**2,
         (math.sqrt(largest) + numerical / sigma) ** 2,
         f"chi-squared with {terms} degrees of freedom, at {SIGNIFICANCE:g}",
     )
@@ -135,8 +130,9 @@ def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) ->
     source = "running bound of the rounding errors of all steps"
     if allowed.circling is not None:
         source = f"one step, since rounding decides on signs from epoch {allowed.circling}"
-    size = np.linalg.norm(last)
-    error, bound = _relative(np.linalg.norm(b - last), size), _relative(allowed.coefficients, size)
+    size = norm(last)
+    error = _relative(norm(b - last), size)
+    bound = _relative(allowed.coefficients, size)
     checks = [
         _check(_COEFFICIENTS, error, bound, source),
         _check_losses("train losses", train, path.train_losses, allowed.train_losses),
@@ -150,7 +146,8 @@ def _check_descent(b: np.ndarray, fit: Fit, ref: Reference, descent: Descent) ->
         if descent.printed:
             checks.append(_check_printed(train, test, descent.printed))
     if method.loss == "l1" and ref.problem.sigma == 0 and _steps_away(last, ref, method) <= 1:
-        steps, source = _steps_away(b, ref, method), "in steps: lr mean|x| in weight, lr in bias"
+        source = "in steps: lr mean|x| in weight, lr in bias"
+        steps = _steps_away(b, ref, method)
         checks.append(_check("coefficients against the optimum", steps, 1.0, source))
     # A right descent that has not converged is not near the truth.
     if ref.problem.sigma and _check_truth(last, ref, 0.0).passed:

@@ -1,6 +1,4 @@
-"""What all fits of a workload are held to: the right answers and the bounds, computed once."""
-
-from __future__ import annotations
+"""What all fits of a workload are held to: right answers and bounds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,16 +14,14 @@ from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import TUTORIAL, Workload
 
 #: What the PyTorch tutorial prints: epoch -> (train loss before its step, test loss after it).
-#: It goes on to epoch 500, but from about epoch 390 rounding decides where the iteration circles
-#: the optimum.
+#: From about epoch 390 on, rounding decides where the iteration circles the optimum.
 PRINTED = {
     0: (0.8663485646247864, 2.121262311935425),
     100: (0.2715910077095032, 0.6603046655654907),
     200: (0.17166011035442352, 0.3427932560443878),
     300: (0.08071128278970718, 0.15863864123821259),
 }
-#: How far a float32 loss may be from the printed one. The start of the workload was recovered
-#: from these losses, and is known no better.
+#: How far a float32 loss may be from the printed one: the start is known no better.
 PRINTED_TOLERANCE = 2e-6
 
 
@@ -87,7 +83,7 @@ class Reference:
 
 
 def prepare(workload: Workload, problem: Problem) -> Reference:
-    """Solve `problem`, made by `workload`, in higher precision, and derive the bounds.
+    """Solve the problem that `workload` made, and derive the bounds.
 
     Raises:
         Unsolvable: the reference solution does not converge, or the descent diverges.

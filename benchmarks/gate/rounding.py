@@ -1,16 +1,14 @@
 """How large rounding errors are, and dot products in about three times float64.
 
-u is the unit round-off of the data's dtype. Worst-case bounds on sums of n terms grow like n u,
-which is far too loose. If rounding errors behave like independent random numbers, the bound is
+u is the unit round-off of the data's dtype. Worst-case bounds on sums of n terms, n u, are far
+too loose. If rounding errors behave like independent random numbers, the bound is
 lambda sqrt(n) u (Higham & Mary, SIAM J. Sci. Comput. 41, 2019); we use it with lambda = 2.
 
-The precise dot product needs plain NumPy and no extended type: the rounding error of a float64
-sum or product is a float64 number that can be computed (Knuth, *The Art of Computer Programming*
-2, 4.2.2; Dekker, Numer. Math. 18, 1971). Carrying these errors along gives a dot product as if
-computed in higher precision and rounded once (Ogita, Rump & Oishi, SIAM J. Sci. Comput. 26, 2005).
+The rounding error of a float64 sum or product is a float64 number that can be computed (Knuth,
+*The Art of Computer Programming* 2, 4.2.2; Dekker, Numer. Math. 18, 1971). With these errors
+carried along, a dot product is as if computed in higher precision and rounded once (Ogita, Rump &
+Oishi, SIAM J. Sci. Comput. 26, 2005).
 """
-
-from __future__ import annotations
 
 import math
 

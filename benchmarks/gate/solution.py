@@ -4,8 +4,6 @@ Throughout, A = [X, 1] is the design matrix (n_samples, n_features + 1), and coe
 (weight, bias), bias last.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -37,17 +35,16 @@ class Solution:
     triangle: np.ndarray
     residual_norm: float  # ||y - A coefficients||_2
     target_norm: float  # ||y||_2
-    #: The lowest and the highest possible rank of the centred features. They differ where the
-    #: data's dtype is too short to tell.
+    #: The lowest and the highest possible rank of the centred features.
     ranks: tuple[int, int]
-    #: Orthonormal columns that span the row space of the centred features, (n_features, rank);
+    #: Orthonormal basis of the centred features' row space, (n_features, rank).
     #: None for full rank.
     basis: np.ndarray | None = None
 
     @property
     def fitted_norm(self) -> float:
         """||A coefficients||_2."""
-        return float(np.linalg.norm(self.triangle @ self.coefficients))
+        return norm(self.triangle @ self.coefficients)
 
     @property
     def rank(self) -> int:
@@ -71,8 +68,7 @@ class Conditioning:
     #: tan(theta) = ||r|| / ||A b||, theta the angle between y and the column space of A;
     #: infinite if all fitted values are 0.
     tangent: float
-    #: ||A|| ||b|| / ||A b||, from 1 to kappa: how much smaller the fitted values are than
-    #: coefficients of that size could make them.
+    #: ||A|| ||b|| / ||A b||, from 1 to kappa: how far fitted values are below their largest size.
     stretch: float
     deficient: bool = False  # whether the features are dependent
 
@@ -96,14 +92,17 @@ def design(X: np.ndarray) -> np.ndarray:
     return np.column_stack([np.asarray(X, np.float64), np.ones(len(X))])
 
 
+def norm(v: np.ndarray) -> float:
+    """The 2-norm of a vector."""
+    return float(np.linalg.norm(v))
+
+
 def least_squares(data: Data) -> Solution:
     """Minimise ||X w + b - y||_2; of several minimisers (w, b), the one with the shortest w.
 
-    The bias is free, so w does not depend on the origin of the features.
-
-    QR goes through blocks of rows (TSQR), so that float32 data are never in memory as float64
-    all at once. Its error, at most 2**-53 kappa**2, is far below the 2**-24 kappa that float32
-    solvers are held to. For float64 data the result is refined to about one unit round-off.
+    QR goes through blocks of rows (TSQR), so that float32 data are never all in memory as float64.
+    Its error, at most 2**-53 kappa**2, is far below the 2**-24 kappa that float32 solvers are held
+    to. For float64 data the result is refined to about one unit round-off.
 
     Raises:
         Unsolvable: the refinement does not converge.
@@ -115,7 +114,7 @@ def least_squares(data: Data) -> Solution:
         R = np.asarray(np.linalg.qr(np.vstack([R, block]), mode="r"))
     triangle, centred = R[:, :p], _centred(R[:, :p])
     ranks = _ranks(centred, len(data.y), data.X.dtype)
-    target_norm = float(np.linalg.norm(R[:, p]))
+    target_norm = norm(R[:, p])
     if ranks[0] == p - 1:
         if data.X.dtype == np.float64:
             coefficients = _refined(design(data.X), data.y)
@@ -124,7 +123,7 @@ def least_squares(data: Data) -> Solution:
         residual = abs(float(R[p, p])) if len(R) > p else 0.0
         return Solution(coefficients, triangle[:p], residual, target_norm, ranks)
     coefficients, basis = _shortest(data, R, centred, ranks[0])
-    residual = float(np.linalg.norm(triangle @ coefficients - R[:, p]))
+    residual = norm(triangle @ coefficients - R[:, p])
     if ranks[0] + 1 == len(data.y):
         residual = 0.0  # as many free coefficients as samples
     return Solution(coefficients, triangle[:p], residual, target_norm, ranks, basis)
@@ -139,11 +138,10 @@ def _centred(triangle: np.ndarray) -> np.ndarray:
 
 
 def _ranks(centred: np.ndarray, n_samples: int, dtype: np.dtype) -> tuple[int, int]:
-    """How many singular values are certainly, and how many are possibly, more than rounding.
+    """How many singular values are certainly and possibly more than rounding.
 
-    Columns are scaled, since the unit of a feature must not decide whether it counts. A singular
-    value within the rounding errors of float64 counts as 0. A larger one that is within the
-    backward error of a solver in `dtype` may or may not be 0.
+    A singular value of the scaled columns counts as 0 within the rounding errors of float64. A
+    larger one, within the backward error of a solver in `dtype`, may or may not be 0.
     """
     if not centred.size:
         return 0, 0
@@ -158,10 +156,9 @@ def _shortest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The minimiser with the shortest weight, and a basis of the row space of the features.
 
-    QR with column pivoting chooses `rank` independent features. The centred features are then
-    B C: B holds the chosen ones, and C their contributions to each feature. With z the regression
-    of y on the chosen ones, the weight is the shortest solution of C w = z. Only z is refined:
-    the error of C, 2**-53 kappa, is well below what float64 solvers are held to.
+    QR with column pivoting chooses `rank` independent features B; the centred features are B C.
+    With z the regression of y on B, the weight is the shortest solution of C w = z. Only z is
+    refined: the error of C, 2**-53 kappa, is well below what float64 solvers are held to.
     """
     p = data.X.shape[1]
     order = np.asarray(qr(centred, mode="r", pivoting=True)[1] if centred.size else range(p))
@@ -190,7 +187,7 @@ def conditioning(solution: Solution) -> Conditioning:
         within[:p, :rank], within[p, rank] = solution.basis, 1.0
         smallest = np.linalg.svd(solution.triangle @ within, compute_uv=False)[-1]
     fitted = solution.fitted_norm
-    size = singular[0] * np.linalg.norm(solution.coefficients)
+    size = singular[0] * norm(solution.coefficients)
     return Conditioning(
         condition=float(singular[0] / smallest),
         norm=float(singular[0]),
@@ -205,8 +202,7 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     Iterative refinement of the augmented system r + A b = y, A'r = 0 (Björck, BIT 7, 1967;
     Higham, *Accuracy and Stability of Numerical Algorithms*, 20.5). Both residuals are in higher
-    precision, because kappa**2 amplifies an error in A'r. Rounding r and b themselves does no
-    harm: the next correction starts from the rounded values.
+    precision, because kappa**2 amplifies an error in A'r; r and b themselves need not be.
     """
     # Scaling by powers of 2 is exact, and lets columns differ in magnitude.
     scale = 2.0 ** -np.round(np.log2(np.linalg.norm(A, axis=0)))
@@ -214,7 +210,9 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
     Q, R = np.linalg.qr(A)
     b, r = np.zeros(A.shape[1]), np.zeros(len(y))
     for _ in range(_STEPS):
-        f = _first_residual(A, y, r, b)
+        factors = np.concatenate([[1.0, -1.0], -b])[:, None]
+        terms = (np.vstack([y[rows], r[rows], A[rows].T]) for rows in _blocks(len(y)))
+        f = np.concatenate([dot(block, factors) for block in terms])  # y - r - A b
         # Column by column, so that only one column at a time is in higher precision.
         g = np.array([-dot(column, r) for column in A.T])
         # Solve [I A; A' 0] [dr; db] = [f; g] with A = QR (Golub & Van Loan, 5.3.8).
@@ -222,20 +220,12 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
         projected = Q.T @ f
         db = solve_triangular(R, projected - h)
         r, b = r + (f + Q @ (h - projected)), b + db
-        change = float(np.linalg.norm(db))
-        if change <= UNIT_FLOAT64 * np.linalg.norm(b):
+        change = norm(db)
+        if change <= UNIT_FLOAT64 * norm(b):
             return np.multiply(b, scale)
     raise Unsolvable(
         "the features are so close to dependent that the reference solution does not converge; "
         "drop a feature"
-    )
-
-
-def _first_residual(A: np.ndarray, y: np.ndarray, r: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The residual y - r - A b, in higher precision."""
-    factors = np.concatenate([[1.0, -1.0], -b])[:, None]
-    return np.concatenate(
-        [dot(np.vstack([y[rows], r[rows], A[rows].T]), factors) for rows in _blocks(len(y))]
     )
 
 
@@ -270,7 +260,7 @@ def descent(data: Data, method: GradientDescent) -> Trajectory:
 def relative_errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
     """||b_k - b|| / ||b|| of iterates (n, n_features + 1) against the solution b."""
     off = np.linalg.norm(iterates - solution, axis=1)
-    return np.asarray(off / np.linalg.norm(solution))
+    return np.asarray(off / norm(solution))
 
 
 def loss(method: GradientDescent, r: np.ndarray) -> float:

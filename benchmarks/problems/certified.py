@@ -5,18 +5,15 @@ https://www.itl.nist.gov/div898/strd/) in NIST's own layout: the name, a table o
 estimates, and the data. To add a data set, add a file.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from backends.base import Data
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, os_errors
 from benchmarks.problems.problem import DType, Problem
 
 FOLDER = Path(__file__).parent / "nist"
@@ -35,31 +32,22 @@ class CertifiedSet:
     estimates: tuple[Fraction, ...]  # the intercept first, if there is one
     intercept: bool
     y: tuple[Fraction, ...]  # (n,)
-    x: tuple[tuple[Fraction, ...], ...]  # (n, number of predictors)
-
-    @cached_property
-    def features(self) -> list[tuple[Fraction, ...]]:
-        """(n, n_features): the predictors, or the powers of the only one."""
-        degree = len(self.estimates) - self.intercept
-        if len(self.x[0]) == degree:
-            return list(self.x)
-        return [tuple(row[0] ** power for power in range(1, degree + 1)) for row in self.x]
+    #: (n, n_features): the predictors, or the powers of the only one.
+    features: tuple[tuple[Fraction, ...], ...]
 
     def problem(self, dtype: DType) -> Problem:
         """The data set as a problem, with all numbers rounded to `dtype`.
 
         A set without intercept gets a mirrored copy (-x, -y) of each sample (x, y). By symmetry
-        the intercept of least squares is then exactly 0. The other coefficients are those that
-        NIST certifies, since the sums x'x and x'y are merely doubled.
+        its intercept is then exactly 0, and the sums x'x and x'y are merely doubled.
         """
-        X = np.array([[float(x) for x in row] for row in self.features])
-        y = np.array([float(value) for value in self.y])
+        X, y = np.array(self.features, np.float64), np.array(self.y, np.float64)
+        bias, *weight = self.estimates if self.intercept else (0, *self.estimates)
         if not self.intercept:
             X, y = np.vstack([X, -X]), np.append(y, -y)
         X, y = X.astype(dtype), y.astype(dtype)
-        estimates = [float(value) for value in self.estimates]
-        bias, weight = (estimates[0], estimates[1:]) if self.intercept else (0.0, estimates)
-        return Problem(Data(X, y, X[:0], y[:0]), None, None, None, np.array([*weight, bias]))
+        certified = np.array([*weight, bias], np.float64)
+        return Problem(Data(X, y, X[:0], y[:0]), certified=certified)
 
 
 def load(path: Path) -> CertifiedSet:
@@ -70,18 +58,17 @@ def load(path: Path) -> CertifiedSet:
     """
     layout = f"{path} is not in the layout of NIST's StRD"
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        with os_errors(f"cannot read {path}"):
+            text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise UserError(f"{layout}: not a text file") from None
     name, heads = _NAME.search(text), _HEADS.search(text)
-    estimates = [(int(number), Fraction(value)) for number, value in _ESTIMATE.findall(text)]
+    estimates = [(int(n), Fraction(value)) for n, value in _ESTIMATE.findall(text)]
     if not name or not heads or not estimates:
         missing = "'Dataset Name:'" if not name else "'Data:  y  x'" if not heads else "'B0 ...'"
         raise UserError(f"{layout}: no line {missing}")
     first = estimates[0][0]
-    if first > 1 or [number for number, _ in estimates] != [*range(first, first + len(estimates))]:
+    if first > 1 or [n for n, _ in estimates] != [*range(first, first + len(estimates))]:
         raise UserError(f"{path}: the parameters are not B0, B1, ... or B1, B2, ... in order")
     width, degree = len(heads[1].split()), len(estimates) - (first == 0)
     rows: list[tuple[Fraction, ...]] = []
@@ -100,10 +87,8 @@ def load(path: Path) -> CertifiedSet:
             f"{path}: {degree} parameters besides B0 for {width - 1} predictors; "
             "there must be one predictor for each parameter, or a single one, whose powers are used"
         )
-    return CertifiedSet(
-        name[1],
-        tuple(value for _, value in estimates),
-        first == 0,
-        tuple(row[0] for row in rows),
-        tuple(row[1:] for row in rows),
-    )
+    y, x = [row[0] for row in rows], [row[1:] for row in rows]
+    if width - 1 < degree:
+        x = [tuple(value**power for power in range(1, degree + 1)) for (value,) in x]
+    values = tuple(value for _, value in estimates)
+    return CertifiedSet(name[1], values, first == 0, tuple(y), tuple(x))

@@ -1,13 +1,11 @@
 """Problems: data, the truth behind them if it is known, and the recipes that make them.
 
-The truth never leaves the parent process: a backend gets only `Problem.data`. A recipe makes the
-same bytes for the same seed.
+A backend gets only `Problem.data`, never the truth. A recipe makes the same bytes for the same
+seed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -25,10 +23,10 @@ class Problem:
     """
 
     data: Data
-    weight: np.ndarray | None  # (n_features,), float64
-    bias: float | None
-    sigma: float | None  # 0 means exact up to rounding
-    #: Published least-squares coefficients, (n_features + 1,), bias last; None for most data.
+    weight: np.ndarray | None = None  # (n_features,), float64
+    bias: float | None = None
+    sigma: float | None = None  # 0 means exact up to rounding
+    #: Published least-squares coefficients, (n_features + 1,), bias last.
     certified: np.ndarray | None = None
 
 
@@ -73,17 +71,19 @@ class Synthetic:
     sigma: float
     condition: float | None = None
     dtype: DType = "float32"
+    last: Callable[[np.ndarray], np.ndarray | float] | None = None  # replaces the last feature
+    target: float | None = None  # of all samples: weight and noise are then 0
+    tested: bool = True  # whether there are test samples
 
     @property
     def n_test(self) -> int:
         """A fifth of all rows, as in the tutorial, but at most 10,000."""
-        return min(max(self.n_samples // 4, 1), 10_000)
+        return min(max(self.n_samples // 4, 1), 10_000) if self.tested else 0
 
     def make(self, seed: int) -> Problem:
         """Draw features, truth and noise from `seed`.
 
-        The targets come from the features *as rounded* to `dtype`, so that the truth holds for
-        the very numbers that backends receive.
+        Targets come from the features *as rounded* to `dtype`, which backends receive.
         """
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((self.n_samples, self.n_features))
@@ -94,42 +94,20 @@ class Synthetic:
             U, _ = np.linalg.qr(X - X.mean(axis=0))
             X = np.sqrt(self.n_samples) * (U * spread) @ V.T
             X_test = (X_test * spread) @ V.T
-        weight = rng.standard_normal(self.n_features)
+        weight, sigma = rng.standard_normal(self.n_features), self.sigma
         bias = float(rng.standard_normal())
+        if self.target is not None:
+            weight, bias, sigma = np.zeros(self.n_features), self.target, 0.0
 
         X, X_test = X.astype(self.dtype), X_test.astype(self.dtype)
-        y = _targets(X, weight, bias, self.sigma, rng)
-        y_test = _targets(X_test, weight, bias, self.sigma, rng)
-        return Problem(Data(X, y, X_test, y_test), weight, bias, self.sigma)
-
-
-@dataclass(frozen=True)
-class Odd:
-    """Independent standard normal features, with an odd last one or with constant targets."""
-
-    last: Callable[[np.ndarray], np.ndarray | float] | None = None  # replaces the last feature
-    target: float | None = None  # of all samples
-    dtype: DType = "float32"
-    n_samples: int = 200
-    n_features: int = 5
-    sigma: float = 0.5
-    n_test: int = field(default=0, init=False)
-
-    def make(self, seed: int) -> Problem:
-        """Draw features, truth and noise from `seed`."""
-        rng = np.random.default_rng(seed)
-        X = rng.standard_normal((self.n_samples, self.n_features)).astype(self.dtype)
-        if self.target is not None:
-            y = np.full(self.n_samples, self.target, self.dtype)
-            return Problem(Data(X, y, X[:0], y[:0]), np.zeros(self.n_features), self.target, 0.0)
         if self.last is not None:
-            X[:, -1] = self.last(X)
-        weight, bias = rng.standard_normal(self.n_features), float(rng.standard_normal())
-        y = _targets(X, weight, bias, self.sigma, rng)
-        return Problem(Data(X, y, X[:0], y[:0]), weight, bias, self.sigma)
+            X[:, -1], X_test[:, -1] = self.last(X), self.last(X_test)
+        y = _targets(X, weight, bias, sigma, rng)
+        y_test = _targets(X_test, weight, bias, sigma, rng)
+        return Problem(Data(X, y, X_test, y_test), weight, bias, sigma)
 
 
-Recipe = Given | Synthetic | Odd
+Recipe = Given | Synthetic
 
 
 def _targets(
@@ -141,7 +119,7 @@ def _targets(
 
 
 def tutorial() -> Problem:
-    """The PyTorch tutorial's line: 100 points on [0, 2), the first 80 train, the last 20 test."""
+    """The PyTorch tutorial's line on [0, 2): 80 points to train, 20 to test."""
     weight, bias, n = 0.8, 0.2, 80
     X = np.arange(0, 2, 0.02).astype(np.float32)
     y = X * np.float32(weight) + np.float32(bias)

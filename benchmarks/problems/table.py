@@ -1,10 +1,7 @@
-"""The user's own data: a table from a CSV or Parquet file, or a certified set in NIST's layout.
+"""The user's own data: a CSV or Parquet file, or a certified set in NIST's layout.
 
-Nothing is guessed or repaired. Data that cannot be fitted as they are get a one-line error that
-names the column and the row, and says what to do.
+Nothing is guessed or repaired: an error names the column and the row, and says what to do.
 """
-
-from __future__ import annotations
 
 import hashlib
 from collections import Counter
@@ -14,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backends.base import Data, LeastSquares
-from benchmarks.errors import UserError, unknown
+from backends.base import Data
+from benchmarks.errors import UserError, os_errors, unknown
 from benchmarks.printable import line
 from benchmarks.problems import certified
 from benchmarks.problems.problem import Given, Problem
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TABLES = (".csv", ".parquet", ".pq")
-#: A column of text with at least this share of numbers is taken to have mistakes in it.
+#: A column of text with at least this share of numbers has mistakes in it.
 _MOSTLY = 0.5
 #: With this many numbers or fewer, a second thread gains nothing.
 _SMALL = 10_000
@@ -40,12 +37,9 @@ def workload(path: Path, target: str | None) -> Workload:
         UserError: the file cannot be read, or its numbers cannot be fitted.
     """
     target = None if target is None else line(target)
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            empty = file.tell() == 0
-    except OSError as error:
-        raise UserError(f"--data: cannot read {path}: {error.strerror}") from error
+    with os_errors(f"--data: cannot read {path}"), path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        empty = file.tell() == 0
     if empty:
         raise UserError(f"--data: {path} is empty")
     name, kind = line(path.name), path.suffix.lower()
@@ -62,9 +56,9 @@ def workload(path: Path, target: str | None) -> Workload:
     if left_out:
         about += f", without {', '.join(map(repr, left_out))} (no numbers)"
     about += "; no truth is known, so fits are held only to the reference solution"
-    recipe = Given(Problem(data, weight=None, bias=None, sigma=None))
+    recipe = Given(Problem(data))
     threads = 1 if data.X.size <= _SMALL else None
-    return Workload(name, about, recipe, LeastSquares(), threads, group="data", file=source)
+    return Workload(name, about, recipe, threads=threads, group="data", file=source)
 
 
 def again(source: DataFile) -> Workload:
@@ -83,15 +77,15 @@ def again(source: DataFile) -> Workload:
     return found
 
 
-def _read(path: Path) -> pa.Table:
+def _read(path: Path) -> "pa.Table":
     """The table, with printable column names."""
     try:
         from pyarrow import ArrowException, csv, parquet
     except ImportError as error:
         raise UserError("reading tables needs pyarrow: pip install pyarrow") from error
     try:
-        read = csv.read_csv if path.suffix.lower() == ".csv" else parquet.read_table
-        table = read(path)
+        is_csv = path.suffix.lower() == ".csv"
+        table = csv.read_csv(path) if is_csv else parquet.read_table(path)
         return table.rename_columns([line(name) for name in table.column_names])
     except UnicodeDecodeError:
         raise UserError(f"--data: {path} is not UTF-8; save it as UTF-8") from None
@@ -99,7 +93,7 @@ def _read(path: Path) -> pa.Table:
         raise UserError(f"--data: cannot read {path}: {line(error)[:300]}") from error
 
 
-def _split(table: pa.Table, target: str | None, where: str) -> tuple[Data, list[str]]:
+def _split(table: "pa.Table", target: str | None, where: str) -> tuple[Data, list[str]]:
     """Features and target, and the names of the columns that hold no numbers."""
     names = table.column_names
     if twice := [name for name, times in Counter(names).items() if times > 1]:
@@ -112,10 +106,7 @@ def _split(table: pa.Table, target: str | None, where: str) -> tuple[Data, list[
         raise unknown("column", target, names, hint)
     if not table.num_rows:
         raise UserError(f"--data: {where} has no rows")
-    columns = zip(names, table.columns, strict=True)
-    found = {
-        name: _numbers(column, f"--data: {where}, column {name!r}") for name, column in columns
-    }
+    found = {name: _numbers(table[name], f"--data: {where}, column {name!r}") for name in names}
     numbers = {name: values for name, values in found.items() if values is not None}
     if target not in numbers:
         raise UserError(f"--target {target!r}: that column of {where} holds no numbers")
@@ -128,7 +119,7 @@ def _split(table: pa.Table, target: str | None, where: str) -> tuple[Data, list[
     return Data(X, y, X[:0], y[:0]), [name for name in names if found[name] is None]
 
 
-def _numbers(column: pa.ChunkedArray, where: str) -> np.ndarray | None:
+def _numbers(column: "pa.ChunkedArray", where: str) -> np.ndarray | None:
     """A column as float64, unless it is float32; booleans are 0 and 1; None if it is text."""
     import pyarrow as pa
 

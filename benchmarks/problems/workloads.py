@@ -1,7 +1,5 @@
 """Workloads: a problem, a method and a dtype under a name."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import zlib
@@ -14,7 +12,7 @@ from backends.base import GradientDescent, LeastSquares, Method, Stability
 from benchmarks.errors import UserError, unknown
 from benchmarks.problems import certified
 from benchmarks.problems.certified import CertifiedSet
-from benchmarks.problems.problem import DType, Given, Odd, Problem, Recipe, Synthetic, tutorial
+from benchmarks.problems.problem import DType, Given, Problem, Recipe, Synthetic, tutorial
 
 if TYPE_CHECKING:  # pydantic, which would make `linreg-bench list` slow
     from benchmarks.runfile.header import DataFile
@@ -27,9 +25,8 @@ class Workload:
     name: str
     description: str
     recipe: Recipe
-    method: Method
-    #: CPU threads, unless `--threads` says otherwise; None: all cores. A second thread does not
-    #: speed up a few thousand numbers, and times scatter less on one core.
+    method: Method = field(default_factory=LeastSquares)
+    #: CPU threads by default; None: all cores. Small data gain nothing from a second thread.
     threads: int | None = None
     #: Selects all its workloads; "default" runs by default.
     group: str = "default"
@@ -37,7 +34,7 @@ class Workload:
     stream: str | None = None
     #: Why all backends of a stability are expected to fail (see `Backend.known_failures`).
     known_failures: Mapping[Stability, str] = field(default_factory=dict)
-    file: DataFile | None = None  # for the user's own data
+    file: "DataFile | None" = None  # for the user's own data
 
     def make(self, seed: int) -> Problem:
         """The problem for a run's seed, mixed with the stream's name."""
@@ -53,8 +50,8 @@ class Workload:
 
 _LOST = "too ill-conditioned: rounding leaves no digit to such solvers"
 _DEPENDENT = ("odd-square", "odd-wide", "odd-constant", "odd-twice", "odd-sum*")
-#: Why no solver of a stability gets some workloads (globs) right. On certified sets, eps kappa is
-#: more than 1, or eps kappa**2 for normal equations.
+#: Why no solver of a stability gets some workloads (globs) right. On certified sets eps kappa > 1,
+#: or eps kappa**2 > 1 for normal equations.
 _KNOWN_FAILURES: Sequence[tuple[Stability, str, Sequence[str]]] = (
     ("orthogonal", _LOST, ("nist-filip", "nist-[flpw]*-float32")),
     ("normal equations", _LOST, ("nist-[fp]*", "nist-longley", "nist-[lw]*-float32")),
@@ -69,7 +66,7 @@ def _small(name: str, description: str, recipe: Recipe, group: str) -> Workload:
         for stability, why, globs in _KNOWN_FAILURES
         if any(fnmatchcase(name, glob) for glob in globs)
     }
-    return Workload(name, description, recipe, LeastSquares(), 1, group, known_failures=failures)
+    return Workload(name, description, recipe, threads=1, group=group, known_failures=failures)
 
 
 def certified_workload(set_: CertifiedSet, dtype: DType) -> Workload:
@@ -82,28 +79,29 @@ def certified_workload(set_: CertifiedSet, dtype: DType) -> Workload:
 
 _LINE = Synthetic(n_samples=1_000, n_features=1, sigma=0.5)
 _MODERATE = Synthetic(n_samples=5_000, n_features=20, sigma=1.0, condition=7.0, dtype="float64")
-_SUM = Odd(lambda X: X[:, 0] + X[:, 1])  # rounded, so it is not exactly the sum
+_PLAIN = Synthetic(n_samples=200, n_features=5, sigma=0.5, tested=False)
+_SUM = replace(_PLAIN, last=lambda X: X[:, 0] + X[:, 1])  # rounded: not exactly the sum
 _ODD: Mapping[str, tuple[str, Recipe]] = {
     "single": ("one feature, three samples", Synthetic(3, 1, sigma=0.5)),
     "square": ("as many features as samples", Synthetic(20, 20, sigma=0.5)),
     "wide": ("more features than samples", Synthetic(20, 50, sigma=0.5)),
-    "constant": ("a feature that is constant", Odd(lambda X: 3.0)),
-    "twice": ("the same feature twice", Odd(lambda X: X[:, 0])),
+    "constant": ("a feature that is constant", replace(_PLAIN, last=lambda X: 3.0)),
+    "twice": ("the same feature twice", replace(_PLAIN, last=lambda X: X[:, 0])),
     "sum": ("a feature that is the rounded sum of two others: float32 cannot tell the rank", _SUM),
     "sum-float64": (
         "a feature that is the rounded sum of two others, in float64",
         replace(_SUM, dtype="float64"),
     ),
-    "zero-targets": ("all targets are 0", Odd(target=0.0)),
-    "constant-targets": ("all targets are the same", Odd(target=3.0)),
+    "zero-targets": ("all targets are 0", replace(_PLAIN, target=0.0)),
+    "constant-targets": ("all targets are the same", replace(_PLAIN, target=3.0)),
 }
 
 TUTORIAL = Workload(
     "tutorial",
     "the PyTorch tutorial: 80 points on a line, L1 loss, SGD with lr 0.01, 500 epochs",
     Given(tutorial()),
-    # The tutorial does not state its random start. This one is recovered from the losses that it
-    # prints, and reproduces them to about 1e-6 up to epoch 300.
+    # The tutorial's random start is recovered from the losses that it prints, and reproduces
+    # them to about 1e-6 up to epoch 300.
     GradientDescent("l1", 0.01, 500, (-0.4936687648296356,), 0.37220147252082825),
     threads=1,
 )
@@ -117,31 +115,28 @@ _ALL = (
         threads=1,
         stream="line",
     ),
-    Workload("line", "a noisy line, least squares", _LINE, LeastSquares(), threads=1),
+    Workload("line", "a noisy line, least squares", _LINE, threads=1),
     Workload(
         "tall",
         "many samples of few features, least squares",
         Synthetic(n_samples=100_000, n_features=20, sigma=1.0),
-        LeastSquares(),
     ),
     Workload(
         "wide",
         "a quarter as many features as samples, least squares",
         Synthetic(n_samples=2_000, n_features=500, sigma=1.0),
-        LeastSquares(),
     ),
     Workload(
         "ill-conditioned",
         "nearly dependent features (condition number 1e6), float64",
         Synthetic(n_samples=5_000, n_features=20, sigma=1e-3, condition=1e6, dtype="float64"),
-        LeastSquares(),
     ),
     Workload(
         "moderate-descent",
         "20 features of condition number 7, squared loss, 500 steps of gradient descent",
         _MODERATE,
-        # The eigenvalues of the Hessian are between 2/49 and 2. In the end the error shrinks by
-        # 1 - 1.8/49 in each step, and is below 1e-6 after about 370 steps.
+        # The Hessian has eigenvalues from 2/49 to 2. In the end the error shrinks by 1 - 1.8/49
+        # in each step, and is below 1e-6 after about 370 steps.
         GradientDescent("squared", 0.9, 500, (0.0,) * 20, 0.0),
         threads=1,
         group="accuracy",
@@ -151,13 +146,12 @@ _ALL = (
         "moderate",
         "20 features of condition number 7, least squares on the data of moderate-descent",
         _MODERATE,
-        LeastSquares(),
         threads=1,
         group="accuracy",
     ),
     *(
-        certified_workload(certified.load(path), dtype)
-        for path in sorted(certified.FOLDER.glob("*.dat"))
+        certified_workload(set_, dtype)
+        for set_ in map(certified.load, sorted(certified.FOLDER.glob("*.dat")))
         for dtype in ("float64", "float32")
     ),
     *(
@@ -170,23 +164,16 @@ WORKLOADS = {workload.name: workload for workload in _ALL}
 DEFAULT, FULL = ("default",), ("*",)
 
 _SIZE = re.compile(r"(?P<samples>\d+)x(?P<features>\d+)(?P<options>(:[^:]+)*)")
-#: The learning rate of a size with steps. The Hessian of standard normal features is about 2 I,
-#: so each step removes a fifth of the error. With more samples than features its eigenvalues are
-#: below 8, so no descent diverges.
+#: The learning rate of a size with steps. The Hessian is about 2 I, so each step removes a fifth of
+#: the error. Its eigenvalues are below 8 for n > p, so no descent diverges.
 _RATE = 0.1
 _MOST_STEPS = 10_000  # the losses and coefficients of each step are kept
+_SAMPLES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+_FEATURES = (2, 5, 20, 50, 100, 200, 500, 1_000)
 #: Groups of sizes: samples vary at 10 features, and features at 10,000 samples.
 SIZES = {
-    "scaling": (
-        *("100x10", "300x10", "1000x10", "3000x10", "10000x10"),
-        *("30000x10", "100000x10", "300000x10", "1000000x10"),
-        *("10000x2", "10000x5", "10000x20", "10000x50"),
-        *("10000x100", "10000x200", "10000x500", "10000x1000"),
-    ),
-    "scaling-descent": tuple(
-        f"{samples}x10:steps=100"
-        for samples in (300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-    ),
+    "scaling": (*(f"{n}x10" for n in _SAMPLES), *(f"10000x{p}" for p in _FEATURES)),
+    "scaling-descent": tuple(f"{n}x10:steps=100" for n in _SAMPLES[1:]),
 }
 SIZE_HELP = (
     "SAMPLESxFEATURES[:float64][:sigma=1][:condition=1e4] for least squares; add :steps=100 for "
@@ -207,9 +194,9 @@ def select(patterns: Sequence[str]) -> list[Workload]:
             continue
         names = [n for n, w in WORKLOADS.items() if pattern == w.group or fnmatchcase(n, pattern)]
         if not names:
-            groups = [*dict.fromkeys(workload.group for workload in WORKLOADS.values()), *SIZES]
+            groups = [*dict.fromkeys(w.group for w in WORKLOADS.values()), *SIZES]
             near = difflib.get_close_matches(pattern, [*WORKLOADS, *groups], n=1, cutoff=0.5)
-            default = [name for name, workload in WORKLOADS.items() if workload.group == DEFAULT[0]]
+            default = [name for name, w in WORKLOADS.items() if w.group in DEFAULT]
             hint = f"or a size: {SIZE_HELP}"
             raise unknown("workload", pattern, near or [*default, *groups], hint)
         chosen.update((name, WORKLOADS[name]) for name in names)
@@ -220,21 +207,22 @@ def _from_size(text: str, match: re.Match[str]) -> Workload:
     samples, features = int(match["samples"]), int(match["features"])
     if samples < 2 or features < 1:
         raise UserError(f"workload {text!r}: needs at least 2 samples and 1 feature")
-    dtype: DType = "float32"
-    numbers = {"sigma": 1.0}
+    recipe = Synthetic(samples, features, sigma=1.0)
     method: Method = LeastSquares()
     what, stream = "least squares", text
     for option in filter(None, match["options"].split(":")):
         key, _, value = option.partition("=")
         if option == "float32" or option == "float64":
-            dtype = option
-        elif key in ("sigma", "condition"):
-            numbers[key] = _number(text, key, value)
+            recipe = replace(recipe, dtype=option)
+        elif key == "sigma":
+            recipe = replace(recipe, sigma=_number(text, key, value, 0.0))
+        elif key == "condition":
+            recipe = replace(recipe, condition=_number(text, key, value, 1.0))
         elif key == "steps":
             steps = int(value) if value.isdecimal() else 0
             if not 1 <= steps <= _MOST_STEPS:
-                whole = f"a whole number from 1 to {_MOST_STEPS:,}"
-                raise UserError(f"workload {text!r}: steps must be {whole}")
+                limits = f"from 1 to {_MOST_STEPS:,}"
+                raise UserError(f"workload {text!r}: steps must be a whole number {limits}")
             method = GradientDescent("squared", _RATE, steps, (0.0,) * features, 0.0)
             what = f"{steps:,} steps of gradient descent"
             # The same data as the size without steps, so that the two can be compared.
@@ -243,12 +231,10 @@ def _from_size(text: str, match: re.Match[str]) -> Workload:
             raise UserError(f"workload {text!r}: unknown option {option!r}; write {SIZE_HELP}")
         if key in ("condition", "steps") and features >= samples:
             raise UserError(f"workload {text!r}: {key} needs more samples than features")
-    recipe = Synthetic(samples, features, dtype=dtype, **numbers)
     return Workload(text, f"{samples:,} x {features:,}, {what}", recipe, method, stream=stream)
 
 
-def _number(text: str, key: str, value: str) -> float:
-    least = {"sigma": 0.0, "condition": 1.0}[key]
+def _number(text: str, key: str, value: str, least: float) -> float:
     try:
         number = float(value)
     except ValueError:

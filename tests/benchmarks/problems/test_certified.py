@@ -111,7 +111,7 @@ def test_all_of_nists_linear_regressions_are_there_in_both_dtypes() -> None:
 
 def test_powers_are_rounded_once() -> None:
     data = SETS["Filip"].problem("float64").data
-    x = SETS["Filip"].x[0][0]
+    x = SETS["Filip"].features[0][0]
     assert [Fraction(value) for value in data.X[0].tolist()] == [
         Fraction(float(x**power)) for power in range(1, 11)
     ]
@@ -203,7 +203,7 @@ def test_a_file_as_nist_publishes_it_is_read(tmp_path: Path) -> None:
     found = certified.load(written(tmp_path, PUBLISHED))
     assert found.estimates == SETS["Norris"].estimates
     assert (found.name, found.intercept) == ("Norris", True)
-    assert (found.y, found.x) == (SETS["Norris"].y[:3], SETS["Norris"].x[:3])
+    assert (found.y, found.features) == (SETS["Norris"].y[:3], SETS["Norris"].features[:3])
 
 
 @pytest.mark.parametrize(
