@@ -1,7 +1,5 @@
 """The answer to a workload in one sentence."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """What page, summary, terminal and exit status say of a run, computed once."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The report of a run: one self-contained page, a summary for a pull request, and the figures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The JSON of pytest-benchmark: rows written for `pytest-benchmark compare`, and files read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Several runs in one page: machines or revisions side by side, each with its own intervals."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

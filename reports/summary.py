@@ -1,7 +1,5 @@
 """The report as Markdown that fits into a pull request: under 60 lines."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """How times, ratios, errors and names are put in words, the same in every output."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 

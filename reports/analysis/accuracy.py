@@ -7,8 +7,6 @@ that of the float64 reference, whose losses every passed entry has matched epoch
 entry's own fit ends at a larger error than the reference, as float32 does, its curve stops there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

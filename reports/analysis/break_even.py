@@ -6,8 +6,6 @@ not timed in rounds, so they are not paired: the uncertainty of a transfer widen
 proportion to its share of the total.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Mapping

@@ -25,8 +25,6 @@ attributed to the code where those entries are few. Measuring both versions in t
 neither limit: `linreg-bench run --against REV`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace

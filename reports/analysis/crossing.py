@@ -7,8 +7,6 @@ distance of the two is taken for what interpolation does not know. The sizes of 
 those at which the interpolated interval of the ratio holds 1.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

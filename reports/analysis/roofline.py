@@ -27,12 +27,10 @@ The overhead of a framework's calls is not part of the floor. It is shown separa
 its cheapest call.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
+from typing import Literal, Self
 
 from benchmarks.runfile.records import RooflineRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
@@ -49,7 +47,7 @@ class Work:
     operations: float  # additions and multiplications
 
     @classmethod
-    def least(cls, workload: WorkloadRecord) -> Work:
+    def least(cls, workload: WorkloadRecord) -> Self:
         """The formulae are above."""
         n, p, m = workload.n_samples, workload.n_features, workload.n_test
         if workload.method.kind == "least squares":

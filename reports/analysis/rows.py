@@ -1,7 +1,5 @@
 """A run's records joined into rows: one for each entry, what every table and export shows."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

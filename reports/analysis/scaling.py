@@ -3,8 +3,6 @@
 A *series* is made of the workloads of a run that differ in one dimension alone.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What several figures have in common: rows of names, log axes of times, and log-log curves."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How figures look, and how a drawing becomes files and an SVG within the page."""
 
-from __future__ import annotations
-
 import io
 import re
 import warnings

@@ -5,8 +5,6 @@ marks of a column share an axis. Their places are shares of a cell's width, so t
 for a desk and for a phone, and a row that is sorted or hidden takes its mark along.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

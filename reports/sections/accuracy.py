@@ -1,7 +1,5 @@
 """Time to accuracy: the figure, the table and the sentence of each race."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """From which size CUDA pays: one sentence and one figure for each series, and its backends."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Correct digits on certified data: backends by data sets, and a sentence that says who loses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

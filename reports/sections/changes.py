@@ -1,7 +1,5 @@
 """What stood side by side in the same rounds: another revision, or another environment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from benchmarks.runfile.records import FitRecord

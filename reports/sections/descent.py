@@ -1,7 +1,5 @@
 """The figures of a gradient descent: the tutorial's two pictures and the loss curves."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a row opens to: the end of what its process printed, and the command that repeats it."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 

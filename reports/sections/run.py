@@ -1,7 +1,5 @@
 """The facts of a run in words: the machine, what was run on it, and what could not take part."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """How time grows with size: the figure, the table, and a sentence for each crossover."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

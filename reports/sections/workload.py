@@ -1,7 +1,5 @@
 """The section of one workload: its ranking, where the time goes, and one device against another."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,10 +4,9 @@ Nothing is drawn while a worker is being timed: there is no thread that refreshe
 reports between samples, when all workers are stopped.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -44,7 +43,7 @@ class TerminalProgress(Progress):
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
         self._last = float("-inf")
 
-    def __enter__(self) -> TerminalProgress:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self

@@ -1,7 +1,5 @@
 """The results in a terminal: one table for each workload."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
