@@ -131,13 +131,12 @@ def _in_words(method: MethodRecord) -> str:
 def exponent(curve: Mapping[int, Row]) -> Exponent | None:
     """The exponent of the upper part of a curve, where it is a power law.
 
-    That part is the longest run of sizes, the largest included, in which every point is within
-    `STRAIGHT` (and its own uncertainty) of a straight line. The line is fitted to log time over
-    log size by weighted least squares, each point weighted by the inverse of its variance. To the
-    variance that the rounds of a point show we add one that all points share, since the machine
-    may change its speed from one workload to the next. It is chosen such that the weighted sum of
-    squared residuals equals its expectation, or is 0 (Paule & Mandel, J. Res. NBS 87, 1982). The
-    interval is Student's t with two degrees of freedom fewer than points.
+    That part is the longest run of sizes up to the largest in which every point is within
+    `STRAIGHT` of a straight line. The line is fitted to log time over log size, each point weighted
+    by the inverse of its variance. Besides what its rounds show, that has a part that all points
+    share, since the machine may change its speed between workloads. It is such that the weighted
+    sum of squared residuals equals its expectation, or is 0 (Paule & Mandel, J. Res. NBS 87, 1982).
+    The interval is Student's t with two degrees of freedom fewer than points.
 
     Returns:
         None where even the three largest sizes are no power law, or there are fewer.
