@@ -144,10 +144,12 @@ class Dump:
     @property
     def rows(self) -> list[Row]:
         """The benchmarks as rows, group by group, the quickest first."""
-        quickest = sorted(enumerate(self.benchmarks), key=lambda pair: pair[1].median)
-        by_name = by_workload(benchmark.row(number) for number, benchmark in quickest)
-        names = dict.fromkeys(benchmark.group or "benchmarks" for benchmark in self.benchmarks)
-        return [row for name in names for row in by_name[name]]
+        made = by_workload(one.row(number) for number, one in enumerate(self.benchmarks))
+        return [row for same in made.values() for row in sorted(same, key=_median)]
+
+
+def _median(row: Row) -> float:
+    return row.time.value if row.time else 0.0
 
 
 _DUMP = TypeAdapter(Dump)

@@ -51,13 +51,12 @@ def break_evens(one: Series) -> list[BreakEven]:
 
 def _break_even(one: Series, device: str, backend: str | None, transfer: bool) -> BreakEven:
     ratios = {}
-    for size in one.names:
+    for size in one.by_size:
         there = one.at(size)
         cpu, gpu = (_fastest(there, where, backend, transfer) for where in ("cpu", device))
         if cpu and gpu:
-            (cpu_times, of_cpu), (gpu_times, of_gpu) = cpu, gpu
             confidence = estimates.simultaneous(len(there))
-            if ratio := estimates.ratio(cpu_times, gpu_times, confidence, of_cpu + of_gpu):
+            if ratio := estimates.ratio(cpu[0], gpu[0], confidence, cpu[1] + gpu[1]):
                 ratios[size] = ratio
     last = next(reversed(crossings(ratios)), None)
     return BreakEven(device, backend, transfer, ratios, _answer(ratios), last)

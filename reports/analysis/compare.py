@@ -134,8 +134,8 @@ def _changes(pairs: Sequence[tuple[Row, Row]]) -> tuple[list[EntryChange], list[
     each, overall = 1 - risk / max(len(pairs), 1), 1 - risk / max(len(backends), 1)
     changes = []
     own: dict[str, list[_Delta]] = {backend: [] for backend in backends}
-    for delta, same in ((delta, same) for same in workloads for delta in same):
-        old, new, others = delta.old, delta.new, _others(delta, same)
+    for delta, others in [(delta, _others(delta, same)) for same in workloads for delta in same]:
+        old, new = delta.old, delta.new
         if len(others) < FEWEST_ENTRIES - 1:
             plain = math.log(estimates.middle(new.times) / estimates.middle(old.times))
             changes.append(EntryChange(old, new, None, estimates.assumed(plain)))

@@ -37,11 +37,12 @@ def crossings(ratios: Mapping[int, Estimate]) -> list[Crossing]:
     """
     sizes = sorted(ratios)
     decided = [n for n, size in enumerate(sizes) if _side(ratios[size])]
-    found = []
-    for before, after in pairwise(decided):
-        if _side(ratios[sizes[before]]) != _side(ratios[sizes[after]]):
-            found.append(_crossing(sizes, [ratios[size] for size in sizes], before, after))
-    return found
+    by_size = [ratios[size] for size in sizes]
+    return [
+        _crossing(sizes, by_size, before, after)
+        for before, after in pairwise(decided)
+        if _side(by_size[before]) != _side(by_size[after])
+    ]
 
 
 def _side(ratio: Estimate) -> int:

@@ -5,10 +5,9 @@ and computing takes time; at best the two overlap, so the larger of them is the 
 
     floor = max(least bytes / read rate, least operations / rate of matrix products)
 
-Both rates are the best that any framework reached in the run, on the cores and with the threads of
-the entry. The read rate is that of a buffer of the size of X, measured beside its workload: a small
-problem is read from a cache, and faster. The rate of products is shared by all workloads of a
-dtype.
+Both rates are the best of any framework in the run, on the cores and with the threads of the entry.
+The read rate is that of a buffer of the size of X, measured beside its workload: a small problem is
+read from a cache, and faster. The rate of products is shared by all workloads of a dtype.
 
 An addition and a multiplication are one operation each. n samples, p features, m test samples:
 
@@ -119,9 +118,8 @@ def floors(run: Run) -> dict[Place, Floor]:
     found = {}
     for (name, device, threads), records in read.items():
         if workload := run.workloads.get(name):
-            reading = _highest(records, "read_rate")
             same = products.get((workload.dtype, device, threads), [])
-            product = _highest(same, "product_rate")
+            reading, product = _highest(records, "read_rate"), _highest(same, "product_rate")
             if reading and product:
                 found[name, device, threads] = Floor(Work.least(workload), reading, product)
     return found
@@ -134,18 +132,15 @@ def calls(run: Run) -> list[Call]:
         if record.call_seconds is not None:
             place = record.framework, record.device, record.threads, record.words or ""
             by_place.setdefault(place, []).append(record.call_seconds)
-    found = [
-        Call(*place, Best(min(seconds), median(seconds), place[0]))
-        for place, seconds in by_place.items()
-    ]
+    best = {at: Best(min(all_), median(all_), at[0]) for at, all_ in by_place.items()}
+    found = [Call(*place, seconds) for place, seconds in best.items()]
     return sorted(found, key=lambda call: call.seconds.value)
 
 
-def _highest(
-    records: Sequence[RooflineRecord], rate: Literal["read_rate", "product_rate"]
-) -> Best | None:
+def _highest(records: Sequence[RooflineRecord], rate: str) -> Best | None:
     """The highest rate, and the median of the rates of the framework that reached it."""
-    measured = [(getattr(r, rate), r.framework) for r in records if getattr(r, rate) is not None]
+    every = [(getattr(record, rate), record.framework) for record in records]
+    measured = [pair for pair in every if pair[0] is not None]
     if not measured:
         return None
     best, framework = max(measured)

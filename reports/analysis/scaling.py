@@ -6,15 +6,16 @@ A *series* is made of the workloads of a run that differ in one dimension alone.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
-from typing import Literal
+from functools import cached_property
+from itertools import combinations, pairwise, permutations
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import optimize, special
 
 from benchmarks import estimates
 from benchmarks.estimates import CONFIDENCE, Rounds, Variance
-from benchmarks.runfile.records import MethodRecord, WorkloadRecord
+from benchmarks.runfile.records import MethodRecord
 from benchmarks.runfile.run import Run
 from reports.analysis.crossing import crossings
 from reports.analysis.rows import Row, by_workload
@@ -34,15 +35,30 @@ Key = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Series:
-    """Workloads that differ in one dimension, with their timed rows."""
+    """Workloads that differ in one dimension."""
 
     dimension: Dimension
     fixed: int  # the other dimension
     dtype: str
     method: str  # in words
-    names: Mapping[int, str]  # workload by size, the smallest first
-    rows: Mapping[Key, Mapping[int, Row]]  # by size
-    failed: list[tuple[int, Row]]  # the rows that failed, with their sizes
+    by_size: Mapping[int, Sequence[Row]]  # the smallest first
+
+    @cached_property
+    def rows(self) -> dict[Key, dict[int, Row]]:
+        """The timed rows of each curve, by size."""
+        found: dict[Key, dict[int, Row]] = {}
+        for size, rows in self.by_size.items():
+            for row in rows:
+                if row.status == "passed":
+                    key = row.entry.name, row.entry.device, row.entry.threads
+                    found.setdefault(key, {})[size] = row
+        return dict(sorted(found.items()))
+
+    @property
+    def failed(self) -> list[tuple[int, Row]]:
+        """The rows that failed, with their sizes."""
+        every = ((size, row) for size, rows in self.by_size.items() for row in rows)
+        return [(size, row) for size, row in every if row.status == "failed"]
 
     def at(self, size: int) -> dict[Key, Row]:
         """The timed rows of one size."""
@@ -73,52 +89,20 @@ class Crossover:
 
 def series(run: Run, rows: Sequence[Row]) -> list[Series]:
     """The series of a run: at least four sizes over a factor of ten."""
+    by_name = by_workload(rows)
     timed = {row.entry.workload for row in rows if row.status == "passed"}
     workloads = [workload for name, workload in run.workloads.items() if name in timed]
-    dimensions: tuple[tuple[Dimension, Dimension], ...] = (
-        ("n_samples", "n_features"),
-        ("n_features", "n_samples"),
-    )
     found = []
-    for varied, kept in dimensions:
-        alike: dict[tuple[object, ...], dict[int, WorkloadRecord]] = {}
-        for workload in workloads:
-            same = (
-                getattr(workload, kept),
-                workload.dtype,
-                _in_words(workload.method),
-                workload.sigma,
-            )
-            alike.setdefault(same, {})[getattr(workload, varied)] = workload
-        for sizes in alike.values():
-            if len(sizes) >= FEWEST_SIZES and max(sizes) >= LEAST_SPAN * min(sizes):
-                found.append(_series(varied, kept, dict(sorted(sizes.items())), rows))
+    for varied, kept in permutations(get_args(Dimension)):
+        alike: dict[tuple[int, str, str, float | None], dict[int, str]] = {}
+        for one in workloads:
+            same = getattr(one, kept), one.dtype, _in_words(one.method), one.sigma
+            alike.setdefault(same, {})[getattr(one, varied)] = one.name
+        for (fixed, dtype, method, _), names in alike.items():
+            if len(names) >= FEWEST_SIZES and max(names) >= LEAST_SPAN * min(names):
+                by_size = {size: by_name[names[size]] for size in sorted(names)}
+                found.append(Series(varied, fixed, dtype, method, by_size))
     return found
-
-
-def _series(
-    varied: Dimension, kept: Dimension, sizes: Mapping[int, WorkloadRecord], rows: Sequence[Row]
-) -> Series:
-    by_name = by_workload(rows)
-    curves: dict[Key, dict[int, Row]] = {}
-    failed = []
-    for size, workload in sizes.items():
-        for row in by_name[workload.name]:
-            if row.status == "passed":
-                key = (row.entry.name, row.entry.device, row.entry.threads)
-                curves.setdefault(key, {})[size] = row
-            elif row.status == "failed":
-                failed.append((size, row))
-    one = next(iter(sizes.values()))
-    return Series(
-        dimension=varied,
-        fixed=getattr(one, kept),
-        dtype=one.dtype,
-        method=_in_words(one.method),
-        names={size: workload.name for size, workload in sizes.items()},
-        rows=dict(sorted(curves.items())),
-        failed=failed,
-    )
 
 
 def _in_words(method: MethodRecord) -> str:
@@ -211,7 +195,7 @@ def crossovers(one: Series) -> list[Crossover]:
 
 def fastest(one: Series) -> list[Key]:
     """The fastest backend at each size, the smallest first."""
-    found = (one.at(size) for size in one.names)
+    found = (one.at(size) for size in one.by_size)
     return [min(rows, key=lambda key: estimates.middle(rows[key].times)) for rows in found]
 
 

@@ -42,7 +42,7 @@ class SeriesSection:
         """One for each change of the lead."""
         if lead := scaling.leading(self.series):
             return [self._sentence(crossover) for crossover in lead]
-        leaders, sizes = set(scaling.fastest(self.series)), list(self.series.names)
+        leaders, sizes = set(scaling.fastest(self.series)), list(self.series.by_size)
         all_sizes = f"{sizes[0]:,} to {sizes[-1]:,} {self.varied}"
         if len(leaders) == 1:
             return [f"{self.labels[leaders.pop()]} has the shortest time from {all_sizes}."]

@@ -234,7 +234,7 @@ def test_descents_make_a_series_of_their_own() -> None:
     found = series(both)
     methods = ["least squares", "gradient descent, 100 steps of 0.1, squared loss"]
     assert [one.method for one in found] == methods
-    assert [list(one.names) for one in found] == [list(sizes)] * 2
+    assert [list(one.by_size) for one in found] == [list(sizes)] * 2
     shorter = replace(descent, epochs=50)
     [left] = series(
         runs.altered(
