@@ -42,10 +42,7 @@ def markdown(document: Document) -> str:
 
 
 def _cut(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
-    """So many items that they fit into `most` lines, and the number of those that are left.
-
-    To say how many are left takes the last of the lines.
-    """
+    """The items that fit into `most` lines, and the number of the others, said in the last one."""
     kept = len(items) if len(items) <= most else most - 1
     return items[:kept], len(items) - kept
 
@@ -53,12 +50,8 @@ def _cut(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
 def _differences(changes: Sequence[Change]) -> list[tuple[str, Change, str]]:
     """What is slower, then what is faster than what stood beside it, and by how much."""
     words = [(change, *text.changed(change.ratio)) for change in changes]
-    return [
-        (word, change, by)
-        for wanted in ("slower", "faster")
-        for change, word, by in words
-        if word == wanted
-    ]
+    told = [(word, change, by) for change, word, by in words if word in ("slower", "faster")]
+    return sorted(told, key=lambda one: one[0], reverse=True)
 
 
 def _notes(document: Document) -> list[str]:

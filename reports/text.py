@@ -103,8 +103,13 @@ def changed(ratio: Estimate | None) -> tuple[str, str]:
     """A ratio of times as a change: `slower` and `+5.2% (+3.0% to +7.4%)`."""
     if ratio is None:
         return "not timed", ""
-    value, low, high = (f"{100 * (r - 1):+.1f}%" for r in (ratio.value, ratio.low, ratio.high))
+    value, low, high = map(percent, (ratio.value, ratio.low, ratio.high))
     return ratio.against_one(), f"{value} ({low} to {high})"
+
+
+def percent(ratio: float) -> str:
+    """A ratio as a change: `+5.2%`."""
+    return f"{100 * (ratio - 1):+.1f}%"
 
 
 def verdict(row: Row) -> str:
@@ -120,11 +125,10 @@ def labels(rows: Iterable[Row]) -> dict[str, str]:
     result = {}
     for entry in entries:
         same = [other for other in entries if other.name == entry.name]
-        device = entry.device if len({other.device for other in same}) > 1 else ""
-        several = len({other.threads for other in same}) > 1
-        parts = filter(None, [device, count(entry.threads, "thread") if several else ""])
-        where = ", ".join(parts)
-        result[entry.id] = f"{entry.name} ({where})" if where else entry.name
+        where = [entry.device] if len({other.device for other in same}) > 1 else []
+        if len({other.threads for other in same}) > 1:
+            where.append(count(entry.threads, "thread"))
+        result[entry.id] = entry.name + (f" ({', '.join(where)})" if where else "")
     return result
 
 

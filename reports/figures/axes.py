@@ -83,13 +83,9 @@ def log_limits(
 ) -> tuple[float, float, list[float]]:
     """A log axis of at least a decade, so that small differences look small: its ends, its ticks.
 
-    Args:
-        times: seconds, all of which have room on it.
-        most: ticks.
-        fine: where the ends are fewer times apart than this, there are ticks within decades, too.
+    At most `most` ticks; within decades, too, where the ends are less than `fine` times apart.
     """
-    low = min(time.low for time in times) / 1.2
-    high = max(time.high for time in times) * 1.2
+    low, high = min(t.low for t in times) / 1.2, max(t.high for t in times) * 1.2
     margin = max(1.0, math.sqrt(10 * low / high))
     low, high = low / margin, high * margin
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)

@@ -44,12 +44,14 @@ def repeat_command(run: Run, entry: EntryRecord) -> list[str]:
 
 def command_lines(entry: EntryRecord, run: Run | None) -> list[str]:
     """The command that repeats an entry, quoted for a shell, in parts that a page can wrap."""
-    parts: list[list[str]] = []
+    parts: list[str] = []
     for argument in repeat_command(run, entry) if run else []:
+        quoted = shlex.quote(argument)
         if argument.startswith("--") or not parts:
-            parts.append([])
-        parts[-1].append(argument)
-    return [shlex.join(part) for part in parts]
+            parts.append(quoted)
+        else:
+            parts[-1] += f" {quoted}"
+    return parts
 
 
 def log_end(row: Row, run: Run | None, folder: Path | None) -> str:
@@ -71,5 +73,6 @@ def log_end(row: Row, run: Run | None, folder: Path | None) -> str:
     except (OSError, ValueError):  # gone, not readable, or a name that no file can have
         return ""
     end = [short(line(one), _LOG_WIDTH) for one in lines[-_LOG_LINES:]]
-    left = len(lines) - len(end)
-    return "\n".join([*([f"… {text.count(left, 'line')} before"] if left else []), *end])
+    if left := len(lines) - len(end):
+        end.insert(0, f"… {text.count(left, 'line')} before")
+    return "\n".join(end)

@@ -57,14 +57,10 @@ class SeriesSection:
         before, after = self.labels[found.before], self.labels[found.after]
         low, high = round_size(found.low), round_size(found.high)
         if found.size is None:
-            return (
-                f"{before} is faster up to {low} {self.varied} and {after} from {high} on; "
-                "in between it is not certain at every size."
-            )
-        return (
-            f"Below about {round_size(found.size)} {self.varied} ({low} to {high}) {before} is "
-            f"faster than {after}, above it slower."
-        )
+            sides = f"{before} is faster up to {low} {self.varied} and {after} from {high} on"
+            return f"{sides}; in between it is not certain at every size."
+        where = f"{round_size(found.size)} {self.varied} ({low} to {high})"
+        return f"Below about {where} {before} is faster than {after}, above it slower."
 
     def bytes_of_features(self, size: int) -> int:
         """Of X at one size."""

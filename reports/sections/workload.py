@@ -136,10 +136,9 @@ class WorkloadSection:
 
     @cached_property
     def devices(self) -> Picture | None:
-        """The same backend on several devices, the CPU against CUDA, on a log axis.
+        """The backends that were timed on several devices, on a log axis; None if there are none.
 
-        Of several numbers of threads the fastest is drawn. None where no backend was timed on more
-        than one device.
+        Of several numbers of threads the fastest is drawn.
         """
         fastest: dict[str, dict[str, Row]] = {}
         for row in self.timed:

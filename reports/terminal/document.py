@@ -19,6 +19,5 @@ def show(document: Document, console: Console) -> None:
         console.print()
     for certified in document.certified:
         console.print(Text(f"{certified.dtype}: {certified.sentence}"))
-    for break_even in document.break_evens:
-        for sentence in break_even.sentences:
-            console.print(Text(sentence))
+    for sentence in (said for one in document.break_evens for said in one.sentences):
+        console.print(Text(sentence))
