@@ -28,7 +28,7 @@ STRAIGHT = 0.15
 #: A straight line is fitted to at least so many points.
 FEWEST_POINTS = 3
 
-Dimension = Literal["n_samples", "n_features"]
+Dimension = Literal["samples", "features"]
 #: One curve of a series: backend, device, threads.
 Key = tuple[str, str, int]
 
@@ -37,8 +37,9 @@ Key = tuple[str, str, int]
 class Series:
     """Workloads that differ in one dimension."""
 
-    dimension: Dimension
-    fixed: int  # the other dimension
+    varied: Dimension
+    kept: Dimension
+    fixed: int  # size of what is kept
     dtype: str
     method: str  # in words
     by_size: Mapping[int, Sequence[Row]]  # the smallest first
@@ -96,12 +97,12 @@ def series(run: Run, rows: Sequence[Row]) -> list[Series]:
     for varied, kept in permutations(get_args(Dimension)):
         alike: dict[tuple[int, str, str, float | None], dict[int, str]] = {}
         for one in workloads:
-            same = getattr(one, kept), one.dtype, _in_words(one.method), one.sigma
-            alike.setdefault(same, {})[getattr(one, varied)] = one.name
+            same = getattr(one, f"n_{kept}"), one.dtype, _in_words(one.method), one.sigma
+            alike.setdefault(same, {})[getattr(one, f"n_{varied}")] = one.name
         for (fixed, dtype, method, _), names in alike.items():
             if len(names) >= FEWEST_SIZES and max(names) >= LEAST_SPAN * min(names):
                 by_size = {size: by_name[names[size]] for size in sorted(names)}
-                found.append(Series(varied, fixed, dtype, method, by_size))
+                found.append(Series(varied, kept, fixed, dtype, method, by_size))
     return found
 
 

@@ -70,12 +70,14 @@ def intervals(axes: Axes, rows: Sequence[Row | None], markers: Mapping[str, str]
 
 def device_keys(figure: Figure, markers: Mapping[str, str]) -> None:
     """A legend of markers. Colours need none: the names of the rows say the framework."""
-    keys = [
-        Line2D([], [], color=INK, ls="none", marker=marker, label=short(device, 16))
-        for device, marker in markers.items()
-    ]
+    keys = [marker_key(short(name, 16), marker=marker) for name, marker in markers.items()]
     columns = 3 if figure.get_figwidth() <= NARROW else 6
     figure.legend(handles=keys, loc="outside upper left", ncols=min(len(keys), columns))
+
+
+def marker_key(label: str, **look: Any) -> Line2D:
+    """A marker in a legend."""
+    return Line2D([], [], color=INK, ls="none", label=label, **look)
 
 
 def log_limits(
