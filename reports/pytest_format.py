@@ -22,8 +22,7 @@ from reports.analysis.rows import Row, by_workload
 def dump(run: Run, rows: Sequence[Row]) -> str:
     """Every row that passed and was timed as one benchmark, in the group of its workload.
 
-    The statistics are computed by pytest-benchmark from our samples, except for the median, which
-    is that of the report.
+    pytest-benchmark computes the statistics from our samples, except for the report's median.
     """
     machine, suite = run.header.machine, run.header.suite
     found = {

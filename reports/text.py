@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from benchmarks.estimates import Estimate
+from benchmarks.runfile.header import EntryRecord
 from reports.analysis.rows import Row
 
 MISSING = "–"
@@ -22,7 +23,7 @@ def seconds(time: float | Estimate | None) -> str:
 
 
 def between(time: Estimate | None) -> str:
-    """The interval of a time, in the unit and with the digits of the time: `1.38 to 1.43`."""
+    """The interval of a time, with its unit and its digits: `1.38 to 1.43`."""
     if time is None:
         return ""
     size, _ = _unit(time.value)
@@ -120,21 +121,26 @@ def verdict(row: Row) -> str:
 
 
 def labels(rows: Iterable[Row]) -> dict[str, str]:
-    """By the entry's id its name, with device and threads only where they tell entries apart."""
+    """Names by entries' ids, with device and threads only where they tell entries apart."""
     entries = [row.entry for row in rows]
     result = {}
     for entry in entries:
         same = [other for other in entries if other.name == entry.name]
-        where = [entry.device] if len({other.device for other in same}) > 1 else []
+        apart = [entry.device] if len({other.device for other in same}) > 1 else []
         if len({other.threads for other in same}) > 1:
-            where.append(count(entry.threads, "thread"))
-        result[entry.id] = entry.name + (f" ({', '.join(where)})" if where else "")
+            apart.append(count(entry.threads, "thread"))
+        result[entry.id] = entry.name + (f" ({', '.join(apart)})" if apart else "")
     return result
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """`1 thread`, `4 threads`, `1,000 samples`, `2 processes`."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def where(entry: EntryRecord) -> str:
+    """`cpu, 4 threads`."""
+    return f"{entry.device}, {count(entry.threads, 'thread')}"
 
 
 def both(names: Sequence[str]) -> str:

@@ -1,9 +1,8 @@
 """From which size a GPU pays: fits on the CPU against fits on CUDA, over the sizes of a series.
 
-There are two questions, since data have to get to the GPU. With the data on the device, the times
-of one fit are compared. With the data on the host, a transfer is added to each side. Transfers are
-not timed in rounds, so they are not paired: the uncertainty of a transfer widens the interval in
-proportion to its share of the total.
+There are two questions. With the data on the device, the times of one fit are compared. With the
+data on the host, a transfer is added to each side. Transfers are not timed in rounds and so not
+paired: the uncertainty of one widens the interval in proportion to its share of the total.
 """
 
 import itertools
@@ -86,7 +85,7 @@ def _fastest(
 
 
 def _with_transfer(row: Row) -> tuple[Rounds, list[Variance]]:
-    """Each fit with a typical transfer, and what the transfer adds to the variance of its log."""
+    """Each fit with a typical transfer, and what that adds to the variance of the log."""
     centre, known = log_time(row.transfers)
     transfer = math.exp(centre)
     totals = {n: one._replace(seconds=one.seconds + transfer) for n, one in row.times.items()}

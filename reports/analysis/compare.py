@@ -186,9 +186,8 @@ def _mean(deltas: Sequence[_Delta], beyond: Variance, confidence: float) -> Esti
 def _steady(times: Sequence[Rounds]) -> list[Rounds]:
     """The samples of a workload's entries, each divided by the machine's speed in its round.
 
-    That speed is the median of the times of the round's other entries, each over its own typical
-    time: median polish (Tukey 1977, *Exploratory Data Analysis*, ch. 11), except that an entry is
-    not part of what it is compared with.
+    That is the median of the round's other times, each over its entry's typical time: median
+    polish (Tukey 1977, *Exploratory Data Analysis*, ch. 11) without the entry itself.
     """
     middles = [estimates.middle(rounds) for rounds in times]
 

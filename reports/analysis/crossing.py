@@ -1,10 +1,9 @@
 """Where a ratio of two times crosses 1, when it is known at some sizes, each with its interval.
 
-Between sizes the logarithm of the ratio is interpolated over the logarithm of the size, twice: by
-straight lines, and by piecewise cubics that are as monotone as the points (Fritsch & Carlson, SIAM
-J. Numer. Anal. 17, 1980). A curve that bends between its points lies near the second, and the
-distance of the two is taken for what interpolation does not know. The sizes of the interval are
-those at which the interpolated interval of the ratio holds 1.
+Between sizes, log ratio is interpolated over log size, twice: by straight lines, and by piecewise
+cubics as monotone as the points (Fritsch & Carlson, SIAM J. Numer. Anal. 17, 1980). The distance of
+the two is taken for what interpolation does not know. The interval has the sizes at which the
+interpolated interval of the ratio holds 1.
 """
 
 import math

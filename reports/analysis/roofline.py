@@ -1,7 +1,7 @@
 """The floor: the time that no implementation of a workload can beat on a machine.
 
-The roofline model (Williams, Waterman & Patterson, CACM 52(4), 2009): reading the data takes time
-and computing takes time; at best the two overlap, so the larger of them is the floor:
+The roofline model (Williams, Waterman & Patterson, CACM 52(4), 2009): at best, reading the data and
+computing overlap, so the larger of the two times is the floor:
 
     floor = max(least bytes / read rate, least operations / rate of matrix products)
 
@@ -17,13 +17,12 @@ n p (p + 1) operations, and its Cholesky factor p**3 / 3 (Golub & Van Loan, *Mat
 takes less: QR takes twice as many, an SVD more. (Iterative and randomized solvers can take less,
 at some accuracy; none is covered here.)
 
-*Gradient descent*: each epoch reads X and y once, since one pass over a row gives both its residual
-and its part of the gradient, and the test data once: (n + m) (p + 1) numbers. Residuals and
-gradient take 4 n p operations, test residuals 2 m p. This holds for implementations that visit all
-samples in every epoch, as the method prescribes. (With squared loss, X'X alone would do.)
+*Gradient descent*: each epoch reads training and test data once, (n + m) (p + 1) numbers, since one
+pass over a row gives its residual and its part of the gradient. Residuals and gradient take 4 n p
+operations, test residuals 2 m p. This holds for implementations that visit all samples in every
+epoch, as the method prescribes. (With squared loss, X'X alone would do.)
 
-The overhead of a framework's calls is not part of the floor. It is shown separately, as the time of
-its cheapest call.
+The overhead of calls is not part of it, and is shown as the time of a framework's cheapest call.
 """
 
 from collections.abc import Sequence

@@ -79,7 +79,7 @@ class Row:
 
     @property
     def with_transfer(self) -> float | None:
-        """The time of a fit of data that lie on the host; `time` is that of data on the device."""
+        """The time of a fit of data on the host; `time` is that of data on the device."""
         if not self.transfers or self.time is None:
             return None
         return estimates.middle(self.transfers) + self.time.value
@@ -87,9 +87,10 @@ class Row:
     @property
     def coefficients(self) -> np.ndarray | None:
         """(weight, bias) of the first fit; None unless it is right."""
-        if not self.passed or self.fit is None or self.fit.weight is None or self.fit.bias is None:
+        fit = self.fit
+        if not self.passed or fit is None or fit.weight is None or fit.bias is None:
             return None
-        found = np.array([*self.fit.weight, self.fit.bias])
+        found = np.array([*fit.weight, fit.bias])
         return found if np.isfinite(found).all() else None
 
 
@@ -113,15 +114,16 @@ def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
     """A row without the fields that depend on other rows."""
-    times, fit, verdict = run.rounds(entry.id), run.first_fit(entry.id), run.verdict(entry.id)
-    failure = next(iter(run.of(records.FailureRecord, entry.id)), None)
+    name = entry.id
+    times, fit, verdict = run.rounds(name), run.first_fit(name), run.verdict(name)
+    failure = next(iter(run.of(records.FailureRecord, name)), None)
     passed = bool(verdict and verdict.passed and not failure)
     reason = failure.reason if failure else verdict.reason if verdict else "not reached"
     # A known failure explains a fit that is refused, and one that raises, hangs or crashes.
     unfit = (verdict and not verdict.passed) or (failure and failure.phase == "fit")
     if unfit and entry.known_failure:
         reason += f"; known: {entry.known_failure}"
-    devices = run.of(records.DeviceRecord, entry.id)
+    devices = run.of(records.DeviceRecord, name)
     return Row(
         entry,
         status=_status(verdict, failure, bool(times)),
@@ -136,7 +138,7 @@ def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
         floor=known.get((entry.workload, entry.device, entry.threads)),
         device_seconds=_median([device.device_seconds for device in devices]),
         joules=_median([device.joules for device in devices]),
-        transfers=_transfers(run, entry.id),
+        transfers=_transfers(run, name),
     )
 
 

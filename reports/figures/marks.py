@@ -1,8 +1,8 @@
 """Small drawings, hundreds on a page: a mark in each cell of a table, the samples of each row.
 
 They are written as SVG directly, since matplotlib would take tens of milliseconds for each. All
-marks of a column share an axis. Their places are shares of a cell's width, so that one drawing does
-for a desk and for a phone, and a row that is sorted or hidden takes its mark along.
+marks of a column share an axis. Their places are shares of a cell's width: one drawing does for a
+desk and a phone.
 """
 
 import math

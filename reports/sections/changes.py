@@ -24,7 +24,7 @@ def side_by_side(run: Run, changes: Sequence[Change]) -> list[tuple[str, ...]]:
         if not any(run.rounds(side) for side in (change.entry, change.other)):
             continue
         entry = entries[change.other]
-        where = f" ({entry.device}, {text.count(entry.threads, 'thread')})" if several else ""
+        where = f" ({text.where(entry)})" if several else ""
         variant = entry.variant.name if entry.variant else ""
         version, other = (_version(run.first_fit(id)) for id in (change.entry, change.other))
         beside = entry.workload, entry.backend + where, version, f"{variant} {other}".strip()

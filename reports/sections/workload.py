@@ -1,4 +1,4 @@
-"""The section of one workload: its ranking, where the time goes, and one device against another."""
+"""The section of one workload: its ranking, its phases, and one device against another."""
 
 import math
 from collections.abc import Sequence
@@ -111,8 +111,7 @@ class WorkloadSection:
     @property
     def floors(self) -> dict[str, Floor]:
         """By device and threads."""
-        known = [(row.entry, row.floor) for row in self.rows if row.floor]
-        return {f"{e.device}, {text.count(e.threads, 'thread')}": floor for e, floor in known}
+        return {text.where(row.entry): row.floor for row in self.rows if row.floor}
 
     @property
     def has_ranking(self) -> bool:

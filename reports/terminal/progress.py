@@ -1,7 +1,7 @@
 """What a person sees while a run works: events stay, what is going on is overwritten.
 
-Nothing is drawn while a worker is being timed: there is no thread that refreshes, and the caller
-reports between samples, when all workers are stopped.
+Nothing is drawn while a worker is being timed: no thread refreshes, and the caller reports between
+samples.
 """
 
 import time
