@@ -1,9 +1,7 @@
 """The answer to a workload in one sentence."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reports import text
 from reports.analysis.rows import Row
@@ -19,7 +17,11 @@ def sentence(rows: Sequence[Row]) -> str:
 
     Where that one is tuned, also who is the fastest of those written as documentation teaches.
     """
-    return " ".join(filter(None, [_fastest(rows), _idiomatic(rows)]))
+    timed = [row for row in rows if row.status == "passed"]
+    if not timed:
+        return _untimed(rows)
+    names = text.labels(rows)
+    return " ".join(filter(None, [_fastest(timed, names), _idiomatic(timed, names)]))
 
 
 def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
@@ -36,9 +38,9 @@ def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
     parts = []
     for kind in dict.fromkeys(kind for kind, _ in timed):
         same = [rows for of, rows in timed if of == kind]
-        first = Counter(
-            name for rows in same for name in dict.fromkeys(r.entry.name for r in winners(rows))
-        )
+        first = Counter[str]()
+        for rows in same:
+            first.update(dict.fromkeys((row.entry.name for row in winners(rows)), 1))
         most = max(first.values())
         names = _some([name for name in first if first[name] == most])
         parts.append(f"{names} for {kind} (in {most} of {len(same)})")
@@ -48,15 +50,11 @@ def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
 def winners(rows: Sequence[Row]) -> list[Row]:
     """Those in the first place that typically take about as long as the fastest."""
     first = [(row, row.time.value) for row in rows if row.time and row.place in ("1", "1=")]
-    most = _NEAR * min((seconds for _, seconds in first), default=0.0)
-    return [row for row, seconds in first if seconds <= most]
+    least = min((seconds for _, seconds in first), default=0.0)
+    return [row for row, seconds in first if seconds <= _NEAR * least]
 
 
-def _fastest(rows: Sequence[Row]) -> str:
-    timed = [row for row in rows if row.status == "passed"]
-    if not timed:
-        return _untimed(rows)
-    names = text.labels(rows)
+def _fastest(timed: Sequence[Row], names: Mapping[str, str]) -> str:
     first, *rest = timed
     name = names[first.entry.id]
     if not rest:
@@ -68,18 +66,17 @@ def _fastest(rows: Sequence[Row]) -> str:
     if first.is_baseline:
         word, interval = text.against(rest[0])
         second = f"next is {names[rest[0].entry.id]}, {word} ({interval})"
-        time = text.seconds(first.time)
-        return f"{name} is the fastest that is right, at {time} a fit; {second}."
+        at = f"at {text.seconds(first.time)} a fit"
+        return f"{name} is the fastest that is right, {at}; {second}."
     return f"{name} is the fastest that is right: {_lead(first)}."
 
 
-def _idiomatic(rows: Sequence[Row]) -> str:
-    timed = [row for row in rows if row.status == "passed"]
+def _idiomatic(timed: Sequence[Row], names: Mapping[str, str]) -> str:
     usual = next((row for row in timed if row.entry.style == "idiomatic"), None)
     if usual is None or usual.place == timed[0].place:
         return ""
-    name = text.labels(rows)[usual.entry.id]
-    return f"The fastest idiomatic one is {name}, at {text.seconds(usual.time)} a fit."
+    at = f"at {text.seconds(usual.time)} a fit"
+    return f"The fastest idiomatic one is {names[usual.entry.id]}, {at}."
 
 
 def _untimed(rows: Sequence[Row]) -> str:

@@ -1,14 +1,12 @@
 """What page, summary, terminal and exit status say of a run, computed once."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, starmap
 from pathlib import Path
 
-from benchmarks.runfile.records import RooflineRecord, WarningRecord, WorkloadRecord
+from benchmarks.runfile.records import RooflineRecord, WarningRecord
 from benchmarks.runfile.run import Run
 from reports import answer
 from reports.analysis import accuracy, scaling
@@ -66,28 +64,18 @@ class Document:
 
 
 def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Document:
-    """All that is said of a run.
-
-    Args:
-        run: as read.
-        rows: of the run.
-        folder: its own, in which its logs are; None: they are not shown.
-    """
+    """All that is said of a run with these rows; its logs in `folder` are shown, if it is given."""
     found = by_workload(rows)
     slugs = unique_slugs(found)
-    brief = _shown_together(run.workloads) if len(found) > _MANY else set()
+    brief = {name for name in found if len(found) > _MANY and _is_shown_together(run, name)}
     compared = changes(run, rows)
-    series = [SeriesSection(n, one) for n, one in enumerate(scaling.series(run, rows), start=1)]
+    kinds = {name: workload.method.kind for name, workload in run.workloads.items()}
+    shown = [(kinds.get(name, ""), same) for name, same in found.items() if name not in brief]
+    series = list(starmap(SeriesSection, enumerate(scaling.series(run, rows), start=1)))
     break_even = [BreakEvenSection(one, break_evens(one.series)) for one in series]
     races = enumerate(accuracy.races(run, rows), start=1)
     return Document(
-        headline=answer.headline(
-            [
-                (run.workloads[name].method.kind if name in run.workloads else "", same)
-                for name, same in found.items()
-                if name not in brief
-            ]
-        ),
+        headline=answer.headline(shown),
         machine=words.machine(run.header.machine),
         state=_state(run),
         workloads=[
@@ -98,7 +86,7 @@ def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Docum
         changes=compared,
         side_by_side=side_by_side(run, compared),
         certified=certified_tables(run.workloads, rows),
-        races=[RaceSection(number, race) for number, race in races],
+        races=list(starmap(RaceSection, races)),
         series=series,
         break_evens=[one for one in break_even if one.devices],
         absences=words.absences(run.header.absent),
@@ -142,10 +130,7 @@ def _state(run: Run) -> str:
     return ""
 
 
-def _shown_together(workloads: Mapping[str, WorkloadRecord]) -> set[str]:
-    """Sizes, which a series shows together, and certified sets, which have a table of theirs."""
-    return {
-        name
-        for name, workload in workloads.items()
-        if workload.certified or re.match(r"\d+x\d+", name)
-    }
+def _is_shown_together(run: Run, name: str) -> bool:
+    """Of sizes, which a series shows, and of certified sets, which have a table of theirs."""
+    workload = run.workloads.get(name)
+    return bool(workload and (workload.certified or re.match(r"\d+x\d+", name)))

@@ -1,7 +1,5 @@
 """Rows for other programs."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -40,6 +38,8 @@ COLUMNS: dict[str, tuple[type, Callable[[Row], Any]]] = {
     "times_floor": (float, lambda row: row.times_floor),
     "peak_bytes": (float, lambda row: row.fit and row.fit.peak_bytes),
 }
+#: A row, by column.
+Cells = dict[str, Any]
 #: What a spreadsheet takes for the start of a formula, wide forms included:
 #: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
@@ -50,8 +50,8 @@ def write(run: Run, rows: Sequence[Row], format: str) -> bytes:
 
     - `json`: a list of objects, strict;
     - `csv`: UTF-8, one header line; text that a spreadsheet would run begins with an apostrophe;
-    - `parquet`: one row group, typed columns;
-    - `pytest-benchmark`: what `pytest-benchmark compare` reads; only rows that passed.
+    - `parquet`: typed columns;
+    - `pytest-benchmark`: for `pytest-benchmark compare`; only rows that passed.
 
     What was not measured, and what is no finite number, is `null` or an empty cell.
 
@@ -72,11 +72,11 @@ def _cell(name: str, row: Row) -> Any:
     return type_(value) if known else None
 
 
-def _json(cells: Sequence[dict[str, Any]]) -> bytes:
+def _json(cells: list[Cells]) -> bytes:
     return (json.dumps(cells, indent=2, allow_nan=False) + "\n").encode()
 
 
-def _csv(cells: Sequence[dict[str, Any]]) -> bytes:
+def _csv(cells: list[Cells]) -> bytes:
     out = io.StringIO()
     writer = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
     writer.writeheader()
@@ -92,7 +92,7 @@ def _csv_cell(value: Any) -> Any:
     return f"'{value}" if formula else value
 
 
-def _parquet(cells: Sequence[dict[str, Any]]) -> bytes:
+def _parquet(cells: list[Cells]) -> bytes:
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -102,15 +102,12 @@ def _parquet(cells: Sequence[dict[str, Any]]) -> bytes:
     types = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
     schema = pa.schema([(name, types[type_]) for name, (type_, _) in COLUMNS.items()])
     out = io.BytesIO()
-    parquet.write_table(pa.Table.from_pylist(list(cells), schema=schema), out)
+    parquet.write_table(pa.Table.from_pylist(cells, schema=schema), out)
     return out.getvalue()
 
 
-_TABLES: dict[str, Callable[[Sequence[dict[str, Any]]], bytes]] = {
-    "json": _json,
-    "csv": _csv,
-    "parquet": _parquet,
-}
+_TABLES: dict[str, Callable[[list[Cells]], bytes]]
+_TABLES = {"json": _json, "csv": _csv, "parquet": _parquet}
 FORMATS = (*_TABLES, "pytest-benchmark")
 #: Not text: not for a terminal.
 BINARY = frozenset({"parquet"})

@@ -1,7 +1,5 @@
 """The report of a run: one self-contained page, a summary for a pull request, and the figures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,8 +37,7 @@ def write(document: Document, folder: Path) -> Path:
 def leave(folder: Path, html: str, markdown: str, pictures: Iterable[Picture]) -> Path:
     """Write the files of a report, and return the path of its page.
 
-    Figures that an earlier report left there are removed, but only what bears the mark of this
-    suite: the folder may be anyone's.
+    Figures of an earlier report are removed, but only those that bear the mark of this suite.
 
     Raises:
         UserError: the folder cannot be written.

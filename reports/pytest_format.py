@@ -1,7 +1,5 @@
 """The JSON of pytest-benchmark: rows written for `pytest-benchmark compare`, and files read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +22,7 @@ from reports.analysis.rows import Row, by_workload
 def dump(run: Run, rows: Sequence[Row]) -> str:
     """Every row that passed and was timed as one benchmark, in the group of its workload.
 
-    The statistics are computed by pytest-benchmark from our samples, except for the median, which
-    is that of the report.
+    pytest-benchmark computes the statistics from our samples, except for the report's median.
     """
     machine, suite = run.header.machine, run.header.suite
     found = {
@@ -146,10 +143,12 @@ class Dump:
     @property
     def rows(self) -> list[Row]:
         """The benchmarks as rows, group by group, the quickest first."""
-        quickest = sorted(enumerate(self.benchmarks), key=lambda pair: pair[1].median)
-        by_name = by_workload(benchmark.row(number) for number, benchmark in quickest)
-        names = dict.fromkeys(benchmark.group or "benchmarks" for benchmark in self.benchmarks)
-        return [row for name in names for row in by_name[name]]
+        made = by_workload(one.row(number) for number, one in enumerate(self.benchmarks))
+        return [row for same in made.values() for row in sorted(same, key=_median)]
+
+
+def _median(row: Row) -> float:
+    return row.time.value if row.time else 0.0
 
 
 _DUMP = TypeAdapter(Dump)

@@ -1,7 +1,5 @@
 """Templates made into text, in which every value is escaped: in HTML, and in Markdown."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import inspect

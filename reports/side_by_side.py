@@ -1,8 +1,7 @@
 """Several runs in one page: machines or revisions side by side, each with its own intervals."""
 
-from __future__ import annotations
-
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +48,17 @@ class WorkloadTable:
     @property
     def marks(self) -> Marks:
         """All runs on one axis, by `letter/id`: runs have the same entries."""
-        return marks.time_marks(
-            {
-                f"{letter}/{row.entry.id}": row
-                for _, cells in self.lines
-                for letter, row in zip(self.answers, cells, strict=True)
-                if row
-            }
-        )
+        return marks.time_marks({f"{letter}/{row.entry.id}": row for _, letter, row in self.cells})
+
+    @property
+    def cells(self) -> list[tuple[str, str, Row]]:
+        """Name, letter and row, line by line."""
+        return [
+            (name, letter, row)
+            for name, rows in self.lines
+            for letter, row in zip(self.answers, rows, strict=True)
+            if row
+        ]
 
     @property
     def picture(self) -> Picture | None:
@@ -86,11 +88,11 @@ class WorkloadTable:
                 axes_of.name_rows(axes, [name if first else "" for name, _ in timed])
                 axes_of.time_axis(axes, drawn, most=4)
 
+        names = {name for name, _ in timed}
         alt = "The time of one fit in each run. " + "; ".join(
             f"{name}, {letter}: {text.seconds(row.time)}"
-            for name, cells in timed
-            for letter, row in zip(self.answers, cells, strict=True)
-            if row
+            for name, letter, row in self.cells
+            if name in names
         )
         size = WIDTH, n_rows * (0.9 + 0.26 * len(timed))
         return drawing.picture(f"{self.slug}-runs", alt, size, draw)
@@ -116,14 +118,13 @@ def write(sources: Sequence[Source], folder: Path) -> Path:
 def tables(runs: Mapping[str, Source]) -> list[WorkloadTable]:
     """A table for each workload that any run has, in the order in which they come."""
     found = {letter: by_workload(source.rows) for letter, source in runs.items()}
-    names = list(dict.fromkeys(name for by_name in found.values() for name in by_name))
-    slugs = unique_slugs(names)
+    names = dict.fromkeys(name for by_name in found.values() for name in by_name)
     result = []
-    for name in names:
+    for name, slug in unique_slugs(names).items():
         rows = {letter: by_name.get(name, []) for letter, by_name in found.items()}
         answers = {letter: _answer(source, rows[letter]) for letter, source in runs.items()}
         lines = _lines(list(rows.values()))
-        result.append(WorkloadTable(name, slugs[name], answers, _note(name, runs), lines))
+        result.append(WorkloadTable(name, slug, answers, _note(name, runs), lines))
     return result
 
 
@@ -151,15 +152,13 @@ def _lines(runs: Sequence[Sequence[Row]]) -> list[BackendLine]:
     """Rows of the same backend and device together; threads tell apart only within a run."""
     cells: dict[tuple[str, str, int], list[Row | None]] = {}
     for number, rows in enumerate(runs):
-        met: dict[tuple[str, str], int] = {}
+        met = Counter[tuple[str, str]]()
         for row in sorted(rows, key=lambda row: row.entry.threads):
             place = row.entry.name, row.entry.device
-            met[place] = met.get(place, 0) + 1
+            met[place] += 1
             cells.setdefault((*place, met[place]), [None] * len(runs))[number] = row
     several = len({device for _, device, _ in cells}) > 1
-    lines = [
-        (f"{backend}, {device}" if several else backend, found)
-        for (backend, device, _), found in cells.items()
-    ]
+    names = [f"{name}, {device}" if several else name for name, device, _ in cells]
     order = {id(row): place for place, row in enumerate(row for rows in runs for row in rows)}
+    lines = zip(names, cells.values(), strict=True)
     return sorted(lines, key=lambda pair: order[id(next(filter(None, pair[1])))])

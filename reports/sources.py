@@ -1,7 +1,5 @@
 """What a report is drawn from: a run of this suite, or a file that pytest-benchmark wrote."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The report as Markdown that fits into a pull request: under 60 lines."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -44,10 +42,7 @@ def markdown(document: Document) -> str:
 
 
 def _cut(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
-    """So many items that they fit into `most` lines, and the number of those that are left.
-
-    To say how many are left takes the last of the lines.
-    """
+    """The items that fit into `most` lines, and the number of the others, said in the last one."""
     kept = len(items) if len(items) <= most else most - 1
     return items[:kept], len(items) - kept
 

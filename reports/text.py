@@ -1,11 +1,10 @@
 """How times, ratios, errors and names are put in words, the same in every output."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 
 from benchmarks.estimates import Estimate
+from benchmarks.runfile.header import EntryRecord
 from reports.analysis.rows import Row
 
 MISSING = "–"
@@ -24,7 +23,7 @@ def seconds(time: float | Estimate | None) -> str:
 
 
 def between(time: Estimate | None) -> str:
-    """The interval of a time, in the unit and with the digits of the time: `1.38 to 1.43`."""
+    """The interval of a time, with its unit and its digits: `1.38 to 1.43`."""
     if time is None:
         return ""
     size, _ = _unit(time.value)
@@ -105,8 +104,13 @@ def changed(ratio: Estimate | None) -> tuple[str, str]:
     """A ratio of times as a change: `slower` and `+5.2% (+3.0% to +7.4%)`."""
     if ratio is None:
         return "not timed", ""
-    value, low, high = (f"{100 * (r - 1):+.1f}%" for r in (ratio.value, ratio.low, ratio.high))
+    value, low, high = map(percent, (ratio.value, ratio.low, ratio.high))
     return ratio.against_one(), f"{value} ({low} to {high})"
+
+
+def percent(ratio: float) -> str:
+    """A ratio as a change: `+5.2%`."""
+    return f"{100 * (ratio - 1):+.1f}%"
 
 
 def verdict(row: Row) -> str:
@@ -117,22 +121,26 @@ def verdict(row: Row) -> str:
 
 
 def labels(rows: Iterable[Row]) -> dict[str, str]:
-    """By the entry's id its name, with device and threads only where they tell entries apart."""
+    """Names by entries' ids, with device and threads only where they tell entries apart."""
     entries = [row.entry for row in rows]
     result = {}
     for entry in entries:
         same = [other for other in entries if other.name == entry.name]
-        device = entry.device if len({other.device for other in same}) > 1 else ""
-        several = len({other.threads for other in same}) > 1
-        parts = filter(None, [device, count(entry.threads, "thread") if several else ""])
-        where = ", ".join(parts)
-        result[entry.id] = f"{entry.name} ({where})" if where else entry.name
+        apart = [entry.device] if len({other.device for other in same}) > 1 else []
+        if len({other.threads for other in same}) > 1:
+            apart.append(count(entry.threads, "thread"))
+        result[entry.id] = entry.name + (f" ({', '.join(apart)})" if apart else "")
     return result
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """`1 thread`, `4 threads`, `1,000 samples`, `2 processes`."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def where(entry: EntryRecord) -> str:
+    """`cpu, 4 threads`."""
+    return f"{entry.device}, {count(entry.threads, 'thread')}"
 
 
 def both(names: Sequence[str]) -> str:

@@ -1,13 +1,11 @@
 """Time to accuracy: gradient descent and closed forms on the same data, on one axis.
 
 The error is ||b - b_ls|| / ||b_ls|| over weight and bias, b_ls the least-squares solution in higher
-precision. A closed form is one point: its time, and the error of its fit. A descent is a curve. The
-time of an epoch is that of a whole fit divided by the number of epochs. The error after an epoch is
-that of the float64 reference, whose losses every passed entry has matched epoch by epoch. Where an
-entry's own fit ends at a larger error than the reference, as float32 does, its curve stops there.
+precision. A closed form is one point: its time, and the error of its fit. A descent is a curve. An
+epoch takes the time of a fit divided by the number of epochs. The error after it is that of the
+float64 reference, whose losses every passed entry has matched. Where an entry's own fit ends at a
+larger error than the reference, as float32 does, its curve stops there.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,24 +68,18 @@ def races(run: Run, rows: Sequence[Row]) -> list[Race]:
     workloads = [run.workloads[name] for name in timed if name in run.workloads]
     found = []
     for descent in workloads:
-        closed = [
-            twin.name
-            for twin in workloads
-            if twin.method.kind == "least squares" and twin.sha256 == descent.sha256 != ""
-        ]
+        alike = [twin for twin in workloads if twin.sha256 == descent.sha256 != ""]
+        closed = [twin.name for twin in alike if twin.method.kind == "least squares"]
         if descent.method.epochs == 0 or descent.descent_errors is None or not closed:
             continue
         curves = [_curve(row, descent) for row in timed[descent.name]]
         curves += [_point(row) for name in closed for row in timed[name]]
         known = [curve for curve in curves if curve]
-        found.append(Race(descent.name, closed, known, _statistical(descent)))
+        statistical = None
+        if descent.weight is not None and descent.bias is not None:
+            statistical = _error(np.array([*descent.weight, descent.bias]), descent)
+        found.append(Race(descent.name, closed, known, statistical))
     return found
-
-
-def _statistical(workload: WorkloadRecord) -> float | None:
-    if workload.weight is None or workload.bias is None:
-        return None
-    return _error(np.array([*workload.weight, workload.bias]), workload)
 
 
 def _curve(row: Row, workload: WorkloadRecord) -> ErrorCurve | None:

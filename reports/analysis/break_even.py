@@ -1,12 +1,9 @@
 """From which size a GPU pays: fits on the CPU against fits on CUDA, over the sizes of a series.
 
-There are two questions, since data have to get to the GPU. With the data on the device, the times
-of one fit are compared. With the data on the host, a transfer is added to each side. Transfers are
-not timed in rounds, so they are not paired: the uncertainty of a transfer widens the interval in
-proportion to its share of the total.
+There are two questions. With the data on the device, the times of one fit are compared. With the
+data on the host, a transfer is added to each side. Transfers are not timed in rounds and so not
+paired: the uncertainty of one widens the interval in proportion to its share of the total.
 """
-
-from __future__ import annotations
 
 import itertools
 import math
@@ -53,13 +50,12 @@ def break_evens(one: Series) -> list[BreakEven]:
 
 def _break_even(one: Series, device: str, backend: str | None, transfer: bool) -> BreakEven:
     ratios = {}
-    for size in one.names:
+    for size in one.by_size:
         there = one.at(size)
         cpu, gpu = (_fastest(there, where, backend, transfer) for where in ("cpu", device))
         if cpu and gpu:
-            (cpu_times, of_cpu), (gpu_times, of_gpu) = cpu, gpu
             confidence = estimates.simultaneous(len(there))
-            if ratio := estimates.ratio(cpu_times, gpu_times, confidence, of_cpu + of_gpu):
+            if ratio := estimates.ratio(cpu[0], gpu[0], confidence, cpu[1] + gpu[1]):
                 ratios[size] = ratio
     last = next(reversed(crossings(ratios)), None)
     return BreakEven(device, backend, transfer, ratios, _answer(ratios), last)
@@ -89,7 +85,7 @@ def _fastest(
 
 
 def _with_transfer(row: Row) -> tuple[Rounds, list[Variance]]:
-    """Each fit with a typical transfer, and what the transfer adds to the variance of its log."""
+    """Each fit with a typical transfer, and what that adds to the variance of the log."""
     centre, known = log_time(row.transfers)
     transfer = math.exp(centre)
     totals = {n: one._replace(seconds=one.seconds + transfer) for n, one in row.times.items()}

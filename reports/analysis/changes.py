@@ -3,8 +3,6 @@
 Both were measured in the same rounds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

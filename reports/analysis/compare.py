@@ -1,31 +1,22 @@
 """Two runs of different times: which entries have become slower, beyond what the machine did?
 
-A machine that others use too drifts by up to a factor of two within minutes, so the plain ratio of
-two times from two runs says little. But the entries of a workload are timed together, so whatever
-the machine does, it does to all of them. Each entry is therefore compared with the rest of its
-workload, twice:
+A shared machine drifts by up to a factor of two within minutes, so the plain ratio of two times
+says little. But what the machine does, it does to all entries of a workload, which are timed
+together. Each entry is therefore compared with the others of its workload, twice:
 
-- within a run, round by round: each sample is divided by the machine's speed in its round, which
-  the other entries show. So an entry that was timed in the first rounds only is not called slow
-  because the machine was slow at that time;
-- between the runs: the median change of the workload's other entries is the machine's, and is
-  divided out.
+- within a run: each sample is divided by the machine's speed in its round, which the others show.
+  So an entry that has only the first rounds is not slow because the machine was slow then;
+- between the runs: the median change of the others is the machine's, and is divided out. It is
+  estimated by workload, since the machine drifts between one workload and the next.
 
 What is left differs from entry to entry even if no code has changed: another process, another
 memory layout. The rounds of both runs show most of that. The factor by which it exceeds what they
-show is estimated from the entries of all other backends, by medians, so that a backend whose code
-did change does not hide its own change.
+show is a median over the entries of all other backends, so that no backend hides its own change.
 
-The machine's change is estimated by workload, not by run, because the workloads of a run are timed
-one after another and the machine drifts in between.
-
-Limits: a slow-down that half or more of a workload's entries share is attributed to the machine,
-and one that hits only some kinds of entries, such as a neighbour that saturates the memory bus, is
-attributed to the code where those entries are few. Measuring both versions in the same rounds has
-neither limit: `linreg-bench run --against REV`.
+Limits: a slow-down of half of a workload's entries or more counts as the machine's. One that hits
+few entries, such as a neighbour that saturates the memory bus, counts as the code's. Measuring both
+versions in the same rounds has neither limit: `linreg-bench run --against REV`.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Sequence
@@ -80,7 +71,7 @@ class Compared:
 
     changes: list[EntryChange]
     overall: list[BackendChange]  # of backends that have several workloads in both runs
-    newly_failing: list[Row]  # passed before, fail now, and are not known to fail
+    newly_failing: list[Row]  # passed before, and are not known to fail
     unmatched: list[tuple[str, str]]  # entry, and why there is nothing to compare
     versions: list[tuple[str, str, str]]  # of packages and the suite, where they differ
 
@@ -96,13 +87,10 @@ def compare(old: Run, old_rows: Sequence[Row], new: Run, new_rows: Sequence[Row]
     before = {row.entry.id: row for row in old_rows if not row.entry.variant}
     after = {row.entry.id: row for row in new_rows if not row.entry.variant}
     both = [(before[entry], row) for entry, row in after.items() if entry in before]
-    timed = [(old, new) for old, new in both if old.status == new.status == "passed"]
-    failing = [
-        new
-        for old, new in both
-        if old.passed and new.status == "failed" and not new.entry.known_failure
-    ]
-    told = {row.entry.id for row in (*failing, *(new for _, new in timed))}
+    timed = [pair for pair in both if all(row.status == "passed" for row in pair)]
+    failing = [now for was, now in both if was.passed and now.status == "failed"]
+    failing = [row for row in failing if not row.entry.known_failure]
+    told = {row.entry.id for row in [*failing, *(now for _, now in timed)]}
     unmatched = [
         (entry, f"{_status(before.get(entry))} in the old run, {_status(after.get(entry))} now")
         for entry in before | after
@@ -133,9 +121,8 @@ class _Delta:
 
 
 def _changes(pairs: Sequence[tuple[Row, Row]]) -> tuple[list[EntryChange], list[BackendChange]]:
-    workloads = [
-        _deltas(list(same)) for _, same in groupby(pairs, key=lambda pair: pair[1].entry.workload)
-    ]
+    by_name = groupby(pairs, key=lambda pair: pair[1].entry.workload)
+    workloads = [_deltas(list(same)) for _, same in by_name]
     backends = dict.fromkeys(delta.backend for same in workloads for delta in same)
     beyond = {
         # The backend itself must not influence what the others are compared with.
@@ -147,17 +134,16 @@ def _changes(pairs: Sequence[tuple[Row, Row]]) -> tuple[list[EntryChange], list[
     each, overall = 1 - risk / max(len(pairs), 1), 1 - risk / max(len(backends), 1)
     changes = []
     own: dict[str, list[_Delta]] = {backend: [] for backend in backends}
-    for same in workloads:
-        for delta in same:
-            old, new, others = delta.old, delta.new, _others(delta, same)
-            if len(others) < FEWEST_ENTRIES - 1:
-                plain = math.log(estimates.middle(new.times) / estimates.middle(old.times))
-                changes.append(EntryChange(old, new, None, estimates.assumed(plain)))
-                continue
-            machine = float(np.median(others))
-            own[delta.backend].append(replace(delta, value=delta.value - machine))
-            ratio = _mean(own[delta.backend][-1:], beyond[delta.backend], each)
-            changes.append(EntryChange(old, new, math.exp(machine), ratio))
+    for delta, others in [(delta, _others(delta, same)) for same in workloads for delta in same]:
+        old, new = delta.old, delta.new
+        if len(others) < FEWEST_ENTRIES - 1:
+            plain = math.log(estimates.middle(new.times) / estimates.middle(old.times))
+            changes.append(EntryChange(old, new, None, estimates.assumed(plain)))
+            continue
+        machine = float(np.median(others))
+        own[delta.backend].append(replace(delta, value=delta.value - machine))
+        ratio = _mean(own[delta.backend][-1:], beyond[delta.backend], each)
+        changes.append(EntryChange(old, new, math.exp(machine), ratio))
     return changes, [
         BackendChange(backend, len(several), _mean(several, beyond[backend], overall))
         for backend, several in own.items()
@@ -200,9 +186,8 @@ def _mean(deltas: Sequence[_Delta], beyond: Variance, confidence: float) -> Esti
 def _steady(times: Sequence[Rounds]) -> list[Rounds]:
     """The samples of a workload's entries, each divided by the machine's speed in its round.
 
-    That speed is the median of the times of the round's other entries, each over its own typical
-    time: median polish (Tukey 1977, *Exploratory Data Analysis*, ch. 11), except that an entry is
-    not part of what it is compared with.
+    That is the median of the round's other times, each over its entry's typical time: median
+    polish (Tukey 1977, *Exploratory Data Analysis*, ch. 11) without the entry itself.
     """
     middles = [estimates.middle(rounds) for rounds in times]
 
@@ -224,13 +209,10 @@ def _steady(times: Sequence[Rounds]) -> list[Rounds]:
 
 
 def _beyond_rounds(workloads: Sequence[Sequence[_Delta]]) -> Variance:
-    """The factor by which changes vary more than the rounds of both runs show, for the same code.
+    """The factor by which changes vary more than the rounds show, where no code has changed.
 
-    It is a median, since the code of a few entries may have changed. A dozen entries alone know it
+    It is a median, since the code of a few entries may have changed. A dozen entries know it
     poorly, so it is shrunk towards `USUAL`, as the scatter of processes is in `estimates`.
-
-    Args:
-        workloads: for each, the changes of entries that are taken for unchanged.
     """
     off = [
         abs(delta.value - float(np.median(others))) / math.sqrt(delta.variance.value)
@@ -246,8 +228,8 @@ def _beyond_rounds(workloads: Sequence[Sequence[_Delta]]) -> Variance:
 def _versions(old: Header, new: Header) -> list[tuple[str, str, str]]:
     """What differs between two headers: the suite, Python, the system, packages."""
     was, now = _software(old), _software(new)
-    found = [(name, was.get(name, "none"), now.get(name, "none")) for name in sorted(was | now)]
-    return [(name, before, after) for name, before, after in found if before != after]
+    names = [name for name in sorted(was | now) if was.get(name) != now.get(name)]
+    return [(name, was.get(name, "none"), now.get(name, "none")) for name in names]
 
 
 def _software(header: Header) -> dict[str, str]:
@@ -260,16 +242,12 @@ def _software(header: Header) -> dict[str, str]:
 def differences(old: Run, new: Run) -> list[str]:
     """Why two runs are not comparable: another machine, other threads, other work."""
     was, now = _comparable(old), _comparable(new)
-    found = [
-        f"{what}: {value!r}, now {now[what]!r}"
-        for what, value in was.items()
-        if what in now and value != now[what]
-    ]
+    changed = [what for what in was if what in now and was[what] != now[what]]
     one, other = _threads(old.header), _threads(new.header)
-    return found + [
-        f"threads of {'/'.join(place)!r}: {sorted(one[place])}, now {sorted(other[place])}"
-        for place in one
-        if place in other and not one[place] & other[place]
+    apart = [place for place in one if place in other and not one[place] & other[place]]
+    return [
+        *(f"{what}: {was[what]!r}, now {now[what]!r}" for what in changed),
+        *(f"threads of {of!r}: {sorted(one[of])}, now {sorted(other[of])}" for of in apart),
     ]
 
 
@@ -291,9 +269,10 @@ def _comparable(run: Run) -> dict[str, Any]:
     return facts
 
 
-def _threads(header: Header) -> dict[tuple[str, str, str], set[int]]:
+def _threads(header: Header) -> dict[str, set[int]]:
     """By workload, backend and device."""
-    found: dict[tuple[str, str, str], set[int]] = {}
+    found: dict[str, set[int]] = {}
     for entry in header.entries:
-        found.setdefault((entry.workload, entry.name, entry.device), set()).add(entry.threads)
+        where = f"{entry.workload}/{entry.name}/{entry.device}"
+        found.setdefault(where, set()).add(entry.threads)
     return found

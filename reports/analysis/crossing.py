@@ -1,13 +1,10 @@
 """Where a ratio of two times crosses 1, when it is known at some sizes, each with its interval.
 
-Between sizes the logarithm of the ratio is interpolated over the logarithm of the size, twice: by
-straight lines, and by piecewise cubics that are as monotone as the points (Fritsch & Carlson, SIAM
-J. Numer. Anal. 17, 1980). A curve that bends between its points lies near the second, and the
-distance of the two is taken for what interpolation does not know. The sizes of the interval are
-those at which the interpolated interval of the ratio holds 1.
+Between sizes, log ratio is interpolated over log size, twice: by straight lines, and by piecewise
+cubics as monotone as the points (Fritsch & Carlson, SIAM J. Numer. Anal. 17, 1980). The distance of
+the two is taken for what interpolation does not know. The interval has the sizes at which the
+interpolated interval of the ratio holds 1.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,11 +36,12 @@ def crossings(ratios: Mapping[int, Estimate]) -> list[Crossing]:
     """
     sizes = sorted(ratios)
     decided = [n for n, size in enumerate(sizes) if _side(ratios[size])]
-    found = []
-    for before, after in pairwise(decided):
-        if _side(ratios[sizes[before]]) != _side(ratios[sizes[after]]):
-            found.append(_crossing(sizes, [ratios[size] for size in sizes], before, after))
-    return found
+    by_size = [ratios[size] for size in sizes]
+    return [
+        _crossing(sizes, by_size, before, after)
+        for before, after in pairwise(decided)
+        if _side(by_size[before]) != _side(by_size[after])
+    ]
 
 
 def _side(ratio: Estimate) -> int:

@@ -1,14 +1,13 @@
 """The floor: the time that no implementation of a workload can beat on a machine.
 
-The roofline model (Williams, Waterman & Patterson, CACM 52(4), 2009): reading the data takes time
-and computing takes time; at best the two overlap, so the larger of them is the floor:
+The roofline model (Williams, Waterman & Patterson, CACM 52(4), 2009): at best, reading the data and
+computing overlap, so the larger of the two times is the floor:
 
     floor = max(least bytes / read rate, least operations / rate of matrix products)
 
-Both rates are the best that any framework reached in the run, on the cores and with the threads of
-the entry. The read rate is that of a buffer of the size of X, measured beside its workload: a small
-problem is read from a cache, and faster. The rate of products is shared by all workloads of a
-dtype.
+Both rates are the best of any framework in the run, on the cores and with the threads of the entry.
+The read rate is that of a buffer of the size of X, measured beside its workload: a small problem is
+read from a cache, and faster. The rate of products is shared by all workloads of a dtype.
 
 An addition and a multiplication are one operation each. n samples, p features, m test samples:
 
@@ -18,21 +17,18 @@ n p (p + 1) operations, and its Cholesky factor p**3 / 3 (Golub & Van Loan, *Mat
 takes less: QR takes twice as many, an SVD more. (Iterative and randomized solvers can take less,
 at some accuracy; none is covered here.)
 
-*Gradient descent*: each epoch reads X and y once, since one pass over a row gives both its residual
-and its part of the gradient, and the test data once: (n + m) (p + 1) numbers. Residuals and
-gradient take 4 n p operations, test residuals 2 m p. This holds for implementations that visit all
-samples in every epoch, as the method prescribes. (With squared loss, X'X alone would do.)
+*Gradient descent*: each epoch reads training and test data once, (n + m) (p + 1) numbers, since one
+pass over a row gives its residual and its part of the gradient. Residuals and gradient take 4 n p
+operations, test residuals 2 m p. This holds for implementations that visit all samples in every
+epoch, as the method prescribes. (With squared loss, X'X alone would do.)
 
-The overhead of a framework's calls is not part of the floor. It is shown separately, as the time of
-its cheapest call.
+The overhead of calls is not part of it, and is shown as the time of a framework's cheapest call.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
+from typing import Literal, Self
 
 from benchmarks.runfile.records import RooflineRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
@@ -49,7 +45,7 @@ class Work:
     operations: float  # additions and multiplications
 
     @classmethod
-    def least(cls, workload: WorkloadRecord) -> Work:
+    def least(cls, workload: WorkloadRecord) -> Self:
         """The formulae are above."""
         n, p, m = workload.n_samples, workload.n_features, workload.n_test
         if workload.method.kind == "least squares":
@@ -121,9 +117,8 @@ def floors(run: Run) -> dict[Place, Floor]:
     found = {}
     for (name, device, threads), records in read.items():
         if workload := run.workloads.get(name):
-            reading = _highest(records, "read_rate")
             same = products.get((workload.dtype, device, threads), [])
-            product = _highest(same, "product_rate")
+            reading, product = _highest(records, "read_rate"), _highest(same, "product_rate")
             if reading and product:
                 found[name, device, threads] = Floor(Work.least(workload), reading, product)
     return found
@@ -136,18 +131,15 @@ def calls(run: Run) -> list[Call]:
         if record.call_seconds is not None:
             place = record.framework, record.device, record.threads, record.words or ""
             by_place.setdefault(place, []).append(record.call_seconds)
-    found = [
-        Call(*place, Best(min(seconds), median(seconds), place[0]))
-        for place, seconds in by_place.items()
-    ]
+    best = {at: Best(min(all_), median(all_), at[0]) for at, all_ in by_place.items()}
+    found = [Call(*place, seconds) for place, seconds in best.items()]
     return sorted(found, key=lambda call: call.seconds.value)
 
 
-def _highest(
-    records: Sequence[RooflineRecord], rate: Literal["read_rate", "product_rate"]
-) -> Best | None:
+def _highest(records: Sequence[RooflineRecord], rate: str) -> Best | None:
     """The highest rate, and the median of the rates of the framework that reached it."""
-    measured = [(getattr(r, rate), r.framework) for r in records if getattr(r, rate) is not None]
+    every = [(getattr(record, rate), record.framework) for record in records]
+    measured = [pair for pair in every if pair[0] is not None]
     if not measured:
         return None
     best, framework = max(measured)

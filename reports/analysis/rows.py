@@ -1,7 +1,5 @@
 """A run's records joined into rows: one for each entry, what every table and export shows."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,14 +9,8 @@ import numpy as np
 
 from benchmarks import estimates
 from benchmarks.estimates import Estimate, Rounds, Sample
+from benchmarks.runfile import records
 from benchmarks.runfile.header import EntryRecord
-from benchmarks.runfile.records import (
-    DeviceRecord,
-    FailureRecord,
-    FitRecord,
-    TransferRecord,
-    WorkerRecord,
-)
 from benchmarks.runfile.run import Run
 from benchmarks.verdict import Verdict
 from reports.analysis.roofline import Floor, Place, floors
@@ -49,8 +41,8 @@ class Row:
     ratio: Estimate | None = None
     baseline: str = ""  # the backend (and device) that `ratio` is relative to; empty if none
     place: str = ""  # 1 + how many are faster for certain; "2=" where it is shared
-    fit: FitRecord | None = None  # the first
-    worker: WorkerRecord | None = None  # the process of the first fit
+    fit: records.FitRecord | None = None  # the first
+    worker: records.WorkerRecord | None = None  # the process of the first fit
     verdict: Verdict | None = None
     floor: Floor | None = None  # that no implementation can beat here
     device_seconds: float | None = None  # of one fit, by the device's own clock
@@ -87,7 +79,7 @@ class Row:
 
     @property
     def with_transfer(self) -> float | None:
-        """The time of a fit of data that lie on the host; `time` is that of data on the device."""
+        """The time of a fit of data on the host; `time` is that of data on the device."""
         if not self.transfers or self.time is None:
             return None
         return estimates.middle(self.transfers) + self.time.value
@@ -95,9 +87,10 @@ class Row:
     @property
     def coefficients(self) -> np.ndarray | None:
         """(weight, bias) of the first fit; None unless it is right."""
-        if not self.passed or self.fit is None or self.fit.weight is None or self.fit.bias is None:
+        fit = self.fit
+        if not self.passed or fit is None or fit.weight is None or fit.bias is None:
             return None
-        found = np.array([*self.fit.weight, self.fit.bias])
+        found = np.array([*fit.weight, fit.bias])
         return found if np.isfinite(found).all() else None
 
 
@@ -121,18 +114,19 @@ def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
     """A row without the fields that depend on other rows."""
-    times, fit, verdict = run.rounds(entry.id), run.first_fit(entry.id), run.verdict(entry.id)
-    failure = next(iter(run.of(FailureRecord, entry.id)), None)
+    name = entry.id
+    times, fit, verdict = run.rounds(name), run.first_fit(name), run.verdict(name)
+    failure = next(iter(run.of(records.FailureRecord, name)), None)
     passed = bool(verdict and verdict.passed and not failure)
     reason = failure.reason if failure else verdict.reason if verdict else "not reached"
     # A known failure explains a fit that is refused, and one that raises, hangs or crashes.
     unfit = (verdict and not verdict.passed) or (failure and failure.phase == "fit")
     if unfit and entry.known_failure:
         reason += f"; known: {entry.known_failure}"
-    devices = run.of(DeviceRecord, entry.id)
+    devices = run.of(records.DeviceRecord, name)
     return Row(
         entry,
-        status=_status(verdict, failure, passed, bool(times)),
+        status=_status(verdict, failure, bool(times)),
         passed=passed,
         reason="" if passed else reason,
         samples=len(times),
@@ -144,18 +138,18 @@ def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
         floor=known.get((entry.workload, entry.device, entry.threads)),
         device_seconds=_median([device.device_seconds for device in devices]),
         joules=_median([device.joules for device in devices]),
-        transfers=_transfers(run, entry.id),
+        transfers=_transfers(run, name),
     )
 
 
-def _status(
-    verdict: Verdict | None, failure: FailureRecord | None, passed: bool, timed: bool
-) -> Status:
+def _status(verdict: Verdict | None, failure: records.FailureRecord | None, timed: bool) -> Status:
     if failure:
         return "absent" if failure.phase == "absent" else "failed"
     if not verdict:
         return "not reached"
-    return "failed" if not passed else "passed" if timed else "not timed"
+    if not verdict.passed:
+        return "failed"
+    return "passed" if timed else "not timed"
 
 
 def _median(values: Sequence[float | None]) -> float | None:
@@ -165,13 +159,10 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 def _transfers(run: Run, entry: str) -> dict[int, Sample]:
     """Transfers as samples: the later ones, or else those before the first fits."""
-    later = run.of(TransferRecord, entry)
-    found = [Sample(t.replicate, seconds) for t in later for seconds in t.seconds]
-    first = [
-        Sample(fit.replicate, fit.transfer_seconds)
-        for fit in run.of(FitRecord, entry)
-        if fit.transfer_seconds
-    ]
+    later = run.of(records.TransferRecord, entry)
+    fits = run.of(records.FitRecord, entry)
+    found = [Sample(one.replicate, seconds) for one in later for seconds in one.seconds]
+    first = [Sample(f.replicate, f.transfer_seconds) for f in fits if f.transfer_seconds]
     return dict(enumerate(found or first))
 
 
@@ -191,15 +182,11 @@ def ranked(made: Sequence[Row], baselines: Collection[str]) -> list[Row]:
     name = _short_name(baseline, timed)
     confidence = estimates.simultaneous(len(timed))
     places = estimates.places({row.entry.id: row.times for row in timed}, confidence)
-
-    def against(row: Row) -> Estimate | None:
-        if row is baseline:
-            return _SELF
-        return estimates.ratio(row.times, baseline.times, confidence)
-
-    placed = [
-        replace(row, ratio=against(row), baseline=name, place=places[row.entry.id]) for row in timed
-    ]
+    placed = []
+    for row in timed:
+        ratio = estimates.ratio(row.times, baseline.times, confidence)
+        against = _SELF if row is baseline else ratio
+        placed.append(replace(row, ratio=against, baseline=name, place=places[row.entry.id]))
     return placed + [replace(row, baseline=name) for row in others]
 
 

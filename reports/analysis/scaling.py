@@ -3,20 +3,19 @@
 A *series* is made of the workloads of a run that differ in one dimension alone.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
-from typing import Literal
+from functools import cached_property
+from itertools import combinations, pairwise, permutations
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import optimize, special
 
 from benchmarks import estimates
 from benchmarks.estimates import CONFIDENCE, Rounds, Variance
-from benchmarks.runfile.records import MethodRecord, WorkloadRecord
+from benchmarks.runfile.records import MethodRecord
 from benchmarks.runfile.run import Run
 from reports.analysis.crossing import crossings
 from reports.analysis.rows import Row, by_workload
@@ -29,22 +28,38 @@ STRAIGHT = 0.15
 #: A straight line is fitted to at least so many points.
 FEWEST_POINTS = 3
 
-Dimension = Literal["n_samples", "n_features"]
+Dimension = Literal["samples", "features"]
 #: One curve of a series: backend, device, threads.
 Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
 class Series:
-    """Workloads that differ in one dimension, with their timed rows."""
+    """Workloads that differ in one dimension."""
 
-    dimension: Dimension
-    fixed: int  # the other dimension
+    varied: Dimension
+    kept: Dimension
+    fixed: int  # size of what is kept
     dtype: str
     method: str  # in words
-    names: Mapping[int, str]  # workload by size, the smallest first
-    rows: Mapping[Key, Mapping[int, Row]]  # by size
-    failed: list[tuple[int, Row]]  # the rows that failed, with their sizes
+    by_size: Mapping[int, Sequence[Row]]  # the smallest first
+
+    @cached_property
+    def rows(self) -> dict[Key, dict[int, Row]]:
+        """The timed rows of each curve, by size."""
+        found: dict[Key, dict[int, Row]] = {}
+        for size, rows in self.by_size.items():
+            for row in rows:
+                if row.status == "passed":
+                    key = row.entry.name, row.entry.device, row.entry.threads
+                    found.setdefault(key, {})[size] = row
+        return dict(sorted(found.items()))
+
+    @property
+    def failed(self) -> list[tuple[int, Row]]:
+        """The rows that failed, with their sizes."""
+        every = ((size, row) for size, rows in self.by_size.items() for row in rows)
+        return [(size, row) for size, row in every if row.status == "failed"]
 
     def at(self, size: int) -> dict[Key, Row]:
         """The timed rows of one size."""
@@ -75,52 +90,20 @@ class Crossover:
 
 def series(run: Run, rows: Sequence[Row]) -> list[Series]:
     """The series of a run: at least four sizes over a factor of ten."""
+    by_name = by_workload(rows)
     timed = {row.entry.workload for row in rows if row.status == "passed"}
     workloads = [workload for name, workload in run.workloads.items() if name in timed]
-    dimensions: tuple[tuple[Dimension, Dimension], ...] = (
-        ("n_samples", "n_features"),
-        ("n_features", "n_samples"),
-    )
     found = []
-    for varied, kept in dimensions:
-        alike: dict[tuple[object, ...], dict[int, WorkloadRecord]] = {}
-        for workload in workloads:
-            same = (
-                getattr(workload, kept),
-                workload.dtype,
-                _in_words(workload.method),
-                workload.sigma,
-            )
-            alike.setdefault(same, {})[getattr(workload, varied)] = workload
-        for sizes in alike.values():
-            if len(sizes) >= FEWEST_SIZES and max(sizes) >= LEAST_SPAN * min(sizes):
-                found.append(_series(varied, kept, dict(sorted(sizes.items())), rows))
+    for varied, kept in permutations(get_args(Dimension)):
+        alike: dict[tuple[int, str, str, float | None], dict[int, str]] = {}
+        for one in workloads:
+            same = getattr(one, f"n_{kept}"), one.dtype, _in_words(one.method), one.sigma
+            alike.setdefault(same, {})[getattr(one, f"n_{varied}")] = one.name
+        for (fixed, dtype, method, _), names in alike.items():
+            if len(names) >= FEWEST_SIZES and max(names) >= LEAST_SPAN * min(names):
+                by_size = {size: by_name[names[size]] for size in sorted(names)}
+                found.append(Series(varied, kept, fixed, dtype, method, by_size))
     return found
-
-
-def _series(
-    varied: Dimension, kept: Dimension, sizes: Mapping[int, WorkloadRecord], rows: Sequence[Row]
-) -> Series:
-    by_name = by_workload(rows)
-    curves: dict[Key, dict[int, Row]] = {}
-    failed = []
-    for size, workload in sizes.items():
-        for row in by_name[workload.name]:
-            if row.status == "passed":
-                key = (row.entry.name, row.entry.device, row.entry.threads)
-                curves.setdefault(key, {})[size] = row
-            elif row.status == "failed":
-                failed.append((size, row))
-    one = next(iter(sizes.values()))
-    return Series(
-        dimension=varied,
-        fixed=getattr(one, kept),
-        dtype=one.dtype,
-        method=_in_words(one.method),
-        names={size: workload.name for size, workload in sizes.items()},
-        rows=dict(sorted(curves.items())),
-        failed=failed,
-    )
 
 
 def _in_words(method: MethodRecord) -> str:
@@ -133,13 +116,12 @@ def _in_words(method: MethodRecord) -> str:
 def exponent(curve: Mapping[int, Row]) -> Exponent | None:
     """The exponent of the upper part of a curve, where it is a power law.
 
-    That part is the longest run of sizes, the largest included, in which every point is within
-    `STRAIGHT` (and its own uncertainty) of a straight line. The line is fitted to log time over
-    log size by weighted least squares, each point weighted by the inverse of its variance. To the
-    variance that the rounds of a point show we add one that all points share, since the machine
-    may change its speed from one workload to the next. It is chosen such that the weighted sum of
-    squared residuals equals its expectation, or is 0 (Paule & Mandel, J. Res. NBS 87, 1982). The
-    interval is Student's t with two degrees of freedom fewer than points.
+    That part is the longest run of sizes up to the largest in which every point is within
+    `STRAIGHT` of a straight line. The line is fitted to log time over log size, each point weighted
+    by the inverse of its variance. Besides what its rounds show, that has a part that all points
+    share, since the machine may change its speed between workloads. It is such that the weighted
+    sum of squared residuals equals its expectation, or is 0 (Paule & Mandel, J. Res. NBS 87, 1982).
+    The interval is Student's t with two degrees of freedom fewer than points.
 
     Returns:
         None where even the three largest sizes are no power law, or there are fewer.
@@ -214,7 +196,7 @@ def crossovers(one: Series) -> list[Crossover]:
 
 def fastest(one: Series) -> list[Key]:
     """The fastest backend at each size, the smallest first."""
-    found = (one.at(size) for size in one.names)
+    found = (one.at(size) for size in one.by_size)
     return [min(rows, key=lambda key: estimates.middle(rows[key].times)) for rows in found]
 
 

@@ -1,7 +1,5 @@
 """What several figures have in common: rows of names, log axes of times, and log-log curves."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,12 +70,14 @@ def intervals(axes: Axes, rows: Sequence[Row | None], markers: Mapping[str, str]
 
 def device_keys(figure: Figure, markers: Mapping[str, str]) -> None:
     """A legend of markers. Colours need none: the names of the rows say the framework."""
-    keys = [
-        Line2D([], [], color=INK, ls="none", marker=marker, label=short(device, 16))
-        for device, marker in markers.items()
-    ]
+    keys = [marker_key(short(name, 16), marker=marker) for name, marker in markers.items()]
     columns = 3 if figure.get_figwidth() <= NARROW else 6
     figure.legend(handles=keys, loc="outside upper left", ncols=min(len(keys), columns))
+
+
+def marker_key(label: str, **look: Any) -> Line2D:
+    """A marker in a legend."""
+    return Line2D([], [], color=INK, ls="none", label=label, **look)
 
 
 def log_limits(
@@ -85,13 +85,9 @@ def log_limits(
 ) -> tuple[float, float, list[float]]:
     """A log axis of at least a decade, so that small differences look small: its ends, its ticks.
 
-    Args:
-        times: seconds, all of which have room on it.
-        most: ticks.
-        fine: where the ends are fewer times apart than this, there are ticks within decades, too.
+    At most `most` ticks; within decades, too, where the ends are less than `fine` times apart.
     """
-    low = min(time.low for time in times) / 1.2
-    high = max(time.high for time in times) * 1.2
+    low, high = min(t.low for t in times) / 1.2, max(t.high for t in times) * 1.2
     margin = max(1.0, math.sqrt(10 * low / high))
     low, high = low / margin, high * margin
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)

@@ -1,7 +1,5 @@
 """How figures look, and how a drawing becomes files and an SVG within the page."""
 
-from __future__ import annotations
-
 import io
 import re
 import warnings
@@ -25,10 +23,9 @@ _THEMED = {INK: "currentColor", GRID: "var(--grid)", PAPER: "var(--paper)"}
 # Okabe & Ito's palette, told apart with any colour vision: https://jfly.uni-koeln.de/color/
 BLUE, GREEN, VERMILION = "#0072b2", "#009e73", "#d55e00"
 ORANGE, SKY, PURPLE = "#e69f00", "#56b4e9", "#cc79a7"
-#: Framework -> its colour on light and on dark paper. They are fixed, so that reports can be
-#: laid side by side. Found by search: all pairs differ by 20 or more in CIELAB, also to an eye
-#: without red or green cones (Machado et al. 2009), and each has a contrast of 3 or more with its
-#: paper. Names stand beside the marks as well: no figure depends on its colours.
+#: Framework -> its colour on light and on dark paper, the same in all reports. All pairs differ by
+#: 20 or more in CIELAB, also to an eye without red or green cones (Machado et al. 2009); each has a
+#: contrast of 3 or more with its paper. Names stand beside the marks: no figure needs its colours.
 FRAMEWORKS = {
     "torch": ("#e73201", "#dc7b1e"),
     "tensorflow": ("#076b61", "#2ec975"),

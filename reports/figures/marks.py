@@ -1,11 +1,9 @@
 """Small drawings, hundreds on a page: a mark in each cell of a table, the samples of each row.
 
 They are written as SVG directly, since matplotlib would take tens of milliseconds for each. All
-marks of a column share an axis. Their places are shares of a cell's width, so that one drawing does
-for a desk and for a phone, and a row that is sorted or hidden takes its mark along.
+marks of a column share an axis. Their places are shares of a cell's width: one drawing does for a
+desk and a phone.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
@@ -142,11 +140,10 @@ def timeline(row: Row) -> Markup:
 def timeline_caption(row: Row) -> str:
     """What the timeline shows, in words."""
     times = [sample.seconds for sample in row.times.values()]
-    processes = len({sample.replicate for sample in row.times.values()})
+    replicates = {sample.replicate for sample in row.times.values()}
+    processes = text.count(len(replicates), "process", "processes")
     step = math.ceil(len(times) / _MOST)
     samples = text.count(len(times), "sample") + (f", one in {step} drawn," if step > 1 else "")
-    return (
-        f"{samples} of {text.count(processes, 'process', 'processes')} in the order of their "
-        f"rounds: {text.seconds(min(times))} to {text.seconds(max(times))}; "
-        f"the line is the median, {text.seconds(row.time)}"
-    )
+    what = f"{samples} of {processes} in the order of their rounds"
+    ends = f"{text.seconds(min(times))} to {text.seconds(max(times))}"
+    return f"{what}: {ends}; the line is the median, {text.seconds(row.time)}"

@@ -1,7 +1,5 @@
 """Time to accuracy: the figure, the table and the sentence of each race."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,9 +37,12 @@ class RaceSection:
     @property
     def curves(self) -> list[ErrorCurve]:
         """The first to reach the last tolerance first; then those that never do, as they stand."""
-        ends = [(curve, curve.time_to(TOLERANCES[-1])) for curve in self.race.curves]
-        ends.sort(key=lambda pair: pair[1].value if pair[1] else math.inf)
-        return [curve for curve, _ in ends]
+
+        def end(curve: ErrorCurve) -> float:
+            reached = curve.time_to(TOLERANCES[-1])
+            return reached.value if reached else math.inf
+
+        return sorted(self.race.curves, key=end)
 
     def method(self, curve: ErrorCurve) -> str:
         """Which of the two kinds it is."""

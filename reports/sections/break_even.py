@@ -1,7 +1,5 @@
 """From which size CUDA pays: one sentence and one figure for each series, and its backends."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,7 +61,7 @@ class BreakEvenSection:
 
     def when(self, point: BreakEven) -> str:
         """What follows "CUDA pays": `from about 40,000 samples (38,000 to 43,000)`."""
-        sizes, found, varied = sorted(point.ratios), point.crossing, self.series.varied
+        sizes, found, varied = sorted(point.ratios), point.crossing, self.series.series.varied
         if found and point.answer in ("from", "until"):
             # To three digits: an interval may be narrower than two could tell.
             between = f"{round_size(found.low, 3)} to {round_size(found.high, 3)}"
@@ -102,6 +100,6 @@ class BreakEvenSection:
                     axes.axvspan(found.low, found.high, color=look, alpha=0.25, lw=0)
 
         alt = f"Time on the CPU over time on CUDA, the fastest of each device. {'; '.join(said)}"
-        x, y = f"{self.series.varied}, log scale", "time on the CPU / on CUDA"
+        x, y = f"{self.series.series.varied}, log scale", "time on the CPU / on CUDA"
         scales = (x, "{:,.0f}".format), (y, "{:g}×".format)
         return log_log(f"break-even-{self.series.number}", alt, curves, scales, draw_crossings)

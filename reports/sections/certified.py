@@ -1,21 +1,18 @@
 """Correct digits on certified data: backends by data sets, and a sentence that says who loses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from benchmarks.runfile.records import WorkloadRecord
 from benchmarks.verdict import Digits
 from reports import text
 from reports.analysis.rows import Row
-from reports.figures.axes import height, name_rows
-from reports.figures.drawing import INK, NARROW, PAPER, WIDTH, Picture, framework_colour, picture
+from reports.figures.axes import height, marker_key, name_rows
+from reports.figures.drawing import NARROW, PAPER, WIDTH, Picture, framework_colour, picture
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,10 @@ class CertifiedTable:
             return f"No backend has a fit of all {sets}."
         best = max(whole, key=lambda backend: sum(least for least, _ in whole[backend]))
         middle, (least, where) = median(digits for digits, _ in whole[best]), min(whole[best])
-        said = f"{best} has most correct digits on {sets}: {middle:.1f} in the median, "
-        said += f"at worst {least:.1f} on {self.sets[where]}."
+        most, worst = f"{best} has most correct digits on", self.sets[where]
+        said = f"{most} {sets}: {middle:.1f} in the median, at worst {least:.1f} on {worst}."
         if len(self.sets) == 1:
-            said = f"{best} has most correct digits on {self.sets[where]}: {least:.1f}."
+            said = f"{most} {worst}: {least:.1f}."
         losses = [
             (theirs - own.least, backend, name, own.least, theirs)
             for backend, of in self.backends.items()
@@ -99,10 +96,10 @@ class CertifiedTable:
             name_rows(axes, list(points))
             axes.set_xlim(-0.02 * self.most, 1.02 * self.most)
             axes.set_xlabel("correct digits, at least, in each data set")
-            looks = {"right": ("o", 6, 1), "failed the gate": ("x", 6, 1), "median": ("|", 9, 2.2)}
             keys = [
-                Line2D([], [], color=INK, ls="none", marker=marker, ms=ms, mew=mew, label=label)
-                for label, (marker, ms, mew) in looks.items()
+                marker_key("right", marker="o"),
+                marker_key("failed the gate", marker="x"),
+                marker_key("median", marker="|", ms=9, mew=2.2),
             ]
             figure.legend(handles=keys, loc="outside upper left", ncols=3)
 

@@ -1,9 +1,8 @@
 """What stood side by side in the same rounds: another revision, or another environment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
+from benchmarks.estimates import Estimate
 from benchmarks.runfile.records import FitRecord
 from benchmarks.runfile.run import Run
 from reports import text
@@ -25,11 +24,11 @@ def side_by_side(run: Run, changes: Sequence[Change]) -> list[tuple[str, ...]]:
         if not any(run.rounds(side) for side in (change.entry, change.other)):
             continue
         entry = entries[change.other]
-        where = f" ({entry.device}, {text.count(entry.threads, 'thread')})" if several else ""
+        where = f" ({text.where(entry)})" if several else ""
         variant = entry.variant.name if entry.variant else ""
         version, other = (_version(run.first_fit(id)) for id in (change.entry, change.other))
         beside = entry.workload, entry.backend + where, version, f"{variant} {other}".strip()
-        found.append((*beside, *_words(change)))
+        found.append((*beside, *_words(change.ratio)))
     return found
 
 
@@ -38,8 +37,8 @@ def _version(fit: FitRecord | None) -> str:
     return str(fit.description.get("version", "")) if fit else ""
 
 
-def _words(change: Change) -> tuple[str, str, str]:
-    if (ratio := change.ratio) is None:
+def _words(ratio: Estimate | None) -> tuple[str, str, str]:
+    if ratio is None:
         return text.MISSING, text.MISSING, "not both timed"
     interval = f"{ratio.low:.3f} to {ratio.high:.3f}"
     return f"{ratio.value:.4f}", interval, ratio.against_one()

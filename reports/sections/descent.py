@@ -1,7 +1,5 @@
 """The figures of a gradient descent: the tutorial's two pictures and the loss curves."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +12,15 @@ from reports import text
 from reports.analysis.rows import Row
 from reports.figures import drawing
 from reports.figures.axes import legend
-from reports.figures.drawing import BLUE, DASHES, GREEN, MARKERS, VERMILION, Picture
+from reports.figures.drawing import (
+    BLUE,
+    DASHES,
+    GREEN,
+    MARKERS,
+    VERMILION,
+    Picture,
+    framework_colour,
+)
 
 #: Inches.
 _WIDTH, _HEIGHT = 4.4, 3.1
@@ -46,12 +52,7 @@ def pictures(
 def _points(name: str, points: Points, fits: Sequence[np.ndarray]) -> tuple[Picture, float]:
     """The tutorial's pictures: training points blue, test points green, predictions red.
 
-    Args:
-        name: of the picture.
-        points: the data.
-        fits: weight and bias of each.
-
-    Returns the picture, and how far two predictions are apart at most.
+    Returns the picture, and how far two predictions are apart at most. A fit is (weight, bias).
     """
     x = np.asarray(points.X_test, float)
     predicted = np.array([weight * x + bias for weight, bias in fits])
@@ -85,10 +86,7 @@ def _points(name: str, points: Points, fits: Sequence[np.ndarray]) -> tuple[Pict
 def _losses(
     slug: str, which: str, rows: Sequence[Row], labels: Mapping[str, str]
 ) -> Picture | None:
-    """The "train" or "test" losses of every backend over each other, on a log axis.
-
-    Returns None where nothing can be drawn.
-    """
+    """The "train" or "test" losses of all backends on a log axis; None where there are none."""
     found = [(row.entry, _positive(getattr(row.fit, f"{which}_losses", None))) for row in rows]
     curves = [(entry, values) for entry, values in found if np.isfinite(values).any()]
     if not curves:
@@ -98,10 +96,8 @@ def _losses(
         axes = figure.add_subplot()
         for index, (entry, values) in enumerate(curves):
             # The widest lies beneath, so that curves that agree show as nested bands.
-            look: dict[str, Any] = {
-                "lw": 3.2 - 2.5 * index / len(curves),
-                "color": drawing.framework_colour(entry.framework),
-            }
+            width = 3.2 - 2.5 * index / len(curves)
+            look: dict[str, Any] = {"lw": width, "color": framework_colour(entry.framework)}
             restless = jumps(values)
             epochs = np.arange(len(values))
             calm, dashes = np.where(restless, np.nan, values), DASHES[index % len(DASHES)]

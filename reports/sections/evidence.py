@@ -1,7 +1,5 @@
 """What a row opens to: the end of what its process printed, and the command that repeats it."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 
@@ -68,5 +66,6 @@ def log_end(row: Row, run: Run | None, folder: Path | None) -> str:
     except (OSError, ValueError):  # gone, not readable, or a name that no file can have
         return ""
     end = [short(line(one), _LOG_WIDTH) for one in lines[-_LOG_LINES:]]
-    left = len(lines) - len(end)
-    return "\n".join([*([f"… {text.count(left, 'line')} before"] if left else []), *end])
+    if left := len(lines) - len(end):
+        end.insert(0, f"… {text.count(left, 'line')} before")
+    return "\n".join(end)

@@ -1,7 +1,5 @@
 """The facts of a run in words: the machine, what was run on it, and what could not take part."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,6 +10,14 @@ from benchmarks.runfile.records import GpuRecord
 from benchmarks.runfile.run import Run
 from reports import text
 from reports.analysis.roofline import Best
+
+#: Those of `GpuRecord`, with their units.
+_GAUGES = {
+    "clock_mhz": "MHz",
+    "memory_clock_mhz": "MHz memory",
+    "temperature": "°C",
+    "watts": "W",
+}
 
 
 def machine(found: Machine) -> str:
@@ -51,17 +57,12 @@ def run_facts(run: Run) -> list[tuple[str, str]]:
         ("TF32", "on for float32 products on CUDA" if header.tf32 else ""),
     ]
     states = run.of(GpuRecord)
-    facts += [
-        (f"GPU {number}", _gpu_states([state for state in states if state.gpu == number]))
-        for number in sorted({state.gpu for state in states})
-    ]
-    facts += [
-        (
-            f"environment {other.name}",
-            f"Python {other.python}, {_pairs(other.packages)}; {other.executable}",
-        )
-        for other in header.environments
-    ]
+    for number in sorted({state.gpu for state in states}):
+        same = [state for state in states if state.gpu == number]
+        facts.append((f"GPU {number}", _gpu_states(same)))
+    for other in header.environments:
+        said = f"Python {other.python}, {_pairs(other.packages)}; {other.executable}"
+        facts.append((f"environment {other.name}", said))
     return [(name, value) for name, value in facts if value]
 
 
@@ -77,14 +78,14 @@ def _gpu_model(gpu: GpuModel) -> str:
 
 def _gpu_states(states: Sequence[GpuRecord]) -> str:
     """What a GPU's gauges showed before and after the samples of all workloads."""
-    gauges = {"clock_mhz": "MHz", "memory_clock_mhz": "MHz memory", "temperature": "°C"}
     parts = []
-    for gauge, unit in (gauges | {"watts": "W"}).items():
+    for gauge, unit in _GAUGES.items():
         shown = [getattr(state, gauge) for state in states]
         if known := [value for value in shown if value is not None]:
             parts.append(f"{min(known):.0f} to {max(known):.0f} {unit}")
-    reasons = list(dict.fromkeys(reason for state in states for reason in state.limited_by))
-    return ", ".join([*parts, *([f"slowed down by {text.both(reasons)}"] if reasons else [])])
+    if reasons := dict.fromkeys(reason for state in states for reason in state.limited_by):
+        parts.append(f"slowed down by {text.both(list(reasons))}")
+    return ", ".join(parts)
 
 
 def _from_to(start: float | None, end: float | None, form: str) -> str:
@@ -97,10 +98,11 @@ def absences(found: Sequence[Absence]) -> list[tuple[str, str]]:
     together: dict[tuple[str, str], list[str]] = {}
     for one in found:
         together.setdefault((one.device, one.reason), []).append(one.backend)
-    return [
-        (" on ".join(filter(None, [text.both(list(filter(None, names))), device])), reason)
-        for (device, reason), names in together.items()
-    ]
+    said = []
+    for (device, reason), names in together.items():
+        what = text.both([name for name in names if name])
+        said.append((" on ".join(filter(None, [what, device])), reason))
+    return said
 
 
 def shown(value: Any) -> str:

@@ -1,7 +1,5 @@
 """How time grows with size: the figure, the table, and a sentence for each crossover."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,15 +20,9 @@ class SeriesSection:
     series: Series
 
     @property
-    def varied(self) -> str:
-        """What the series varies: `samples`."""
-        return self.series.dimension.removeprefix("n_")
-
-    @property
     def fixed(self) -> str:
         """What all its workloads have in common: `10 features, float32`."""
-        kept = "features" if self.varied == "samples" else "samples"
-        return f"{self.series.fixed:,} {kept}, {self.series.dtype}"
+        return f"{self.series.fixed:,} {self.series.kept}, {self.series.dtype}"
 
     @cached_property
     def labels(self) -> dict[Key, str]:
@@ -44,8 +36,8 @@ class SeriesSection:
         """One for each change of the lead."""
         if lead := scaling.leading(self.series):
             return [self._sentence(crossover) for crossover in lead]
-        leaders, sizes = set(scaling.fastest(self.series)), list(self.series.names)
-        all_sizes = f"{sizes[0]:,} to {sizes[-1]:,} {self.varied}"
+        leaders, sizes = set(scaling.fastest(self.series)), list(self.series.by_size)
+        all_sizes = f"{sizes[0]:,} to {sizes[-1]:,} {self.series.varied}"
         if len(leaders) == 1:
             return [f"{self.labels[leaders.pop()]} has the shortest time from {all_sizes}."]
         return [f"From {all_sizes}, the lead does not change for certain."]
@@ -59,18 +51,12 @@ class SeriesSection:
         before, after = self.labels[found.before], self.labels[found.after]
         low, high = round_size(found.low), round_size(found.high)
         if found.size is None:
-            return (
-                f"{before} is faster up to {low} {self.varied} and {after} from {high} on; "
-                "in between it is not certain at every size."
+            sides = (
+                f"{before} is faster up to {low} {self.series.varied} and {after} from {high} on"
             )
-        return (
-            f"Below about {round_size(found.size)} {self.varied} ({low} to {high}) {before} is "
-            f"faster than {after}, above it slower."
-        )
-
-    def bytes_of_features(self, size: int) -> int:
-        """Of X at one size."""
-        return size * self.series.fixed * (4 if self.series.dtype == "float32" else 8)
+            return f"{sides}; in between it is not certain at every size."
+        where = f"{round_size(found.size)} {self.series.varied} ({low} to {high})"
+        return f"Below about {where} {before} is faster than {after}, above it slower."
 
     @cached_property
     def picture(self) -> Picture:
@@ -89,8 +75,8 @@ class SeriesSection:
         if floors:
             sizes = sorted(floors)
             curves.append(Curve("floor", INK, sizes, [floors[size] for size in sizes], width=0.9))
-        alt = f"Time of one fit over {self.varied}. {'; '.join(said)}"
-        x, y = f"{self.varied}, log scale", "time of one fit, log scale"
+        alt = f"Time of one fit over {self.series.varied}. {'; '.join(said)}"
+        x, y = f"{self.series.varied}, log scale", "time of one fit, log scale"
         scales = (x, "{:,.0f}".format), (y, text.tick)
         return log_log(f"scaling-{self.number}", alt, curves, scales)
 

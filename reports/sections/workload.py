@@ -1,6 +1,4 @@
-"""The section of one workload: its ranking, where the time goes, and one device against another."""
-
-from __future__ import annotations
+"""The section of one workload: its ranking, its phases, and one device against another."""
 
 import math
 from collections.abc import Sequence
@@ -113,8 +111,7 @@ class WorkloadSection:
     @property
     def floors(self) -> dict[str, Floor]:
         """By device and threads."""
-        known = [(row.entry, row.floor) for row in self.rows if row.floor]
-        return {f"{e.device}, {text.count(e.threads, 'thread')}": floor for e, floor in known}
+        return {text.where(row.entry): row.floor for row in self.rows if row.floor}
 
     @property
     def has_ranking(self) -> bool:
@@ -138,10 +135,9 @@ class WorkloadSection:
 
     @cached_property
     def devices(self) -> Picture | None:
-        """The same backend on several devices, the CPU against CUDA, on a log axis.
+        """The backends that were timed on several devices, on a log axis; None if there are none.
 
-        Of several numbers of threads the fastest is drawn. None where no backend was timed on more
-        than one device.
+        Of several numbers of threads the fastest is drawn.
         """
         fastest: dict[str, dict[str, Row]] = {}
         for row in self.timed:

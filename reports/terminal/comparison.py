@@ -1,7 +1,5 @@
 """Two runs against each other, in a terminal."""
 
-from __future__ import annotations
-
 from rich.console import Console
 from rich.text import Text
 
@@ -22,10 +20,7 @@ as the machine's."""
 def show(compared: Compared, console: Console, limit: float | None = None) -> None:
     """Print what differs, the entries, those that newly fail, and a conclusion.
 
-    Args:
-        compared: the two runs.
-        console: where to.
-        limit: the slow-down that is not accepted, as a share; None: any is only reported.
+    It names what is slower by more than `limit`, a share, if that is given.
     """
     for name, was, now in compared.versions:
         console.print(Text(f"{name}: {was}, now {now}", style="dim"))
@@ -50,18 +45,15 @@ def _cells(change: EntryChange) -> list[str]:
         change.new.entry.id,
         text.seconds(change.old.time),
         text.seconds(change.new.time),
-        text.MISSING if change.machine is None else _percent(change.machine),
+        text.MISSING if change.machine is None else text.percent(change.machine),
         _change(change.ratio),
         change.ratio.against_one(),
     ]
 
 
-def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f}%"
-
-
 def _change(ratio: Estimate) -> str:
-    return f"{_percent(ratio.value)} ({_percent(ratio.low)}…{_percent(ratio.high)})"
+    value, low, high = map(text.percent, (ratio.value, ratio.low, ratio.high))
+    return f"{value} ({low}…{high})"
 
 
 def _conclusion(compared: Compared, limit: float | None) -> str:

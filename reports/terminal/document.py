@@ -1,7 +1,5 @@
 """What a run has measured, in a terminal."""
 
-from __future__ import annotations
-
 from rich.console import Console
 from rich.text import Text
 
@@ -21,6 +19,5 @@ def show(document: Document, console: Console) -> None:
         console.print()
     for certified in document.certified:
         console.print(Text(f"{certified.dtype}: {certified.sentence}"))
-    for break_even in document.break_evens:
-        for sentence in break_even.sentences:
-            console.print(Text(sentence))
+    for sentence in (said for one in document.break_evens for said in one.sentences):
+        console.print(Text(sentence))

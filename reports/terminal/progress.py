@@ -1,13 +1,12 @@
 """What a person sees while a run works: events stay, what is going on is overwritten.
 
-Nothing is drawn while a worker is being timed: there is no thread that refreshes, and the caller
-reports between samples, when all workers are stopped.
+Nothing is drawn while a worker is being timed: no thread refreshes, and the caller reports between
+samples.
 """
-
-from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -44,7 +43,7 @@ class TerminalProgress(Progress):
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
         self._last = float("-inf")
 
-    def __enter__(self) -> TerminalProgress:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self

@@ -1,7 +1,5 @@
 """The results in a terminal: one table for each workload."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -24,7 +22,9 @@ def grid(heads: Iterable[str], rows: Iterable[Sequence[str]], no_wrap: bool = Fa
 def show(rows: Sequence[Row], console: Console) -> None:
     """Print each workload's answer, its ranking, and apart from it what could not be ranked."""
     for workload, same in by_workload(rows).items():
-        labels, where = text.labels(same), _where(same)
+        labels, places = text.labels(same), {text.where(row.entry) for row in same}
+        # A terminal has no room to repeat a place that all rows share.
+        where = places.pop() if len(places) == 1 else ""
         console.print(Text(workload, style="bold"), Text(where, style="dim"))
         console.print(Text(answer.sentence(same)))
         if passed := [row for row in same if row.passed]:
@@ -33,12 +33,6 @@ def show(rows: Sequence[Row], console: Console) -> None:
             what = Text(f"{row.status}: {labels[row.entry.id]}: ", style="yellow")
             console.print(what + Text(row.reason))
         console.print()
-
-
-def _where(rows: Sequence[Row]) -> str:
-    """Device and threads, if all rows have the same: a terminal has no room to repeat them."""
-    places = {f"{row.entry.device}, {text.count(row.entry.threads, 'thread')}" for row in rows}
-    return places.pop() if len(places) == 1 else ""
 
 
 def _ranking(rows: Sequence[Row], mixed: bool) -> Table:

@@ -129,7 +129,7 @@ def test_a_crossover_is_found_where_it_is(varied: str) -> None:
     """a = 1e-4 sqrt(n), b = 1e-6 n: equal at 10,000, between sizes that are certain."""
     sizes = (100, 500, 2500, 50_000, 250_000)
     one = only(run({"a": lambda n: 1e-4 * n**0.5, "b": lambda n: 1e-6 * n}, sizes, varied=varied))
-    assert one.dimension == varied
+    assert f"n_{one.varied}" == varied
     [found] = scaling.crossovers(one)
     assert (found.before, found.after) == (("b", "cpu", 1), ("a", "cpu", 1))
     assert found.size == pytest.approx(10_000, rel=0.02)
@@ -234,7 +234,7 @@ def test_descents_make_a_series_of_their_own() -> None:
     found = series(both)
     methods = ["least squares", "gradient descent, 100 steps of 0.1, squared loss"]
     assert [one.method for one in found] == methods
-    assert [list(one.names) for one in found] == [list(sizes)] * 2
+    assert [list(one.by_size) for one in found] == [list(sizes)] * 2
     shorter = replace(descent, epochs=50)
     [left] = series(
         runs.altered(
