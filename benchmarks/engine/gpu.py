@@ -6,6 +6,8 @@ GPU 0 is the first that this process may use: clusters say with `CUDA_VISIBLE_DE
 machine's GPUs are whose. Without it they are numbered by their PCI bus, as in workers.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress

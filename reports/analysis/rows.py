@@ -116,6 +116,9 @@ def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
     """A row without the fields that depend on other rows."""
     name = entry.id
     times, fit, verdict = run.rounds(name), run.first_fit(name), run.verdict(name)
+    workload = run.workloads.get(entry.workload)
+    if fit and fit.weight and workload and len(fit.weight) != workload.n_features:
+        fit = replace(fit, weight=None)  # the file was edited: the gate passes no such fit
     failure = next(iter(run.of(records.FailureRecord, name)), None)
     passed = bool(verdict and verdict.passed and not failure)
     reason = failure.reason if failure else verdict.reason if verdict else "not reached"
