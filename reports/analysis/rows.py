@@ -187,9 +187,10 @@ def ranked(made: Sequence[Row], baselines: Collection[str]) -> list[Row]:
     places = estimates.places({row.entry.id: row.times for row in timed}, confidence)
     placed = []
     for row in timed:
-        ratio = estimates.ratio(row.times, baseline.times, confidence)
-        against = _SELF if row is baseline else ratio
-        placed.append(replace(row, ratio=against, baseline=name, place=places[row.entry.id]))
+        ratio: Estimate | None = _SELF
+        if row is not baseline:
+            ratio = estimates.ratio(row.times, baseline.times, confidence)
+        placed.append(replace(row, ratio=ratio, baseline=name, place=places[row.entry.id]))
     return placed + [replace(row, baseline=name) for row in others]
 
 
