@@ -250,11 +250,12 @@ def test_a_phase_that_is_not_known_leaves_the_sum_unknown() -> None:
 @pytest.mark.parametrize(
     ("fit", "passed", "known"),
     [
-        ({"weight": [1.0, 2.0], "bias": 3.0}, True, True),
-        ({"weight": [1.0, 2.0], "bias": 3.0}, False, False),
-        ({"weight": [1.0, float("nan")], "bias": 3.0}, True, False),
+        ({"weight": [1.0] * 10, "bias": 3.0}, True, True),
+        ({"weight": [1.0] * 10, "bias": 3.0}, False, False),
+        ({"weight": [float("nan")] * 10, "bias": 3.0}, True, False),
         ({"weight": None, "bias": 3.0}, True, False),
-        ({"weight": [1.0, 2.0], "bias": None}, True, False),
+        ({"weight": [1.0] * 10, "bias": None}, True, False),
+        ({"weight": [1.0] * 9, "bias": 3.0}, True, False),  # of data with ten features
     ],
 )
 def test_coefficients_are_those_of_a_right_fit_of_numbers(
@@ -264,4 +265,4 @@ def test_coefficients_are_those_of_a_right_fit_of_numbers(
     entry = run.announce("a")
     run.records.append(FitRecord(entry=entry, **fit))
     found = run.row(run.judged(entry, "" if passed else "off")).coefficients
-    assert (None if found is None else found.tolist()) == ([1.0, 2.0, 3.0] if known else None)
+    assert (None if found is None else found.tolist()) == ([*[1.0] * 10, 3.0] if known else None)
