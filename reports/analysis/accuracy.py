@@ -97,6 +97,7 @@ def _point(row: Row) -> ErrorCurve | None:
     return ErrorCurve(row, row.time, np.array([error]))
 
 
+@np.errstate(over="ignore")  # numbers of an edited file
 def _error(coefficients: np.ndarray, workload: WorkloadRecord) -> float | None:
     """The error of coefficients; None where it is no number, or their number is wrong."""
     solution = np.array(workload.solution or ())
