@@ -117,7 +117,7 @@ def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
     name = entry.id
     times, fit, verdict = run.rounds(name), run.first_fit(name), run.verdict(name)
     workload = run.workloads.get(entry.workload)
-    if fit and fit.weight and workload and len(fit.weight) != workload.n_features:
+    if fit and fit.weight is not None and workload and len(fit.weight) != workload.n_features:
         fit = replace(fit, weight=None)  # the file was edited: the gate passes no such fit
     failure = next(iter(run.of(records.FailureRecord, name)), None)
     passed = bool(verdict and verdict.passed and not failure)

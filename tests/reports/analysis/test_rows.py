@@ -256,6 +256,7 @@ def test_a_phase_that_is_not_known_leaves_the_sum_unknown() -> None:
         ({"weight": None, "bias": 3.0}, True, False),
         ({"weight": [1.0] * 10, "bias": None}, True, False),
         ({"weight": [1.0] * 9, "bias": 3.0}, True, False),  # of data with ten features
+        ({"weight": [], "bias": 3.0}, True, False),
     ],
 )
 def test_coefficients_are_those_of_a_right_fit_of_numbers(
