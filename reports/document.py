@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count, starmap
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class Document:
     calls: Sequence[Call] = ()
     interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
-    @property
+    @cached_property
     def slugs(self) -> dict[str, str]:
         """Of the anchors of workloads, by name."""
         return {section.name: section.slug for section in self.workloads}

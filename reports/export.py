@@ -109,5 +109,3 @@ def _parquet(cells: list[Cells]) -> bytes:
 _TABLES: dict[str, Callable[[list[Cells]], bytes]]
 _TABLES = {"json": _json, "csv": _csv, "parquet": _parquet}
 FORMATS = (*_TABLES, "pytest-benchmark")
-#: Not text: not for a terminal.
-BINARY = frozenset({"parquet"})

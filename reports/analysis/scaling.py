@@ -34,6 +34,17 @@ Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
+class Crossover:
+    """`before` is the faster one up to about `size`, `after` from there on."""
+
+    before: Key
+    after: Key
+    low: float
+    high: float
+    size: float | None  # None: from `low` to `high` they cannot be told apart at several sizes
+
+
+@dataclass(frozen=True)
 class Series:
     """Workloads that differ in one dimension."""
 
@@ -65,6 +76,25 @@ class Series:
         """The timed rows of one size."""
         return {key: curve[size] for key, curve in self.rows.items() if size in curve}
 
+    @cached_property
+    def crossovers(self) -> list[Crossover]:
+        """Every crossover of every pair of curves, by size.
+
+        They follow from the paired ratio of the two at each size, with an interval that holds for
+        all pairs at that size together (see `crossing`).
+        """
+        found = []
+        for (left, curve), (right, other) in combinations(self.rows.items(), 2):
+            ratios = {}
+            for size in curve.keys() & other.keys():
+                confidence = estimates.simultaneous(len(self.at(size)))
+                if ratio := estimates.ratio(curve[size].times, other[size].times, confidence):
+                    ratios[size] = ratio
+            for passage in crossings(ratios):
+                pair = (left, right) if passage.rises else (right, left)
+                found.append(Crossover(*pair, passage.low, passage.high, passage.size))
+        return sorted(found, key=lambda crossover: crossover.low)
+
 
 @dataclass(frozen=True)
 class Exponent:
@@ -75,17 +105,6 @@ class Exponent:
     high: float
     first: int
     last: int
-
-
-@dataclass(frozen=True)
-class Crossover:
-    """`before` is the faster one up to about `size`, `after` from there on."""
-
-    before: Key
-    after: Key
-    low: float
-    high: float
-    size: float | None  # None: from `low` to `high` they cannot be told apart at several sizes
 
 
 def series(run: Run, rows: Sequence[Row]) -> list[Series]:
@@ -175,25 +194,6 @@ def _line(x: np.ndarray, y: np.ndarray, variance: np.ndarray) -> tuple[float, np
     return slope, y - np.average(y, weights=weight) - slope * (x - middle), spread
 
 
-def crossovers(one: Series) -> list[Crossover]:
-    """Every crossover of every pair of curves, by size.
-
-    They follow from the paired ratio of the two at each size, with an interval that holds for all
-    pairs at that size together (see `crossing`).
-    """
-    found = []
-    for (left, curve), (right, other) in combinations(one.rows.items(), 2):
-        ratios = {}
-        for size in curve.keys() & other.keys():
-            confidence = estimates.simultaneous(len(one.at(size)))
-            if ratio := estimates.ratio(curve[size].times, other[size].times, confidence):
-                ratios[size] = ratio
-        for passage in crossings(ratios):
-            pair = (left, right) if passage.rises else (right, left)
-            found.append(Crossover(*pair, passage.low, passage.high, passage.size))
-    return sorted(found, key=lambda crossover: crossover.low)
-
-
 def fastest(one: Series) -> list[Key]:
     """The fastest backend at each size, the smallest first."""
     found = (one.at(size) for size in one.by_size)
@@ -203,4 +203,4 @@ def fastest(one: Series) -> list[Key]:
 def leading(one: Series) -> list[Crossover]:
     """The crossovers at which the lead changes: from one fastest backend to the next."""
     changes = set(pairwise(fastest(one)))
-    return [c for c in crossovers(one) if (c.before, c.after) in changes]
+    return [c for c in one.crossovers if (c.before, c.after) in changes]

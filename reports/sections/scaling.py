@@ -42,10 +42,10 @@ class SeriesSection:
             return [f"{self.labels[leaders.pop()]} has the shortest time from {all_sizes}."]
         return [f"From {all_sizes}, the lead does not change for certain."]
 
-    @property
+    @cached_property
     def crossovers(self) -> list[str]:
         """All of them, pair by pair."""
-        return [self._sentence(crossover) for crossover in scaling.crossovers(self.series)]
+        return [self._sentence(crossover) for crossover in self.series.crossovers]
 
     def _sentence(self, found: Crossover) -> str:
         before, after = self.labels[found.before], self.labels[found.after]

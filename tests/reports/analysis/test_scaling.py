@@ -130,7 +130,7 @@ def test_a_crossover_is_found_where_it_is(varied: str) -> None:
     sizes = (100, 500, 2500, 50_000, 250_000)
     one = only(run({"a": lambda n: 1e-4 * n**0.5, "b": lambda n: 1e-6 * n}, sizes, varied=varied))
     assert f"n_{one.varied}" == varied
-    [found] = scaling.crossovers(one)
+    [found] = one.crossovers
     assert (found.before, found.after) == (("b", "cpu", 1), ("a", "cpu", 1))
     assert found.size == pytest.approx(10_000, rel=0.02)
     assert found.size is not None
@@ -145,7 +145,7 @@ def test_more_noise_makes_the_crossover_less_certain() -> None:
     for noise in (0.01, 0.1):
         sizes = (100, 500, 2500, 50_000, 250_000)
         times = {"a": lambda n: 1e-4 * n**0.5, "b": lambda n: 1e-6 * n}
-        [found] = scaling.crossovers(only(run(times, sizes, noise=noise)))
+        [found] = only(run(times, sizes, noise=noise)).crossovers
         widths.append(found.high / found.low)
     assert widths[1] > 1.2 * widths[0]
 
@@ -154,7 +154,7 @@ def test_a_stretch_in_which_they_cannot_be_told_apart_is_said() -> None:
     def twin(n: float) -> float:
         return 1e-6 * n if 300 < n < 30_000 else 2e-6 * n if n < 1000 else 0.5e-6 * n
 
-    [found] = scaling.crossovers(only(run({"a": twin, "b": lambda n: 1e-6 * n})))
+    [found] = only(run({"a": twin, "b": lambda n: 1e-6 * n})).crossovers
     assert (found.before[0], found.after[0]) == ("b", "a")
     assert found.size is None
     assert 300 < found.low < 1000
@@ -165,27 +165,27 @@ def test_a_tie_before_the_last_certain_size_is_forgotten() -> None:
     def late(n: float) -> float:
         return 1e-6 * n * (1 if n == 300 else 0.5 if n < 5000 else 2)
 
-    [found] = scaling.crossovers(only(run({"a": late, "b": lambda n: 1e-6 * n})))
+    [found] = only(run({"a": late, "b": lambda n: 1e-6 * n})).crossovers
     assert found.size is not None
     assert 3000 < found.low < found.size < found.high < 10_000
 
 
 def test_curves_that_do_not_cross_have_no_crossover() -> None:
     one = only(run({"a": lambda n: 1e-6 * n, "b": lambda n: 2e-6 * n}))
-    assert scaling.crossovers(one) == []
+    assert one.crossovers == []
     assert {key[0] for key in scaling.fastest(one)} == {"a"}
 
 
 def test_twins_have_no_crossover() -> None:
     one = only(run({"a": lambda n: 1e-6 * n, "b": lambda n: 1e-6 * n}))
-    assert scaling.crossovers(one) == []
+    assert one.crossovers == []
 
 
 def test_one_that_comes_back_crosses_twice() -> None:
     def wave(n: float) -> float:
         return 1e-6 * n * (2 if 500 < n < 20_000 else 0.5)
 
-    found = scaling.crossovers(only(run({"a": wave, "b": lambda n: 1e-6 * n})))
+    found = only(run({"a": wave, "b": lambda n: 1e-6 * n})).crossovers
     assert [(c.before[0], c.after[0]) for c in found] == [("a", "b"), ("b", "a")]
 
 
@@ -196,7 +196,7 @@ def test_only_crossovers_of_the_lead_are_leading() -> None:
         "c": lambda n: 1e-6 * n,
     }
     one = only(run(times, (100, 500, 2500, 50_000, 250_000)))
-    assert len(scaling.crossovers(one)) == 1
+    assert len(one.crossovers) == 1
     assert scaling.leading(one) == []
 
 
