@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks import estimates
-from benchmarks.errors import UserError
+from benchmarks.errors import os_errors
 from reports import render, summary
 from reports.analysis.accuracy import TOLERANCES
 from reports.document import Document
@@ -46,7 +46,7 @@ def leave(folder: Path, html: str, markdown: str, pictures: Iterable[Picture]) -
     files: dict[str, bytes] = {}
     for picture in pictures:
         files |= {f"{picture.name}.svg": picture.svg.encode(), f"{picture.name}.png": picture.png}
-    try:
+    with os_errors(f"cannot write the report to {folder}"):
         figures.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (figures / name).write_bytes(content)
@@ -55,6 +55,4 @@ def leave(folder: Path, html: str, markdown: str, pictures: Iterable[Picture]) -
                 path.unlink()
         (folder / "summary.md").write_text(markdown, encoding="utf-8")
         page.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write the report to {folder}: {error.strerror}") from error
     return page

@@ -14,6 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.estimates import Estimate
 from benchmarks.printable import clean
 from benchmarks.runfile.header import Count, EntryRecord
+from benchmarks.runfile.reader import trouble
 from benchmarks.runfile.records import FitSeconds
 from benchmarks.runfile.run import Run
 from reports.analysis.rows import Row, by_workload
@@ -171,7 +172,4 @@ def load(path: Path) -> Dump | None:
     try:
         return _DUMP.validate_python(found)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        message = f"{path} is not sound: {where}: {first['msg']}"
-        raise UserError(message) from None
+        raise UserError(f"{path} is not sound: {trouble(error)}") from None

@@ -16,7 +16,7 @@ from benchmarks.engine.plan import Entry
 from benchmarks.engine.prepared import Prepared, prepare
 from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.worker import Worker, WorkerFailed
-from benchmarks.errors import UserError
+from benchmarks.errors import os_errors
 from benchmarks.gate import gate
 from benchmarks.problems.workloads import Workload
 from benchmarks.verdict import Verdict
@@ -61,10 +61,8 @@ class Pool:
         self.workers: dict[Process, Worker] = {}
         self._prepared: Prepared | None = None
         self._quietest: list[int] = []  # cores; those that others use least first
-        try:
+        with os_errors(f"cannot write to {folder}"):
             (folder / "logs").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backends.worker.messages import ARRAYS, sha256
-from benchmarks.errors import UserError
+from benchmarks.errors import os_errors
 from benchmarks.gate import reference
 from benchmarks.gate.reference import Reference
 from benchmarks.problems.workloads import Workload
@@ -41,13 +41,11 @@ def prepare(workload: Workload, seed: int, data: Path) -> Prepared:
     """
     problem = workload.make(seed)
     folder = data / re.sub(r"[^\w.=-]+", "_", workload.name)
-    try:
+    with os_errors(f"cannot write the data to {folder}"):
         shutil.rmtree(data, ignore_errors=True)
         folder.mkdir(parents=True)
         for name in ARRAYS:
             np.save(folder / f"{name}.npy", getattr(problem.data, name))
-    except OSError as error:
-        raise UserError(f"cannot write the data to {folder}: {error.strerror}") from error
     # One thread: at this size LAPACK's QR gets slower with several.
     with threadpool_limits(1):
         solved = reference.prepare(workload, problem)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, os_errors
 from benchmarks.printable import clean
 from benchmarks.runfile.header import Header
 from benchmarks.runfile.records import Record
@@ -31,10 +31,8 @@ def read(path: Path) -> Run:
             of its records is not sound; the message names the line and the field.
     """
     path = path / NAME if path.is_dir() else path
-    try:
+    with os_errors(f"cannot read {path}"):
         lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
     found = list(_objects(path, lines))
     headers = [(number, fields) for number, fields in found if fields.get("record") == "header"]
     if not headers:
@@ -77,9 +75,13 @@ def _record(path: Path, number: int, kind: type[Record], fields: dict[str, Any])
     try:
         return _adapter(kind).validate_python(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the record"
-        raise UserError(f"{path}, line {number}: {where}: {first['msg']}") from None
+        raise UserError(f"{path}, line {number}: {trouble(error)}") from None
+
+
+def trouble(error: ValidationError) -> str:
+    """The first thing that is wrong with a record: the field, and what is the matter with it."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the record'}: {first['msg']}"
 
 
 def _upgrade(header: dict[str, Any]) -> None:

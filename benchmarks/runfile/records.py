@@ -20,7 +20,6 @@ FitSeconds = Annotated[float, Field(ge=1e-12, le=1e9, allow_inf_nan=False)]
 Size = Annotated[int, Field(ge=1, le=10**12)]
 Rate = Annotated[float, Field(ge=1e-3, le=1e21, allow_inf_nan=False)]
 
-
 _NUMBER = (int, float, str)  # NaN and infinities are strings
 #: The numbers of a fit; None in place of whatever else a backend has returned.
 Scalar = Annotated[float | None, BeforeValidator(lambda v: v if isinstance(v, _NUMBER) else None)]
@@ -34,7 +33,7 @@ Vector = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class MethodRecord:
-    """The method of a workload; for least squares only `name` says something."""
+    """The method of a workload; for least squares only `kind` says something."""
 
     kind: Literal["gradient descent", "least squares"]
     loss: str = ""

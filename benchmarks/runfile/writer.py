@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, os_errors
 from benchmarks.runfile.records import Record
 
 #: What is written now; the reader knows earlier ones as well.
@@ -40,11 +40,10 @@ class RunWriter:
             UserError: the disk is full or gone. What was written before stays readable.
         """
         fields = {"record": record.kind, **_plain(record)}
-        try:
-            self._file.write(json.dumps(fields, allow_nan=False) + "\n")
+        line = json.dumps(fields, allow_nan=False) + "\n"
+        with os_errors(f"cannot write {self.path}"):
+            self._file.write(line)
             self._file.flush()
-        except OSError as error:
-            raise UserError(f"cannot write {self.path}: {error.strerror}") from error
 
     def close(self) -> None:
         """Close the file; the write that caused an error has reported it."""
