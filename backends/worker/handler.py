@@ -46,11 +46,16 @@ from backends import registry
 from backends.base import Backend, Data, Fit, Method, Unavailable
 from backends.worker import roofline
 from backends.worker.memory import Peak
-from backends.worker.messages import ARRAYS, FIELDS, fit_to_json, method_from_json, sha256
+from backends.worker.messages import (
+    ARRAYS,
+    FIELDS,
+    UNFINISHED,
+    fit_to_json,
+    method_from_json,
+    sha256,
+)
 from backends.worker.slowdown import Clock, Work, count_up, slowed
 
-#: Seconds in which a device finishes what it was given.
-_UNFINISHED = 0.5
 #: Fits that take this many seconds get no untimed fit first: it would save a few per cent at most.
 _LONG = 0.25
 #: The data are loaded again at least and at most this often, and no more after so many seconds.
@@ -173,7 +178,7 @@ class RequestHandler:
         self._keep(result)
         gc.enable()
         # A NaN may be what `_spoil` wrote: then the result arrives now, or never.
-        if _has_nan(self.fit) and self.changed(_UNFINISHED)["changed"]:
+        if _has_nan(self.fit) and self.changed(UNFINISHED)["changed"]:
             raise Refused("returned before its device had finished: the result came afterwards")
         self.fit_seconds = (ended - began) / fits / 1e9
         return {"seconds": self.fit_seconds}

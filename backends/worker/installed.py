@@ -16,7 +16,6 @@ def survey(plugins):  # type: ignore[no-untyped-def] # annotations would need a 
     found = {"python": ".".join(map(str, sys.version_info[:3])), "executable": sys.executable}
     if sys.version_info < OLDEST:
         return dict(found, trouble="is too old: workers need {}.{} or newer".format(*OLDEST))
-    from importlib.metadata import distributions
     from importlib.util import find_spec
 
     if find_spec("numpy") is None:
@@ -29,9 +28,15 @@ def survey(plugins):  # type: ignore[no-untyped-def] # annotations would need a 
         known = registry.load(tuple(Path(path) for path in plugins))
     except registry.PluginError as error:
         return dict(found, trouble="cannot load backends: " + str(error))
-    packages = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
     ready = [name for name, backend in known.items() if not registry.missing(backend)]
-    return dict(found, packages=packages, ready=ready)
+    return dict(found, packages=versions(), ready=ready)
+
+
+def versions():  # type: ignore[no-untyped-def]
+    """The version of each distribution that this interpreter has, by its name in small letters."""
+    from importlib.metadata import distributions
+
+    return {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from backends.base import Data, Fit, GradientDescent, LeastSquares, Method
 
 ARRAYS = ("X", "y", "X_test", "y_test")  # of data, each in a file of its own
 FIELDS = ("weight", "bias", "train_losses", "test_losses")  # of a fit
+#: Seconds in which a device finishes what it was given.
+UNFINISHED = 0.5
 
 
 def method_to_json(method: Method) -> dict[str, Any]:

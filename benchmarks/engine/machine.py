@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 
 import psutil
 
+from backends.worker.installed import versions
 from benchmarks.engine import gpu
 from benchmarks.runfile.header import GpuModel, Machine, MachineState
 
@@ -140,7 +140,6 @@ def describe(cores_used: Sequence[int]) -> Machine:
     """What a reader of its timings may need."""
     from cpuinfo import get_cpu_info
 
-    installed = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
     return Machine(
         cpu=get_cpu_info().get("brand_raw") or platform.processor() or "unknown CPU",
         architecture=platform.machine(),
@@ -150,7 +149,7 @@ def describe(cores_used: Sequence[int]) -> Machine:
         caches=_caches(),
         os=_system_name(),
         python=platform.python_version(),
-        packages=packages(installed),
+        packages=packages(versions()),
         gpus=gpus(),
         container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
         **vars(state()),

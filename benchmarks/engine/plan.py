@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from backends import registry
 from backends.base import Backend
@@ -44,11 +44,36 @@ class Entry:
     backend: type[Backend]
     process: Process  # its first
 
+    @classmethod
+    def make(
+        cls,
+        workload: Workload,
+        backend: type[Backend],
+        device: str,
+        threads: int,
+        *,
+        launch: Launch | None = None,
+        cold: bool,
+        tf32: bool,
+    ) -> Self:
+        """An entry of a plan that is `cold`, or has TF32 on where there is such a switch."""
+        name = workload.name if cold else ""
+        tf32 = tf32 and device != "cpu"
+        process = Process(
+            backend.name, device, threads, launch or Launch(), tf32=tf32, workload=name
+        )
+        return cls(workload, backend, process)
+
     @property
     def id(self) -> str:
         """The name of the entry in run files: workload/backend/device/threads."""
         process = self.process
         return f"{self.workload.name}/{process.name}/{process.device}/{process.threads}"
+
+    @property
+    def framework(self) -> str:
+        """The top-level package of its backend's framework."""
+        return self.backend.framework.partition(".")[0]
 
     @property
     def known_failure(self) -> str:
@@ -67,7 +92,7 @@ class Entry:
             backend=self.backend.name,
             device=self.process.device,
             threads=self.process.threads,
-            framework=self.backend.framework.partition(".")[0],
+            framework=self.framework,
             algorithm=self.backend.algorithm,
             style=self.backend.style,
             known_failure=self.known_failure,
@@ -86,8 +111,7 @@ class Entry:
             return "worked on other data than it was given (SHA-256 differs)"
         process = self.process
         wanted = {
-            # A worker sees its own GPU alone, as its first.
-            "device": "cpu" if process.device == "cpu" else "cuda:0",
+            "device": process.worker_device,
             "dtype": self.workload.recipe.dtype,
             "threads": process.threads,
             "tf32": process.tf32,
@@ -224,17 +248,14 @@ def make(
         reason = f"no NVIDIA GPU {where}"
         absent.append(Absence(backend="every backend", device="cuda", reason=reason))
     entries = [
-        Entry(
+        Entry.make(
             workload,
             backend,
-            Process(
-                backend.name,
-                device,
-                threads or workload.threads or n_cores,
-                launch,
-                tf32=tf32 and device != "cpu",  # which has no such switch
-                workload=workload.name if cold else "",
-            ),
+            device,
+            threads or workload.threads or n_cores,
+            launch=launch,
+            cold=cold,
+            tf32=tf32,
         )
         for workload in workloads
         for backend in backends

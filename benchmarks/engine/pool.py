@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from backends.base import Fit
-from backends.worker.messages import method_to_json
+from backends.worker.messages import UNFINISHED, method_to_json
 from benchmarks.engine import machine
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.prepared import Prepared, prepare
@@ -23,8 +23,6 @@ from benchmarks.verdict import Verdict
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
-#: Seconds in which a device finishes what it was given.
-_UNFINISHED = 0.5
 
 
 @dataclass(frozen=True)
@@ -199,7 +197,7 @@ class Pool:
         # Another revision's worker may not know it.
         if verdict.passed or process.launch.tree != ROOT:
             return verdict
-        if self.workers[process].ask("changed", seconds=_UNFINISHED)["changed"]:
+        if self.workers[process].ask("changed", seconds=UNFINISHED)["changed"]:
             early = "returned before its device had finished: the result changed afterwards"
             return replace(verdict, reason=f"{early}; at first, {verdict.reason}")
         return verdict

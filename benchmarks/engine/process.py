@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.engine import gpu
-from benchmarks.runfile.header import Variant
+from benchmarks.runfile.header import Variant, backend_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,9 +35,13 @@ class Process:
 
     @property
     def name(self) -> str:
-        """The backend as tables name it, such as `torch-eager@main`."""
-        variant = self.launch.variant
-        return f"{self.backend}@{variant.name}" if variant else self.backend
+        """The backend as tables name it; see `backend_name`."""
+        return backend_name(self.backend, self.launch.variant)
+
+    @property
+    def worker_device(self) -> str:
+        """The device as its worker names it, which sees its own GPU alone, as its first."""
+        return "cpu" if self.device == "cpu" else "cuda:0"
 
 
 #: By default glibc decides from the layout of the heap whether the memory of a freed array goes

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from backends.base import Backend
 from benchmarks.engine.plan import Entry, Plan
-from benchmarks.engine.process import Process
 from benchmarks.errors import UserError
 from benchmarks.estimates import Rounds
 from benchmarks.problems.workloads import Workload, select
@@ -58,14 +57,8 @@ def plan(header: Header, known: Mapping[str, type[Backend]]) -> Plan:
     for record in header.entries:
         if (backend := known.get(record.backend)) is None:
             raise UserError(f"cannot resume: there is no backend {record.backend!r} here now")
-        process = Process(
-            backend.name,
-            record.device,
-            record.threads,
-            tf32=header.tf32 and record.device != "cpu",
-            workload=record.workload if header.cold else "",
-        )
-        entries.append(Entry(workloads[record.workload], backend, process))
+        place = workloads[record.workload], backend, record.device, record.threads
+        entries.append(Entry.make(*place, cold=header.cold, tf32=header.tf32))
     return Plan(
         list(workloads.values()),
         entries,

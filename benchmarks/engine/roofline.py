@@ -102,8 +102,8 @@ class Roofline:
 
 
 def _key(entry: Entry) -> Key:
-    framework, process = entry.backend.framework.partition(".")[0], entry.process
-    return framework, process.device, process.threads, entry.workload.recipe.dtype
+    process = entry.process
+    return entry.framework, process.device, process.threads, entry.workload.recipe.dtype
 
 
 def _sizes(entry: Entry) -> dict[str, Any]:

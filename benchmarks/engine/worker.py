@@ -98,7 +98,7 @@ class Worker:
             "start",
             backend=process.backend,
             plugins=self.plugins,
-            device="cpu" if process.device == "cpu" else "cuda:0",
+            device=process.worker_device,
             threads=process.threads,
             **extra,
         )

@@ -26,6 +26,11 @@ class Variant:
     source: str = ""  # the git revision, or the path of the interpreter
 
 
+def backend_name(backend: str, variant: Variant | None) -> str:
+    """A backend as tables name it, such as `torch-eager@main`."""
+    return f"{backend}@{variant.name}" if variant else backend
+
+
 @dataclass(frozen=True, kw_only=True)
 class EntryRecord:
     """A workload on a backend, a device and a number of threads."""
@@ -43,8 +48,8 @@ class EntryRecord:
 
     @property
     def name(self) -> str:
-        """The backend as tables name it, such as `torch-eager@main`."""
-        return f"{self.backend}@{self.variant.name}" if self.variant else self.backend
+        """The backend as tables name it; see `backend_name`."""
+        return backend_name(self.backend, self.variant)
 
     @property
     def original(self) -> str:
