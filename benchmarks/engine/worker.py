@@ -136,10 +136,10 @@ class Worker:
     def close(self) -> None:
         """Stop the process, politely if it is idle; safe to call twice."""
         self._signal(signal.SIGCONT)
-        with suppress(OSError):
-            if not self._requests.closed:
+        if not self._requests.closed:
+            with suppress(OSError):
                 self._requests.write(b'{"do": "stop"}\n')
-                self._requests.close()
+            self._requests.close()
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(timeout=0 if self.failed else 1)
         self._kill()

@@ -96,6 +96,16 @@ def test_a_worker_that_hangs_is_killed(loaded: Make) -> None:
     assert gone(worker)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc shows the open files")
+def test_a_lost_worker_leaves_no_file_open(loaded: Make) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    worker = loaded("hostile-exit")
+    with pytest.raises(WorkerFailed):
+        worker.ask("first")
+    worker.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_worker_that_exits_is_noticed_at_once(loaded: Make) -> None:
     worker = loaded("hostile-exit")
     began = time.monotonic()
