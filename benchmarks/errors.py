@@ -4,8 +4,9 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-#: Exit statuses: a row failed or is too slow, bad input, Ctrl-C.
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+#: Exit statuses: a row failed or is too slow; bad input; nothing failed, but a fit could not be
+#: judged; Ctrl-C.
+FAILED, USAGE, NOT_JUDGED, INTERRUPTED = 1, 2, 3, 130
 
 
 class UserError(Exception):

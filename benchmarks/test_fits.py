@@ -78,6 +78,8 @@ def test_fit(entry: Entry, pool: Pool, benchmark: BenchmarkFixture) -> None:
         if failure.kind == "unavailable":
             pytest.skip(str(failure))
         pytest.fail(f"{entry.id}: {failure}")
+    if not first.verdict.judged:
+        pytest.skip(first.reason)
     if first.reason and entry.known_failure:
         pytest.xfail(f"{first.reason}; known: {entry.known_failure}")
     if first.reason:

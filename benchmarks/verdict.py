@@ -13,6 +13,7 @@ class Check:
     bound: float
     passed: bool
     source: str = ""  # where the bound comes from
+    judged: bool = True  # False: the bound excludes nothing that matters, see `benchmarks.gate`
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,13 @@ class Digits:
 class Verdict:
     """Passed if every check did.
 
-    `weight_error` is ||b_hat - b_ref||_2 / ||b_ref||_2 over (weight, bias), and `bound` is its
-    bound. b_ref is the reference of the same method: the least-squares solution, or the last
-    float64 iterate. Both are None for a malformed fit, and where the dtype is too short for the
-    data to determine the coefficients.
+    One that has not passed has failed if it was `judged`; otherwise it is neither right nor wrong.
+
+    `weight_error` is ||D (b_hat - b_ref)||_2 / ||D b_ref||_2 over (weight, bias), and `bound` is
+    its bound. D holds the lengths of the columns of [X 1]: the units of features do not matter.
+    b_ref is the reference of the same method: the least-squares solution, or the last float64
+    iterate. Both are None for a malformed fit, and where the dtype is too short for the data to
+    determine the coefficients.
     """
 
     passed: bool
@@ -42,3 +46,8 @@ class Verdict:
     bound: float | None
     checks: Sequence[Check]
     digits: Digits | None = None  # for certified data
+    judged: bool = True
+    #: The share of the targets' variation that the fit explains, and the most that a fit can; None
+    #: where targets do not vary.
+    r2: float | None = None
+    best_r2: float | None = None

@@ -81,10 +81,12 @@ def _idiomatic(timed: Sequence[Row], names: Mapping[str, str]) -> str:
 
 def _untimed(rows: Sequence[Row]) -> str:
     right = sum(row.passed for row in rows)
-    judged = sum(row.status in ("not timed", "failed") for row in rows)
-    if not judged:
+    fitted = sum(row.status in ("not timed", "failed", "not judged") for row in rows)
+    if not fitted:
         return "Nothing was measured."
-    return f"{right} of {text.count(judged, 'fit')} passed; none was timed."
+    left = sum(row.status == "not judged" for row in rows)
+    open_ = f", and {left} could not be judged" if left else ""
+    return f"{right} of {text.count(fitted, 'fit')} passed{open_}; none was timed."
 
 
 def _some(names: Sequence[str]) -> str:

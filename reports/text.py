@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.estimates import Estimate
 from benchmarks.runfile.header import EntryRecord
+from benchmarks.verdict import Verdict
 from reports.analysis.rows import Row
 
 MISSING = "–"
@@ -118,6 +119,16 @@ def verdict(row: Row) -> str:
     if row.passed:
         return "right"
     return "not checked" if row.status == "passed" else row.status
+
+
+def r2(verdict: Verdict | None) -> str:
+    """The share of the variation that a fit explains: `0.8905`, or `0.6191 of 0.8905`."""
+    if verdict is None or verdict.r2 is None or verdict.best_r2 is None:
+        return MISSING
+    found, best = (
+        f"{value:.4f}" if value > -10 else f"{value:.2g}" for value in (verdict.r2, verdict.best_r2)
+    )
+    return best if found == best else f"{found} of {best}"
 
 
 def labels(rows: Iterable[Row]) -> dict[str, str]:

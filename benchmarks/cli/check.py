@@ -22,7 +22,11 @@ def check(
     tf32: given.TF32 = False,
     quiet: given.Quiet = False,
 ) -> None:
-    """Fit and judge without timing; the exit status is 1 if anything fails."""
+    """Fit and judge without timing.
+
+    The exit status is 1 if anything fails, and 3 if nothing fails, but a fit could not be judged:
+    rounding may leave it no digit.
+    """
     from benchmarks.cli import session
 
     plugins = tuple(plugin or ())

@@ -14,7 +14,7 @@ from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.resume import Earlier
-from benchmarks.errors import FAILED, INTERRUPTED, UserError
+from benchmarks.errors import FAILED, INTERRUPTED, NOT_JUDGED, UserError
 from benchmarks.evidence import calibrate
 from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
@@ -115,17 +115,17 @@ def execute(
         except (KeyboardInterrupt, UserError) as error:
             stopped = error
     # Whatever ended the run, it is reported.
-    failed = (out / writer.NAME).exists() and _report(out, quiet, limit)
+    status = _report(out, quiet, limit) if (out / writer.NAME).exists() else 0
     if isinstance(stopped, UserError):
         raise stopped
     if stopped:
         print("interrupted: the report holds what was measured until then", file=sys.stderr)
         raise SystemExit(INTERRUPTED)
-    raise SystemExit(FAILED if failed else 0)
+    raise SystemExit(status)
 
 
-def _report(folder: Path, quiet: bool, limit: float | None) -> bool:
-    """Show the run and draw its page; whether an entry failed or is too slow."""
+def _report(folder: Path, quiet: bool, limit: float | None) -> int:
+    """Show the run and draw its page; the exit status of what it holds."""
     from rich.console import Console
 
     from reports import page  # imports matplotlib, which bad input need not wait for
@@ -139,8 +139,11 @@ def _report(folder: Path, quiet: bool, limit: float | None) -> bool:
     if not quiet:
         show(seen, Console())
     print(line(f"report: {page.write(seen, folder)}"))
-    failed = [row for row in found if row.status == "failed" and not row.entry.variant]
+    # What is known of a backend is in its row, and is no news.
+    news = [row for row in found if not row.entry.variant and not row.entry.known_failure]
     slower = [c for c in seen.changes if limit is not None and c.certainly_slower(limit)]
     for change in slower:
         print(f"slower: {change.entry} takes {change.ratio} times as long")
-    return bool(slower) or any(not row.entry.known_failure for row in failed)
+    if slower or any(row.status == "failed" for row in news):
+        return FAILED
+    return NOT_JUDGED if any(row.status == "not judged" for row in news) else 0

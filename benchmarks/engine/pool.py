@@ -195,7 +195,7 @@ class Pool:
         held_to = prepared.with_tf32 if process.tf32 else prepared.reference
         verdict = gate.judge(Fit(**fit), held_to, entry.backend.stability)
         # Another revision's worker may not know it.
-        if verdict.passed or process.launch.tree != ROOT:
+        if verdict.passed or not verdict.judged or process.launch.tree != ROOT:
             return verdict
         if self.workers[process].ask("changed", seconds=UNFINISHED)["changed"]:
             early = "returned before its device had finished: the result changed afterwards"

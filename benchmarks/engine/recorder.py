@@ -148,7 +148,8 @@ class Recorder:
         self.record(records.VerdictRecord, entry, process, **vars(verdict))
         if not verdict.passed:
             self.dropped.add(entry.id)
-            self.progress.say(f"{entry.id}: failed: {verdict.reason}")
+            outcome = "failed" if verdict.judged else "not judged"
+            self.progress.say(f"{entry.id}: {outcome}: {verdict.reason}")
 
     def warned(self, workload: Workload, warnings: Iterable[str]) -> None:
         """What disturbed the measurement."""
@@ -205,6 +206,7 @@ def _workload(prepared: Prepared, seed: int) -> records.WorkloadRecord:
         seed=seed,
         sha256=prepared.sha256,
         condition=reference.conditioning.condition,
+        scaled_condition=reference.columns.conditioning.condition,
         tangent=reference.conditioning.tangent,
         rank=solution.rank,
         note=reference.note,

@@ -15,6 +15,8 @@ from benchmarks.gate.solution import Conditioning, Solution, Trajectory, design,
 
 #: Unit round-off of TF32, the inputs of CUDA's fast float32 products: 11 significant bits.
 TF32 = 2.0**-11
+#: A relative bound from here on leaves no certain digit: a fit within it may be nonsense.
+NO_DIGIT = 0.1
 
 
 def tf32_error(n_features: int) -> float:
@@ -28,7 +30,7 @@ def tf32_error(n_features: int) -> float:
 
 @dataclass(frozen=True)
 class SolverBounds:
-    """Relative 2-norm errors of least squares; 1 where rounding leaves no digit."""
+    """Relative 2-norm errors of least squares; infinite where rounding may do anything."""
 
     coefficients: float  # ||b_hat - b|| / ||b||; if `vanishing`, / (||y|| / ||A||)
     fitted: float  # ||A (b_hat - b)|| / ||A b||; if `vanishing`, / ||y||
@@ -36,44 +38,50 @@ class SolverBounds:
     #: Whether the fitted values are 0 except for rounding.
     vanishing: bool = False
 
+    @property
+    def leave_a_digit(self) -> bool:
+        """Whether a fit within these bounds has at least one digit right for certain."""
+        return max(self.coefficients, self.fitted) < NO_DIGIT
+
 
 def solver_bounds(c: Conditioning, stability: Stability, eps: float) -> SolverBounds:
     """Bounds for a least-squares solver of this stability, with backward error `eps`.
 
-    *Orthogonal* (QR, SVD): the fit is exact for data changed by eps ||A|| and eps ||y||. The
-    relative change of b is eps (2 kappa/cos + kappa**2 tan) (Wedin; LAPACK Users' Guide, 4.5;
-    Higham, *Accuracy and Stability of Numerical Algorithms*, ch. 20). That of the fitted values
+    *Orthogonal* (QR, SVD): the fit is exact for data changed by eps ||A|| and eps ||y||. The change
+    of b is at most eps (kappa (||b|| + ||y||/||A||) + kappa**2 ||r||/||A||) (Wedin; Higham,
+    *Accuracy and Stability of Numerical Algorithms*, theorem 20.1). That of the fitted values
     follows from their change, P (dy - dA b) + A (A'A)^-1 dA' r.
 
-    *Normal equations*: the errors are eps ||A||**2 in A'A and eps ||A|| ||y|| in A'y. The relative
-    change of b, db = (A'A)^-1 (dc - dG b), is at most eps kappa**2 (1 + 1/cos) (Higham, 20.4).
+    *Normal equations*: the errors are eps ||A||**2 in A'A and eps ||A|| ||y|| in A'y. The change of
+    b, db = (A'A)^-1 (dc - dG b), is at most eps kappa**2 (||b|| + ||y||/||A||) (Higham, 20.4).
 
     For dependent features, kappa is that of their row space. Rounding errors tilt that space as
     well, by another eps kappa (Wedin, BIT 13, 1973; Björck, *Numerical Methods for Least Squares
     Problems*, 1.4), or eps kappa**2 for normal equations.
     """
-    kappa, tan, cos = c.condition, c.tangent, c.cosine
+    kappa, tan, cos, stretch = c.condition, c.tangent, c.cosine, c.stretch
     orthogonal = stability == "orthogonal"
     power = kappa if orthogonal else kappa**2
     used, tilt = eps * power, power if c.deficient else 0.0
     if used >= 1:  # the perturbation reaches a singular matrix
-        source = f"kappa = {kappa:.1e}: this dtype leaves no digit to such a solver"
-        return SolverBounds(1.0, 1.0, source)
+        source = f"kappa = {kappa:.1e}: rounding may leave no digit to such a solver in this dtype"
+        return SolverBounds(math.inf, math.inf, source)
     if cos <= eps:  # the same perturbations with b = 0 and r = y
         formula = "y orthogonal to the features"
         growth, growth_fitted = (kappa + kappa**2, 1 + kappa) if orthogonal else (kappa**2, kappa)
     elif orthogonal:
-        formula = "2 kappa/cos + kappa^2 tan, QR and SVD: LAPACK Users' Guide 4.5"
-        growth = 2 * kappa / cos + kappa**2 * tan + tilt
-        growth_fitted = c.stretch + 1 / cos + kappa * tan
+        formula = "QR and SVD: Higham, Accuracy and Stability, theorem 20.1"
+        # ||y|| / (||A|| ||b||) and ||r|| / (||A|| ||b||)
+        growth = kappa * (1 + 1 / (cos * stretch)) + kappa**2 * tan / stretch + tilt
+        growth_fitted = stretch + 1 / cos + kappa * tan
     else:
-        formula = "kappa^2 (1 + 1/cos), normal equations: Higham, Accuracy and Stability, 20.4"
-        growth = kappa**2 * (1 + 1 / cos) + tilt
-        growth_fitted = kappa * (c.stretch + 1 / cos)
+        formula = "normal equations: Higham, Accuracy and Stability, 20.4"
+        growth = kappa**2 * (1 + 1 / (cos * stretch)) + tilt
+        growth_fitted = kappa * (stretch + 1 / cos)
     scale = eps / (1 - used)
     return SolverBounds(
-        coefficients=min(1.0, scale * growth),
-        fitted=min(1.0, scale * growth_fitted),
+        coefficients=scale * growth,
+        fitted=scale * growth_fitted,
         source=f"{formula}, at kappa = {kappa:.1e} and backward error {eps:.1e}",
         vanishing=cos <= eps,
     )

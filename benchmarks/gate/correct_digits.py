@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from backends.base import Stability
-from benchmarks.gate.bounds import coefficient_bounds
 from benchmarks.gate.reference import Reference
 from benchmarks.gate.rounding import backward_error
 from benchmarks.verdict import Digits
@@ -19,7 +18,7 @@ def count(b: np.ndarray, certified: np.ndarray, ref: Reference, stability: Stabi
     most = min(CERTIFIED, -math.log10(ref.unit))
     # Rounding the published numbers to the dtype is one more error of the data.
     eps = backward_error(len(ref.problem.data.y), ref.unit) + ref.unit
-    errors = coefficient_bounds(ref.solution, ref.conditioning, stability, eps)
+    errors = ref.coefficient_bounds(stability, eps) / ref.columns.lengths
     found = correct(b, certified, most)
     return Digits(
         coefficients=tuple(found.tolist()),

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from backends.base import GradientDescent
+from backends.base import GradientDescent, Stability
 from benchmarks.gate import solution
-from benchmarks.gate.bounds import TF32, DescentBounds, descent_bounds
+from benchmarks.gate.bounds import TF32, DescentBounds, coefficient_bounds, descent_bounds
 from benchmarks.gate.rounding import unit_roundoff
 from benchmarks.gate.solution import Conditioning, Solution, Trajectory
 from benchmarks.problems.problem import Problem
@@ -36,6 +37,15 @@ class Descent:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """The problem with each column of [X 1] divided by its length."""
+
+    lengths: np.ndarray  # (n_features + 1,)
+    solution: Solution
+    conditioning: Conditioning
+
+
+@dataclass(frozen=True)
 class Reference:
     """What the fits of one workload are judged by."""
 
@@ -52,6 +62,43 @@ class Reference:
         assert weight is not None
         assert bias is not None
         return np.append(weight, bias)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The problem in units that matter for its numerics; as it is for dependent features.
+
+        The shortest weight of these is another one in other units.
+        """
+        lengths = self.solution.lengths
+        if self.conditioning.deficient:
+            lengths = np.ones_like(lengths)
+        scaled = self.solution.in_units_of(lengths)
+        return Columns(lengths, scaled, solution.conditioning(scaled))
+
+    @property
+    def best_r2(self) -> float | None:
+        """The share of the targets' variation that can be explained; None if there is none."""
+        residual, spread = self.solution.residual_norm, self.solution.spread
+        return 1 - min(1.0, residual / spread) ** 2 if spread else None
+
+    def coefficient_bounds(self, stability: Stability, eps: float) -> np.ndarray:
+        """Bounds of each coefficient's error times the length of its column, bias last.
+
+        Infinite for dependent features, whose coefficients depend on each other.
+        """
+        if self.conditioning.deficient:
+            return np.full(len(self.solution.coefficients), np.inf)
+        key = stability, eps
+        if key not in self._coefficient_bounds:
+            columns = self.columns
+            found = coefficient_bounds(columns.solution, columns.conditioning, stability, eps)
+            self._coefficient_bounds[key] = found
+        return self._coefficient_bounds[key]
+
+    @cached_property
+    def _coefficient_bounds(self) -> dict[tuple[Stability, float], np.ndarray]:
+        """Those computed so far: with many features they take longer than all other checks."""
+        return {}
 
     @property
     def note(self) -> str:

@@ -5,7 +5,8 @@ Throughout, A = [X, 1] is the design matrix (n_samples, n_features + 1), and coe
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
@@ -35,11 +36,24 @@ class Solution:
     triangle: np.ndarray
     residual_norm: float  # ||y - A coefficients||_2
     target_norm: float  # ||y||_2
+    spread: float  # ||y - mean y||_2
     #: The lowest and the highest possible rank of the centred features.
     ranks: tuple[int, int]
     #: Orthonormal basis of the centred features' row space, (n_features, rank).
     #: None for full rank.
     basis: np.ndarray | None = None
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """The 2-norm of each column of A; 1 for a column of zeros."""
+        found = np.linalg.norm(self.triangle, axis=0)
+        return np.where(found > 0, found, 1.0)
+
+    def in_units_of(self, lengths: np.ndarray) -> Self:
+        """The same solution with each column of A divided by its length."""
+        return replace(
+            self, coefficients=self.coefficients * lengths, triangle=self.triangle / lengths
+        )
 
     @property
     def fitted_norm(self) -> float:
@@ -114,19 +128,26 @@ def least_squares(data: Data) -> Solution:
         R = np.asarray(np.linalg.qr(np.vstack([R, block]), mode="r"))
     triangle, centred = R[:, :p], _centred(R[:, :p])
     ranks = _ranks(centred, len(data.y), data.X.dtype)
-    target_norm = norm(R[:, p])
+    target_norm, spread = norm(R[:, p]), _spread(data.y)
     if ranks[0] == p - 1:
         if data.X.dtype == np.float64:
             coefficients = _refined(design(data.X), data.y)
         else:
             coefficients = solve_triangular(triangle[:p], R[:p, p])
         residual = abs(float(R[p, p])) if len(R) > p else 0.0
-        return Solution(coefficients, triangle[:p], residual, target_norm, ranks)
+        return Solution(coefficients, triangle[:p], residual, target_norm, spread, ranks)
     coefficients, basis = _shortest(data, R, centred, ranks[0])
     residual = norm(triangle @ coefficients - R[:, p])
     if ranks[0] + 1 == len(data.y):
         residual = 0.0  # as many free coefficients as samples
-    return Solution(coefficients, triangle[:p], residual, target_norm, ranks, basis)
+    return Solution(coefficients, triangle[:p], residual, target_norm, spread, ranks, basis)
+
+
+def _spread(y: np.ndarray) -> float:
+    """||y - mean y||_2; 0 where that is nothing but the rounding of the mean."""
+    y = y.astype(np.float64)
+    found = norm(y - y.mean())
+    return found if found > 4 * UNIT_FLOAT64 * norm(y) else 0.0
 
 
 def _centred(triangle: np.ndarray) -> np.ndarray:
@@ -189,7 +210,7 @@ def conditioning(solution: Solution) -> Conditioning:
     fitted = solution.fitted_norm
     size = singular[0] * norm(solution.coefficients)
     return Conditioning(
-        condition=float(singular[0] / smallest),
+        condition=float(singular[0] / smallest) if smallest else math.inf,
         norm=float(singular[0]),
         tangent=solution.residual_norm / fitted if fitted else math.inf,
         stretch=float(size / fitted) if fitted else 1.0,

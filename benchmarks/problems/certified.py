@@ -14,7 +14,7 @@ import numpy as np
 
 from backends.base import Data
 from benchmarks.errors import UserError, os_errors
-from benchmarks.problems.problem import DType, Problem
+from benchmarks.problems.problem import DType, Problem, extreme
 
 FOLDER = Path(__file__).parent / "nist"
 
@@ -91,4 +91,15 @@ def load(path: Path) -> CertifiedSet:
     if width - 1 < degree:
         x = [tuple(value**power for power in range(1, degree + 1)) for (value,) in x]
     values = tuple(value for _, value in estimates)
+    _refuse_extremes(path, y, *zip(*x, strict=True))
     return CertifiedSet(name[1], values, first == 0, tuple(y), tuple(x))
+
+
+def _refuse_extremes(path: Path, *columns: tuple[Fraction, ...] | list[Fraction]) -> None:
+    for column in columns:
+        # What overflows a float is too large for a fraction to become one.
+        largest = Fraction(2) ** 1000
+        numbers = np.array([float(min(abs(value), largest)) for value in column])
+        if trouble := extreme(numbers):
+            row, what = trouble
+            raise UserError(f"{path}, sample {row + 1}: {what}")

@@ -13,6 +13,8 @@ import numpy as np
 from backends.base import Data
 
 DType = Literal["float32", "float64"]
+#: Squares of numbers beyond these, summed over many rows, overflow in float64, or vanish.
+_LARGEST, _SMALLEST = 1e140, 1e-140
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,23 @@ class Problem:
     sigma: float | None = None  # 0 means exact up to rounding
     #: Published least-squares coefficients, (n_features + 1,), bias last.
     certified: np.ndarray | None = None
+    names: tuple[str, ...] = ()  # of the features; empty if they have none
+
+
+def extreme(values: np.ndarray) -> tuple[int, str] | None:
+    """The row of a number that is too large or too small to compute with, and what is wrong.
+
+    A column may hold smaller numbers beside ordinary ones.
+    """
+    if not values.size:
+        return None
+    sizes = np.abs(values)
+    row = int(np.argmax(sizes))
+    if float(sizes[row]) > _LARGEST:
+        return row, f"{values[row]:g} is so large that its square overflows (a missing value?)"
+    if 0 < float(sizes[row]) < _SMALLEST:
+        return row, f"{values[row]:g} is so small that its square vanishes, and it is the largest"
+    return None
 
 
 @dataclass(frozen=True, eq=False)

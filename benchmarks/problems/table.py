@@ -15,7 +15,7 @@ from backends.base import Data
 from benchmarks.errors import UserError, os_errors, unknown
 from benchmarks.printable import line
 from benchmarks.problems import certified
-from benchmarks.problems.problem import Given, Problem
+from benchmarks.problems.problem import Given, Problem, extreme
 from benchmarks.problems.workloads import Workload, certified_workload
 from benchmarks.runfile.header import DataFile
 
@@ -51,12 +51,12 @@ def workload(path: Path, target: str | None) -> Workload:
         return replace(found, name=name, group="data", known_failures={}, file=source)
     if kind not in _TABLES:
         raise UserError(f"--data: {path} is none of {', '.join([*_TABLES, '.dat'])}")
-    data, left_out = _split(_read(path), target, str(path))
+    data, names, left_out = _split(_read(path), target, str(path))
     about = f"{target!r} on all other columns of numbers ({data.X.shape[1]:,}) in {name}"
     if left_out:
         about += f", without {', '.join(map(repr, left_out))} (no numbers)"
     about += "; no truth is known, so fits are held only to the reference solution"
-    recipe = Given(Problem(data))
+    recipe = Given(Problem(data, names=names))
     threads = 1 if data.X.size <= _SMALL else None
     return Workload(name, about, recipe, threads=threads, group="data", file=source)
 
@@ -93,8 +93,10 @@ def _read(path: Path) -> "pa.Table":
         raise UserError(f"--data: cannot read {path}: {line(error)[:300]}") from error
 
 
-def _split(table: "pa.Table", target: str | None, where: str) -> tuple[Data, list[str]]:
-    """Features and target, and the names of the columns that hold no numbers."""
+def _split(
+    table: "pa.Table", target: str | None, where: str
+) -> tuple[Data, tuple[str, ...], list[str]]:
+    """The data, the names of the features, and those of the columns that hold no numbers."""
     names = table.column_names
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise UserError(f"--data: {where} has two columns {twice[0]!r}; rename one of them")
@@ -116,7 +118,8 @@ def _split(table: "pa.Table", target: str | None, where: str) -> tuple[Data, lis
     dtype = np.result_type(y, *numbers.values())
     X = np.column_stack(list(numbers.values())).astype(dtype, order="C", copy=False)
     y = y.astype(dtype, copy=False)
-    return Data(X, y, X[:0], y[:0]), [name for name in names if found[name] is None]
+    left_out = [name for name in names if found[name] is None]
+    return Data(X, y, X[:0], y[:0]), tuple(numbers), left_out
 
 
 def _numbers(column: "pa.ChunkedArray", where: str) -> np.ndarray | None:
@@ -138,6 +141,9 @@ def _numbers(column: "pa.ChunkedArray", where: str) -> np.ndarray | None:
     if bad := np.flatnonzero(~np.isfinite(values)).tolist():
         what = "not a number" if np.isnan(values[bad[0]]) else "infinite"
         raise UserError(f"{where}, row {bad[0] + 1}: {what}; fill it in, {_ADVICE}")
+    if trouble := extreme(values):
+        row, what = trouble
+        raise UserError(f"{where}, row {row + 1}: {what}; use another unit, {_ADVICE}")
     return values
 
 

@@ -18,6 +18,8 @@ from benchmarks.verdict import Verdict
 FitSeconds = Annotated[float, Field(ge=1e-12, le=1e9, allow_inf_nan=False)]
 #: Small enough for the logarithms of two sizes to differ.
 Size = Annotated[int, Field(ge=1, le=10**12)]
+#: As far as data may go: see `benchmarks.problems.problem.extreme`.
+Coordinate = Annotated[float, Field(ge=-1e140, le=1e140, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=1e-3, le=1e21, allow_inf_nan=False)]
 
 _NUMBER = (int, float, str)  # NaN and infinities are strings
@@ -47,10 +49,10 @@ class MethodRecord:
 class Points:
     """A problem of one feature and few samples, for pictures."""
 
-    X: Sequence[Gauge]
-    y: Sequence[Gauge]
-    X_test: Sequence[Gauge] = ()
-    y_test: Sequence[Gauge] = ()
+    X: Sequence[Coordinate]
+    y: Sequence[Coordinate]
+    X_test: Sequence[Coordinate] = ()
+    y_test: Sequence[Coordinate] = ()
 
     def __post_init__(self) -> None:
         if len(self.X) != len(self.y) or len(self.X_test) != len(self.y_test):
@@ -72,7 +74,8 @@ class WorkloadRecord(Record):
     sigma: float | None = None  # of the noise; None for data that were read
     seed: int = 0
     sha256: str = ""
-    condition: float | None = None
+    condition: float | None = None  # of [X 1]
+    scaled_condition: float | None = None  # with columns of length 1: what limits QR and Cholesky
     tangent: float | None = None
     rank: Count | None = None  # of the centred features
     note: str = ""  # what is special; empty if nothing is

@@ -67,6 +67,7 @@ class Run:
         return next(iter(self.of(FitRecord, entry)), None)
 
     def verdict(self, entry: str) -> VerdictRecord | None:
-        """The first that failed, or else the first."""
+        """The first that failed, or else was not judged, or else the first."""
         found = self.of(VerdictRecord, entry)
-        return next((v for v in found if not v.passed), next(iter(found), None))
+        # `min` takes the first of those that are alike.
+        return min(found, key=lambda v: (v.passed, not v.judged), default=None)

@@ -18,9 +18,15 @@ from reports.analysis.roofline import Floor, Place, floors
 #: By method, what most people use today: the others are compared with it, if it passed.
 BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
 
-Status = Literal["passed", "failed", "absent", "not timed", "not reached"]
+Status = Literal["passed", "failed", "not judged", "absent", "not timed", "not reached"]
 _SELF = Estimate(1.0, 1.0, 1.0)  # the baseline over itself; other ratios have wider intervals
-_ORDER = ("not timed", "failed", "absent", "not reached")  # of rows that are not ranked
+_ORDER = (
+    "not timed",
+    "not judged",
+    "failed",
+    "absent",
+    "not reached",
+)  # of rows that are not ranked
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,7 @@ def _status(verdict: Verdict | None, failure: records.FailureRecord | None, time
     if not verdict:
         return "not reached"
     if not verdict.passed:
-        return "failed"
+        return "failed" if verdict.judged else "not judged"
     return "passed" if timed else "not timed"
 
 

@@ -14,6 +14,9 @@ from reports.analysis.rows import Row
 from reports.figures.axes import height, marker_key, name_rows
 from reports.figures.drawing import NARROW, PAPER, WIDTH, Picture, framework_colour, picture
 
+#: How fits are drawn: the marker, and whether it is filled.
+_MARKERS = {"right": ("o", True), "failed": ("x", False), "not judged": ("o", False)}
+
 
 @dataclass(frozen=True)
 class CertifiedTable:
@@ -75,13 +78,14 @@ class CertifiedTable:
     @cached_property
     def picture(self) -> Picture:
         """Correct digits of every fit, 0 where there is none; a bar is the median of a backend."""
-        points: dict[str, list[tuple[float, bool]]] = {}  # digits, and whether the fit failed
+        points: dict[str, list[tuple[float, str]]] = {}  # digits, and what became of the fit
         colours = {}
         for name, of in self.backends.items():
             for row in of.values():
-                if row.passed or row.status == "failed":
+                if row.passed or row.status in _MARKERS:
                     least = digits.least if (digits := digits_of(row)) else 0.0
-                    points.setdefault(name, []).append((least, row.status == "failed"))
+                    status = "right" if row.passed else row.status
+                    points.setdefault(name, []).append((least, status))
                     colours[name] = framework_colour(row.entry.framework)
 
         def draw(figure: Figure) -> None:
@@ -89,19 +93,23 @@ class CertifiedTable:
             for level, (name, found) in enumerate(points.items()):
                 colour, middle = colours[name], median(least for least, _ in found)
                 axes.vlines(middle, level - 0.32, level + 0.32, color=colour, lw=2.2)
-                wrong, right = ([n for n, failed in found if failed is of] for of in (True, False))
-                axes.plot(wrong, [level] * len(wrong), "x", color=colour, ms=5, mew=1.2)
-                (dots,) = axes.plot(right, [level] * len(right), "o", mfc=colour, ms=5.5)
-                dots.set(mec=PAPER, mew=0.8)
+                for status, (marker, filled) in _MARKERS.items():
+                    there = [least for least, of in found if of == status]
+                    (dots,) = axes.plot(there, [level] * len(there), marker, color=colour, ms=5.5)
+                    if filled:
+                        dots.set(mec=PAPER, mew=0.8)
+                    else:
+                        dots.set(mfc="none", mew=1.2)
             name_rows(axes, list(points))
             axes.set_xlim(-0.02 * self.most, 1.02 * self.most)
             axes.set_xlabel("correct digits, at least, in each data set")
             keys = [
                 marker_key("right", marker="o"),
                 marker_key("failed the gate", marker="x"),
+                marker_key("not judged", marker="o", mfc="none"),
                 marker_key("median", marker="|", ms=9, mew=2.2),
             ]
-            figure.legend(handles=keys, loc="outside upper left", ncols=3)
+            figure.legend(handles=keys, loc="outside upper left", ncols=len(keys))
 
         said = [
             f"{name}: {median(n for n, _ in found):.1f} in the median, {min(found)[0]:.1f} at worst"

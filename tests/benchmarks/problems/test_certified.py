@@ -118,12 +118,15 @@ def test_powers_are_rounded_once() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_solvers_are_expected_to_fail_where_theory_leaves_them_nothing(name: str) -> None:
+def test_solvers_are_expected_to_fail_only_where_theory_leaves_them_nothing(name: str) -> None:
     ref = reference.prepare(WORKLOADS[name], WORKLOADS[name].make(0))
     eps = backward_error(len(ref.problem.data.y), ref.unit)
-    expected = set(WORKLOADS[name].known_failures)
-    assert ("orthogonal" in expected) == (eps * ref.conditioning.condition >= 1)
-    assert ("normal equations" in expected) == (eps * ref.conditioning.condition**2 >= 1)
+    expected = WORKLOADS[name].known_failures
+    # By SVD in the units of the data, and by normal equations in columns of length 1.
+    if "orthogonal" in expected:
+        assert eps * ref.conditioning.condition >= 1
+    scaled = eps * ref.columns.conditioning.condition**2
+    assert ("normal equations" in expected) == (scaled >= 1)
 
 
 # Digits
@@ -162,7 +165,7 @@ def test_a_verdict_has_the_digits_of_each_coefficient_and_the_least() -> None:
     found = digits_of("nist-longley", 1e-9)
     assert found.coefficients == pytest.approx([9] * 7, abs=1e-3)
     assert found.least == min(found.coefficients)
-    assert 2 < found.bound < 4
+    assert 7 < found.bound < 9
     assert (found.most, digits_of("nist-longley-float32", 0).most) == pytest.approx((15, 7.2), 0.01)
 
 
