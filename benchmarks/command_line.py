@@ -1,5 +1,6 @@
 """How every command line ends: with a status, and a line for what is wrong."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -21,16 +22,44 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
     Typer itself would print a box of several lines. The whole command, a list of words, is `obj`
     of the commands' context.
     """
+    _fill_closed_streams()
     words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
+    status: Any = 0
     try:
-        status = app(words, standalone_mode=False, prog_name=name, obj=[name, *words])
+        try:
+            status = app(words, standalone_mode=False, prog_name=name, obj=[name, *words])
+        except SystemExit as ended:
+            status = ended.code
+        if sys.stdout:
+            sys.stdout.flush()
     except (UserError, PluginError) as error:
         _exit(f"{name}: {error}", USAGE)
     except _UsageError as error:
         _exit(_usage(error, name), USAGE)
     except typer.Abort:
         _exit(f"{name}: interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        _forget_output()  # whoever reads has seen enough, as `head` has
+    except OSError as error:
+        if error.filename is not None:  # that of a file, and not of standard output
+            raise
+        _forget_output()
+        _exit(f"{name}: cannot write standard output: {error.strerror}", USAGE)
     raise SystemExit(status or 0)
+
+
+def _fill_closed_streams() -> None:
+    """Open what is closed of the standard streams: the next file would take its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _forget_output() -> None:
+    """Let what is still to be written vanish: Python would complain when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit(message: str, status: int) -> NoReturn:

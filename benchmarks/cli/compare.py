@@ -1,13 +1,16 @@
 """`linreg-bench compare`."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from benchmarks.cli.options import FailIfSlower, RunPath, parse_share
 from benchmarks.errors import FAILED, UserError
 from benchmarks.printable import line
+
+if TYPE_CHECKING:
+    from reports.analysis.compare import Compared
 
 
 def compare(
@@ -17,15 +20,22 @@ def compare(
     anyway: Annotated[
         bool, Option("--anyway", help="Even if machines, threads or data differ.")
     ] = False,
+    allow_missing: Annotated[
+        list[str] | None,
+        Option(help="Entries or globs that may be missing in the new run; may be repeated."),
+    ] = None,
 ) -> None:
-    """Compare a run with an earlier one; the exit status is 1 if an entry newly fails the gate."""
-    limit = parse_share("--fail-if-slower", fail_if_slower)
-    from rich.console import Console
+    """Compare a run with an earlier one.
 
+    The exit status is 1 if an entry newly fails the gate. With --fail-if-slower it is also 1 if
+    nothing could be compared, or if an entry that the old run has timed is missing.
+    """
+    limit = parse_share("--fail-if-slower", fail_if_slower)
     from benchmarks.runfile import reader
     from reports.analysis import compare as comparing
     from reports.analysis.rows import rows
     from reports.terminal import comparison
+    from reports.terminal.console import Console
 
     before, after = reader.read(old), reader.read(new)
     if differ := comparing.differences(before, after):
@@ -35,5 +45,19 @@ def compare(
         print(line(f"warning: the runs differ: {differ[0]}{more}"), file=sys.stderr)
     compared = comparing.compare(before, rows(before), after, rows(after))
     comparison.show(compared, Console(), limit)
-    slower = limit is not None and compared.slower(limit)
-    raise SystemExit(FAILED if compared.newly_failing or slower else 0)
+    if compared.newly_failing or (limit is not None and compared.slower(limit)):
+        raise SystemExit(FAILED)
+    if limit is not None:
+        _refuse_gaps(compared, allow_missing or [])
+
+
+def _refuse_gaps(compared: "Compared", allowed: list[str]) -> None:
+    """Fail if there was nothing to watch, or not everything: a renamed entry would go unnoticed."""
+    missing = compared.unwatched(allowed)
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        print(line(f"missing in the new run: {missing[0]}{more}; --allow-missing permits it"))
+    elif not compared.changes:
+        print("nothing was compared: the runs have timed no entry in common")
+    if missing or not compared.changes:
+        raise SystemExit(FAILED)

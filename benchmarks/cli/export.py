@@ -19,6 +19,8 @@ def export(
     out: Annotated[Path | None, Option(help="A file instead of standard output.")] = None,
 ) -> None:
     """Write the rows of a run, to standard output or to a file."""
+    if out is None and sys.stdout is None:
+        raise UserError("standard output is closed: say where with --out")
     if out is None and format is Format.parquet and sys.stdout.isatty():
         raise UserError("parquet is binary and this is a terminal: say where with --out")
     from benchmarks.runfile import reader

@@ -59,9 +59,10 @@ def _print(
     title: str, heads: Sequence[str], lines: Iterable[Sequence[str]], dim: Collection[str] = ()
 ) -> None:
     """Print a table; `dim` names the lines about what is not available."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from reports.terminal.console import Console
 
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for head in heads[:-1]:

@@ -33,7 +33,7 @@ def run(
     ] = "1%",
     replicates: Annotated[
         int | None,
-        Option(min=1, help="Processes for each entry; by default 1 to 4, by their number."),
+        Option(min=1, max=64, help="Processes for each entry; by default 1 to 4, by their number."),
     ] = None,
     cold: Annotated[
         bool, Option("--cold", help="A new process for every entry: slow, exact first fits.")
@@ -54,6 +54,8 @@ def run(
     ] = False,
 ) -> None:
     """Fit, judge and time; leave a run file and a report."""
+    if against is not None and not against.strip():
+        raise UserError("--against: needs a git revision, such as main")
     if fail_if_slower is not None and against is None and not env:
         raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
     limit = parse_share("--fail-if-slower", fail_if_slower)

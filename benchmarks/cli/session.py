@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 
@@ -20,6 +21,10 @@ from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
 from benchmarks.runfile import reader, writer
 from reports.terminal.progress import TerminalProgress
+
+if TYPE_CHECKING:
+    from reports.analysis.changes import Change
+    from reports.analysis.rows import Row
 
 
 def choose_workloads(
@@ -126,24 +131,38 @@ def execute(
 
 def _report(folder: Path, quiet: bool, limit: float | None) -> int:
     """Show the run and draw its page; the exit status of what it holds."""
-    from rich.console import Console
-
     from reports import page  # imports matplotlib, which bad input need not wait for
     from reports.analysis.rows import rows
     from reports.document import document
+    from reports.terminal.console import Console
     from reports.terminal.document import show
 
     run = reader.read(folder)
     found = rows(run)
     seen = document(run, found, folder)
-    if not quiet:
-        show(seen, Console())
-    print(line(f"report: {page.write(seen, folder)}"))
+    written = page.write(seen, folder)
+    status, news = _outcome(found, seen.changes, limit)
+    with suppress(BrokenPipeError):  # whoever reads has seen enough, as `head` has
+        if not quiet:
+            show(seen, Console())
+        for text in (f"report: {written}", *news):
+            print(line(text))
+        if sys.stdout:
+            sys.stdout.flush()
+    return status
+
+
+def _outcome(
+    rows: Sequence["Row"], changes: Sequence["Change"], limit: float | None
+) -> tuple[int, list[str]]:
+    """The exit status of a run, and what is to be said about it."""
     # What is known of a backend is in its row, and is no news.
-    news = [row for row in found if not row.entry.variant and not row.entry.known_failure]
-    slower = [c for c in seen.changes if limit is not None and c.certainly_slower(limit)]
-    for change in slower:
-        print(f"slower: {change.entry} takes {change.ratio} times as long")
-    if slower or any(row.status == "failed" for row in news):
-        return FAILED
-    return NOT_JUDGED if any(row.status == "not judged" for row in news) else 0
+    watched = [row for row in rows if not row.entry.variant and not row.entry.known_failure]
+    slower = [c for c in changes if limit is not None and c.certainly_slower(limit)]
+    said = [f"slower: {change.entry} takes {change.ratio} times as long" for change in slower]
+    nothing = limit is not None and not any(change.ratio for change in changes)
+    if nothing:
+        said.append("nothing was compared: no entry was timed beside its variant")
+    if slower or nothing or any(row.status == "failed" for row in watched):
+        return FAILED, said
+    return NOT_JUDGED if any(row.status == "not judged" for row in watched) else 0, said

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from backends.base import GradientDescent, LeastSquares, Method, Stability
 from benchmarks.errors import UserError, unknown
@@ -210,8 +210,13 @@ def _from_size(text: str, match: re.Match[str]) -> Workload:
     recipe = Synthetic(samples, features, sigma=1.0)
     method: Method = LeastSquares()
     what, stream = "least squares", text
+    given = set[str]()
     for option in filter(None, match["options"].split(":")):
         key, _, value = option.partition("=")
+        kind = "dtype" if option in get_args(DType) else key
+        if kind in given:
+            raise UserError(f"workload {text!r}: two values for {kind}; give one")
+        given.add(kind)
         if option == "float32" or option == "float64":
             recipe = replace(recipe, dtype=option)
         elif key == "sigma":
@@ -231,6 +236,8 @@ def _from_size(text: str, match: re.Match[str]) -> Workload:
             raise UserError(f"workload {text!r}: unknown option {option!r}; write {SIZE_HELP}")
         if key in ("condition", "steps") and features >= samples:
             raise UserError(f"workload {text!r}: {key} needs more samples than features")
+        if key == "condition" and features < 2:
+            raise UserError(f"workload {text!r}: condition needs 2 features or more")
     return Workload(text, f"{samples:,} x {features:,}, {what}", recipe, method, stream=stream)
 
 

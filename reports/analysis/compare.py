@@ -21,6 +21,7 @@ versions in the same rounds has neither limit: `linreg-bench run --against REV`.
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
@@ -73,7 +74,12 @@ class Compared:
     overall: list[BackendChange]  # of backends that have several workloads in both runs
     newly_failing: list[Row]  # passed before, and are not known to fail
     unmatched: list[tuple[str, str]]  # entry, and why there is nothing to compare
+    missing: list[str]  # of these, the entries that only the old run has timed
     versions: list[tuple[str, str, str]]  # of packages and the suite, where they differ
+
+    def unwatched(self, allowed: Sequence[str]) -> list[str]:
+        """The missing entries that no pattern of `allowed` names."""
+        return [e for e in self.missing if not any(fnmatchcase(e, one) for one in allowed)]
 
     def slower(self, share: float) -> list[str]:
         """The entries, and the backends on average, slower by more than `share` for certain."""
@@ -96,8 +102,12 @@ def compare(old: Run, old_rows: Sequence[Row], new: Run, new_rows: Sequence[Row]
         for entry in before | after
         if entry not in told
     ]
+    known = {row.entry.id for row in after.values() if row.entry.known_failure}
+    was_timed = {entry for entry, row in before.items() if row.status == "passed"}
+    missing = [entry for entry, _ in unmatched if entry in was_timed and entry not in known]
     changes, overall = _changes(timed)
-    return Compared(changes, overall, failing, unmatched, _versions(old.header, new.header))
+    versions = _versions(old.header, new.header)
+    return Compared(changes, overall, failing, unmatched, missing, versions)
 
 
 def _status(row: Row | None) -> str:

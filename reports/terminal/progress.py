@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -19,6 +19,7 @@ from benchmarks.progress import Progress
 from benchmarks.runfile.header import EntryRecord
 from reports import text
 from reports.analysis.rows import BASELINES, Row, ranked
+from reports.terminal.console import Console
 from reports.terminal.table import grid, with_interval
 
 #: A terminal is redrawn at most this often while rounds go on, seconds; elsewhere a line appears.
@@ -42,6 +43,7 @@ class TerminalProgress(Progress):
         if self.console.is_terminal and not quiet:
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
         self._last = float("-inf")
+        self._lost = False  # whether standard error can be written no more
 
     def __enter__(self) -> Self:
         if self._live:
@@ -54,7 +56,7 @@ class TerminalProgress(Progress):
 
     def say(self, text: str) -> None:
         """Something that happened, to stay on the screen."""
-        self.console.print(line(text), markup=False, soft_wrap=True)
+        self._print(lambda: self.console.print(line(text), markup=False, soft_wrap=True))
 
     def status(self, text: str) -> None:
         """What is going on just now."""
@@ -85,9 +87,18 @@ class TerminalProgress(Progress):
         self._show(table)
 
     def _show(self, what: RenderableType) -> None:
-        assert self._live is not None
-        self._live.update(what, refresh=True)
+        live = self._live
+        assert live is not None
+        self._print(lambda: live.update(what, refresh=True))
         self._last = self._clock()
+
+    def _print(self, write: Callable[[], None]) -> None:
+        """Write; where nobody reads any more, or the disk is full, the run goes on in silence."""
+        if not self._lost:
+            try:
+                write()
+            except OSError:
+                self._lost, self.console.quiet = True, True
 
 
 def _cells(row: Row) -> list[str]:

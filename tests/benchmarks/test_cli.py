@@ -141,6 +141,13 @@ def test_check_fails_on_a_wrong_fit_only(tmp_path: Path, call: Call) -> None:
         ("run --workloads tutoral", "unknown workload 'tutoral'; did you mean 'tutorial'?"),
         ("run --workloads 10x20:condition=3", "needs more samples than features"),
         ("run --workloads 10x2:float16", "unknown option 'float16'"),
+        ("run --workloads 10x2:float32:float64", "two values for dtype"),
+        ("run --workloads 10x2:sigma=1:sigma=2", "two values for sigma"),
+        ("run --workloads 10x1:condition=5", "condition needs 2 features or more"),
+        ("run --against= --fail-if-slower 5%", "--against: needs a git revision"),
+        ("run --replicates 1000000", "less than or equal to 64"),
+        ("calibrate --backend *", "calibrate one backend on one workload"),
+        ("calibrate --workload *", "calibrate one backend on one workload"),
         ("run --workloads 10x2:condition=0", "condition must be a number of at least 1"),
         ("run --workloads 99999999x9999", "GiB of memory"),
         ("run --backends torch-eagre", "did you mean 'torch-eager'?"),
@@ -289,44 +296,3 @@ def test_tf32_without_cuda_is_said_to_change_nothing(tmp_path: Path, call: Call)
     assert done.returncode == 0
     assert done.stderr == "--tf32 changes nothing: no entry runs on CUDA\n"
     assert call(*arguments).stderr == ""
-
-
-def test_what_cannot_be_judged_has_a_status_of_its_own(
-    tmp_path: Path, call: Callable[..., Done]
-) -> None:
-    """Nothing is right there, and nothing is wrong: a build may not be green by it."""
-    workload = ("--workloads", "300x30:condition=1e5", "--out", tmp_path, "--quiet")
-    arguments = ("check", *workload, "--plugin", PLUGINS / "wrong.py")
-    done = call(*arguments, "--backends", "sklearn-ridge-cholesky")
-    assert done.returncode == 3, done.stdout
-    # A failure is more.
-    done = call(*arguments, "--backends", "sklearn-ridge-cholesky,wrong-nan")
-    assert done.returncode == 1
-    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert "sklearn-ridge-cholesky not judged: R² " in summary
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert '<td class="muted">not judged</td>' in page
-
-
-def test_a_feature_lost_by_its_units_is_named_with_its_r2(
-    tmp_path: Path, call: Callable[..., Done]
-) -> None:
-    rows = [f"{1e13 * (1 + (7 * n) % 11)},{(3 * n) % 7 / 100},{n % 5 + n % 7}" for n in range(60)]
-    path = tmp_path / "here.csv"
-    path.write_text("dollars,share,y\n" + "\n".join(rows) + "\n")
-    given = ("--data", path, "--target", "y", "--out", tmp_path / "out", "--backends")
-    done = call("check", *given, "scipy-cholesky,sklearn-linear")
-    assert done.returncode == 1
-    assert "loses 'share': R² " in " ".join(done.stdout.split())
-    assert "1 of 2 fits passed" in done.stdout
-
-
-def test_numbers_of_any_size_make_a_run_that_can_be_read(
-    tmp_path: Path, call: Callable[..., Done]
-) -> None:
-    rows = [f"{2e14 + 1e13 * n},{n % 3}" for n in range(10)]
-    path = tmp_path / "here.csv"
-    path.write_text("x,y\n" + "\n".join(rows) + "\n")
-    given = ("--data", path, "--target", "y", "--out", tmp_path / "out")
-    assert call("check", *given, "--backends", "scipy-gels").returncode == 0
-    assert call("report", tmp_path / "out").returncode == 0

@@ -239,6 +239,42 @@ def test_the_exit_status_of_a_slow_down(
     assert ("slower by more than 5% for certain: " + XLA in flat(done.output)) == (status == 1)
 
 
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ([], 0),
+        (["--fail-if-slower", "5%"], 1),
+        (["--fail-if-slower", "5%", "--allow-missing", "tutorial/tensorflow-*"], 0),
+        (["--fail-if-slower", "5%", "--allow-missing", "tutorial/torch-*"], 1),
+    ],
+)
+def test_an_entry_that_vanished_is_not_watched_any_more(
+    tmp_path: Path, options: list[str], status: int
+) -> None:
+    """A renamed backend would otherwise open the gate."""
+    new = run(2)
+    entries = [entry for entry in new.header.entries if entry.id != XLA]
+    paths = (
+        written(tmp_path / "old", run(1)),
+        written(tmp_path / "new", runs.with_header(new, entries=entries)),
+    )
+    done = CliRunner().invoke(app, ["compare", *paths, *options], catch_exceptions=False)
+    assert done.exit_code == status, done.output
+    assert (f"missing in the new run: {XLA}" in flat(done.output)) == (status == 1)
+
+
+def test_runs_without_a_common_entry_are_not_found_to_be_as_fast(tmp_path: Path) -> None:
+    old, new = run(1), runs.with_header(run(2), entries=[])
+    paths = (
+        written(tmp_path / "old", runs.with_header(old, entries=[])),
+        written(tmp_path / "new", new),
+    )
+    done = CliRunner().invoke(app, ["compare", *paths, "--fail-if-slower", "5%"])
+    assert done.exit_code == 1
+    assert "nothing was compared" in done.output
+    assert CliRunner().invoke(app, ["compare", *paths]).exit_code == 0
+
+
 def test_the_exit_status_of_a_new_failure(tmp_path: Path) -> None:
     old = written(tmp_path / "old", run(1))
     new = written(tmp_path / "new", runs.fail(run(2), XLA, "off by a lot"))
