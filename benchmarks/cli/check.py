@@ -24,6 +24,7 @@ def check(
 ) -> None:
     """Fit and judge without timing; the exit status is 1 if anything fails."""
     from benchmarks.cli import session
+    from benchmarks.engine import catalogue
 
     plugins = tuple(plugin or ())
     options = session.make_options(context.obj, seed, plugins, patience)
@@ -31,7 +32,7 @@ def check(
         session.choose_workloads(workloads, data, target, full),
         backends or [],
         devices or "",
-        plugins,
+        catalogue.known(plugins, options.patience),
         full=full,
         tf32=tf32,
         threads=threads,

@@ -1,13 +1,13 @@
 """What `run` and `check` share: plan the entries, run them, and report."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import psutil
 
-from backends import registry
+from backends.description import Description
 from benchmarks.cli.options import parse_seconds
 from benchmarks.engine import machine
 from benchmarks.engine import plan as planning
@@ -44,7 +44,7 @@ def make_plan(
     workloads: Sequence[Workload],
     backends: Sequence[str],
     devices: str,
-    plugins: tuple[Path, ...],
+    known: Mapping[str, Description],
     *,
     full: bool,
     tf32: bool,
@@ -55,11 +55,13 @@ def make_plan(
     Raises:
         UserError: a name is unknown, or there is nothing to run.
     """
-    n_gpus = len(machine.gpus())
+    n_gpus, asked = len(machine.gpus()), split(",".join(backends))
+    chosen = planning.choose_backends(asked, known, full)
+    on = planning.choose_devices(split(devices), n_gpus)
     plan = planning.make(
         workloads,
-        planning.choose_backends(split(",".join(backends)), registry.load(plugins), full),
-        planning.choose_devices(split(devices), n_gpus),
+        chosen,
+        on,
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
         available_bytes=psutil.virtual_memory().available,
