@@ -53,11 +53,14 @@ def make_plan(
     """The plan for this machine; `how` is for `engine.plan.make`.
 
     Raises:
-        UserError: a name is unknown, or there is nothing to run.
+        UserError: a name is unknown, or there is nothing to run, for a backend that was asked for
+            by its name or at all.
     """
     n_gpus, asked = len(machine.gpus()), split(",".join(backends))
     chosen = planning.choose_backends(asked, known, full)
     on = planning.choose_devices(split(devices), n_gpus)
+    for backend in (backend for backend in chosen if backend.name in asked):
+        _check_use(backend, workloads, on)
     plan = planning.make(
         workloads,
         chosen,
@@ -71,6 +74,21 @@ def make_plan(
     if tf32 and not any(entry.process.tf32 for entry in plan.entries):
         print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
     return plan
+
+
+def _check_use(backend: Description, workloads: Sequence[Workload], devices: Sequence[str]) -> None:
+    """Refuse a backend that would get no row, and so be left out without a word."""
+    kinds, places = {w.method.kind for w in workloads}, {d.partition(":")[0] for d in devices}
+    for what, has, asked in (
+        ("does", backend.methods, kinds),
+        ("runs on", backend.devices, places),
+    ):
+        if asked.isdisjoint(has):
+            wanted = " and ".join(sorted(asked))
+            raise UserError(
+                f"nothing to run for {backend.name!r}: it {what} {' and '.join(has)}, and this run"
+                f" asks for {wanted}"
+            )
 
 
 def make_options(
