@@ -103,6 +103,7 @@ class Entry:
             style=self.backend.style,
             known_failure=self.known_failure,
             variant=self.process.launch.variant,
+            plugin=self.backend.source,
         )
 
     def mismatch(self, description: Mapping[str, Any], received: str, sent: str) -> str:

@@ -298,3 +298,48 @@ def test_a_name_with_escapes_is_printable_in_the_list(write: Write, call: Call) 
     assert done.returncode == 0
     assert re.search(r"^mi \[31mne +cpu", done.stdout, re.M)
     assert "\x1b" not in done.stdout
+
+
+LOUD = "print('hello')\n" + GOOD
+
+
+@pytest.mark.parametrize(
+    "beside", [("--env", f"other={sys.executable}"), ("--against", "HEAD")], ids=("env", "against")
+)
+def test_it_is_timed_beside_its_variant(
+    beside: tuple[str, str], write: Write, tmp_path: Path, call: Call
+) -> None:
+    path = write(LOUD)
+    done = call(
+        *("run", "--plugin", path, "--backends", "mine", "--workloads", "line", *beside),
+        *("--budget", "200ms", "--replicates", 1, "--out", tmp_path / "out"),
+    )
+    assert done.returncode == 0, done.stderr
+    written = read(tmp_path / "out")
+    assert [entry.plugin for entry in written.header.entries] == ["mine.py"] * 2
+    assert [verdict.passed for verdict in written.of(VerdictRecord)] == [True] * 4
+
+
+def test_a_run_with_it_is_resumed(write: Write, tmp_path: Path, call: Call) -> None:
+    out = tmp_path / "out"
+    arguments = ("--workloads", "line,line-descent", "--backends", "mine,numpy-loop")
+    done = call(
+        *("run", "--plugin", write(DIARY + LOUD), *arguments, "--budget", "200ms"),
+        *("--replicates", 1, "--out", out),
+    )
+    assert done.returncode == 0, done.stderr
+    lines = (out / "run.jsonl").read_text().splitlines(keepends=True)
+    started = next(n for n, line in enumerate(lines) if '"worker"' in line)
+    (out / "run.jsonl").write_text("".join(lines[:started]))  # as if it had been cut off there
+    done = call("run", "--resume", "--out", out)
+    assert done.returncode == 0, done.stderr
+    again = read(out)
+    assert {entry.backend: entry.plugin for entry in again.header.entries} == {
+        "mine": "mine.py",
+        "numpy-loop": "",
+    }
+    assert all(verdict.passed for verdict in again.of(VerdictRecord))
+    assert {verdict.entry for verdict in again.of(VerdictRecord)} == {
+        entry.id for entry in again.header.entries
+    }
+    assert os.getpid() not in diary(tmp_path / "mine.py")
