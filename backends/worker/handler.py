@@ -27,13 +27,11 @@ gain optional fields.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib
 import json
 import os
 import platform
-import signal
 import sys
 import time
 import traceback
@@ -55,6 +53,7 @@ from backends.worker.messages import (
     method_from_json,
     sha256,
 )
+from backends.worker.orphan import end_with_parent
 from backends.worker.slowdown import Clock, Work, count_up, slowed
 
 #: Fits that take this many seconds get no untimed fit first: it would save a few per cent at most.
@@ -281,9 +280,7 @@ _OUT_OF_MEMORY = (
 
 def serve(numpy_seconds: float) -> None:
     """Answer requests until the parent says stop or closes the pipe."""
-    # Linux shall kill this process when its parent dies, even in the middle of a fit.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    end_with_parent()
     requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
     handler = RequestHandler()
     handler.numpy_seconds = numpy_seconds

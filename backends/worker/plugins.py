@@ -15,6 +15,7 @@ from typing import Any
 
 from backends import registry
 from backends.description import Description, PluginError, described
+from backends.worker.orphan import end_with_parent
 
 
 def answer(source: str) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def answer(source: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     with os.fdopen(int(sys.argv[1]), "w") as answers:
         for source in sys.argv[2:]:
             print(json.dumps(answer(source)), file=answers, flush=True)

@@ -143,3 +143,9 @@ def test_a_plugin_that_does_not_import_says_so_in_one_line(tmp_path: Path) -> No
     with pytest.raises(registry.PluginError) as caught:
         load(tmp_path, "raise RuntimeError('a\\nb\\x1b[0m')")
     assert str(caught.value).endswith("does not import: RuntimeError: a b [0m")
+
+
+@pytest.mark.parametrize("source", ["import sys; sys.exit(0)", "raise KeyboardInterrupt"])
+def test_a_plugin_cannot_end_who_imports_it(source: str, tmp_path: Path) -> None:
+    with pytest.raises(registry.PluginError, match=r"does not import: (SystemExit|KeyboardInt)"):
+        load(tmp_path, source)
