@@ -35,13 +35,14 @@ def test_without_plugins_no_process_is_started(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_plugin_is_described_and_not_imported_here(write: Write) -> None:
     path = write(DIARY + GOOD)
+    before = set(sys.modules)
     described = catalogue.known((path,))["mine"]
     assert isinstance(described, Description)
     assert (described.plugin, described.source) == (str(path), "mine.py")
     assert described.methods == ("least squares",)
     assert described.requires == ("numpy",)
     assert os.getpid() not in diary(path)
-    assert not any("mine" in name for name in sys.modules)
+    assert not any("plugin_mine" in name for name in set(sys.modules) - before)
 
 
 def test_an_entry_point_is_described_and_not_imported_here(installed: Write) -> None:
