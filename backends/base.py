@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -192,7 +192,7 @@ class Backend(ABC):
         must be JSON.
         """
         package = sys.modules.get(self.framework.partition(".")[0])
-        found = installed_version(type(self)) or getattr(package, "__version__", "")
+        found = installed_version(self.requires) or getattr(package, "__version__", "")
         read_back = blas(self.blas_of) if self.blas_of in ("numpy", "scipy") else {"threads": None}
         return {"version": found, "device": "cpu", "algorithm": self.algorithm, **read_back}
 
@@ -221,9 +221,9 @@ class Backend(ABC):
         return None
 
 
-def installed_version(backend: type[Backend]) -> str:
-    """The version of the distribution that provides the backend's framework here, or ''."""
-    for name in backend.requires:
+def installed_version(distributions: Iterable[str]) -> str:
+    """The version of the first of these distributions that is installed here, or ''."""
+    for name in distributions:
         try:
             return version(name.partition("[")[0])  # without extras
         except PackageNotFoundError:

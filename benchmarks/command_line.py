@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from backends.registry import PluginError
+from backends.description import PluginError
 from benchmarks.errors import INTERRUPTED, USAGE, UserError
 from benchmarks.printable import line
 

@@ -12,8 +12,7 @@ import psutil
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from backends import registry
-from benchmarks.engine import machine, plan
+from benchmarks.engine import catalogue, machine, plan
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.worker import WorkerFailed
@@ -49,7 +48,7 @@ def entries() -> list[Entry]:
     n_gpus = len(machine.gpus())
     return plan.make(
         select(DEFAULT),
-        list(registry.load().values()),
+        list(catalogue.known().values()),
         plan.choose_devices([], n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,

@@ -9,6 +9,8 @@ from benchmarks.verdict import Verdict
 from reports.analysis.rows import Row
 
 MISSING = "–"
+#: What a reader must know of a plug-in.
+UNVOUCHED = "what it says of itself is not checked by the suite's authors"
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -152,6 +154,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
 def where(entry: EntryRecord) -> str:
     """`cpu, 4 threads`."""
     return f"{entry.device}, {count(entry.threads, 'thread')}"
+
+
+def plugin_note(source: str) -> str:
+    """What the mark of a plug-in means, which comes from a file or an entry point `source`."""
+    return f"from {source}: its code runs in its own process, and {UNVOUCHED}"
 
 
 def both(names: Sequence[str]) -> str:

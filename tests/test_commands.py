@@ -12,9 +12,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from backends import registry
 from benchmarks.cli.app import app
 from benchmarks.cli.options import parse_seconds, parse_share
+from benchmarks.engine import catalogue
 from benchmarks.engine.plan import choose_backends
 from benchmarks.evidence import __main__ as evidence
 from benchmarks.problems import workloads
@@ -58,7 +58,7 @@ def test_a_command_of_ours_is_understood(arguments: list[str]) -> None:
     if given.get("workloads"):
         workloads.select(given["workloads"].split(","))
     if given.get("backends") and not given.get("plugin"):  # which would have to be there
-        choose_backends(given["backends"], registry.load())
+        choose_backends(given["backends"], catalogue.known())
     if given.get("budget"):
         parse_seconds("--budget", given["budget"])
     if given.get("fail_if_slower"):

@@ -7,7 +7,8 @@ and the framework of its backend, and nothing else.
 | request   | fields                          | answer |
 | --------- | ------------------------------- | ------ |
 | start     | backend, plugins, device, threads | import_seconds, start_seconds |
-|           | and, optionally, tf32, extra_work | |
+|           | and, optionally, tf32, extra_work, | |
+|           | entry_point                     | |
 | load      | folder, method                  | sha256, transfer_seconds |
 | pin       | cores                           | cores (in force, or null) |
 | first     |                                 | seconds, peak_bytes, fit, description |
@@ -26,13 +27,11 @@ gain optional fields.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib
 import json
 import os
 import platform
-import signal
 import sys
 import time
 import traceback
@@ -54,6 +53,7 @@ from backends.worker.messages import (
     method_from_json,
     sha256,
 )
+from backends.worker.orphan import end_with_parent
 from backends.worker.slowdown import Clock, Work, count_up, slowed
 
 #: Fits that take this many seconds get no untimed fit first: it would save a few per cent at most.
@@ -93,17 +93,20 @@ class RequestHandler:
         threads: int,
         tf32: bool = False,
         extra_work: float = 0.0,
+        entry_point: str = "",
     ) -> dict[str, Any]:
-        """Import the framework, then make the device ready."""
+        """Import the backend's module, then the framework, then make the device ready."""
         self.device, self.threads, self.extra_work = device, threads, extra_work
-        known = registry.load(tuple(Path(path) for path in plugins))
-        if backend not in known:
+        chosen = registry.find(backend, [*filter(None, [entry_point]), *plugins])
+        if chosen is None:
             raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
-        chosen = known[backend]
         began = self._clock()
         try:
             importlib.import_module(chosen.framework)
         except ImportError as error:
+            lacking = f"{error.name}." if isinstance(error, ModuleNotFoundError) else ""
+            if not f"{chosen.framework}.".startswith(lacking):
+                raise  # it is there and lacks something else: broken, not absent
             raise Unavailable(registry.missing(chosen) or str(error)) from error
         import_seconds, began = self.numpy_seconds + self._since(began), self._clock()
         self.backend = chosen()
@@ -277,9 +280,7 @@ _OUT_OF_MEMORY = (
 
 def serve(numpy_seconds: float) -> None:
     """Answer requests until the parent says stop or closes the pipe."""
-    # Linux shall kill this process when its parent dies, even in the middle of a fit.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    end_with_parent()
     requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
     handler = RequestHandler()
     handler.numpy_seconds = numpy_seconds

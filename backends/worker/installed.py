@@ -1,10 +1,13 @@
-"""What an interpreter has, as one JSON line: `PYTHON -m backends.worker.installed [PLUGIN ...]`.
+"""What an interpreter has: `PYTHON -m backends.worker.installed ANSWER [PLUGIN ...]`.
+
+One JSON line goes to the descriptor ANSWER: plug-ins may print what they like.
 
 Written for any Python 3 up to the check of the version: an interpreter that is too old for the rest
 must be able to say so itself.
 """
 
 import json
+import os
 import sys
 
 #: The oldest Python that a worker runs under, which is also the oldest for the suite.
@@ -40,4 +43,5 @@ def versions():  # type: ignore[no-untyped-def]
 
 
 if __name__ == "__main__":
-    print(json.dumps(survey(sys.argv[1:])))
+    with os.fdopen(int(sys.argv[1]), "w") as answer:
+        print(json.dumps(survey(sys.argv[2:])), file=answer)

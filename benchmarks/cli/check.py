@@ -28,6 +28,7 @@ def check(
     rounding may leave it no digit.
     """
     from benchmarks.cli import session
+    from benchmarks.engine import catalogue
 
     plugins = tuple(plugin or ())
     options = session.make_options(context.obj, seed, plugins, patience)
@@ -35,7 +36,7 @@ def check(
         session.choose_workloads(workloads, data, target, full),
         backends or [],
         devices or "",
-        plugins,
+        catalogue.known(plugins, options.patience),
         full=full,
         tf32=tf32,
         threads=threads,

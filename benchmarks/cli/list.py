@@ -8,13 +8,13 @@ from benchmarks.cli.options import Plugin
 def list_(plugin: Plugin = None) -> None:
     """Show backends, devices and workloads, and why something is not available."""
     from backends import registry
-    from benchmarks.engine import machine
+    from benchmarks.engine import catalogue, machine
     from benchmarks.problems.workloads import SIZE_HELP, SIZES, WORKLOADS
 
-    known = registry.load(tuple(plugin or ()))
+    known = catalogue.known(plugin or ())
     # Reading a version takes a millisecond, and many backends share a framework.
-    frameworks = {backend.requires: backend for backend in known.values()}
-    versions = {name: registry.installed_version(b) for name, b in frameworks.items()}
+    frameworks = {backend.requires for backend in known.values()}
+    versions = {requires: registry.installed_version(requires) for requires in frameworks}
     missing = {name: why for name, b in known.items() if (why := registry.missing(b))}
     for method in dict.fromkeys(method for b in known.values() for method in b.methods):
         _print(

@@ -62,20 +62,21 @@ def run(
     if resume:
         _resume(context, out, patience, quiet)
     from benchmarks.cli import session
-    from benchmarks.engine import variants
+    from benchmarks.engine import catalogue, variants
     from benchmarks.engine.process import Launch
 
     plugins = tuple(plugin or ())
     seconds = parse_seconds("--budget", budget)
     share = None if precision in ("0", "0%") else parse_share("--precision", precision)
     options = session.make_options(context.obj, seed, plugins, patience, seconds, share)
+    known = catalogue.known(plugins, options.patience)
     with tempfile.TemporaryDirectory() as folder:
         older = [variants.checkout(against, Path(folder))] if against else []
         plan = session.make_plan(
             session.choose_workloads(workloads, data, target, full),
             backends or [],
             devices or "",
-            plugins,
+            known,
             full=full,
             tf32=tf32,
             threads=threads,
@@ -89,9 +90,8 @@ def run(
 
 def _resume(context: typer.Context, out: Path, patience: str, quiet: bool) -> NoReturn:
     """Continue the run in `out`, as its header says."""
-    from backends import registry
     from benchmarks.cli import session
-    from benchmarks.engine import machine, resume
+    from benchmarks.engine import catalogue, machine, resume
     from benchmarks.runfile import reader
 
     try:
@@ -102,7 +102,7 @@ def _resume(context: typer.Context, out: Path, patience: str, quiet: bool) -> No
         raise UserError(f"the run in {out} is complete; there is nothing to resume")
     head, plugins = run.header, tuple(map(Path, run.header.plugins))
     resume.check_machine(head, machine.describe(machine.usable_cores()))
-    plan = resume.plan(head, registry.load(plugins))
     timing = head.budget_seconds, head.precision
     options = session.make_options(context.obj, head.seed, plugins, patience, *timing)
+    plan = resume.plan(head, catalogue.known(plugins, options.patience))
     session.execute(plan, options, out, quiet, resume.earlier(run))

@@ -1,14 +1,14 @@
 """What `run` and `check` share: plan the entries, run them, and report."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 
-from backends import registry
+from backends.description import Description
 from benchmarks.cli.options import parse_seconds
 from benchmarks.engine import machine
 from benchmarks.engine import plan as planning
@@ -49,7 +49,7 @@ def make_plan(
     workloads: Sequence[Workload],
     backends: Sequence[str],
     devices: str,
-    plugins: tuple[Path, ...],
+    known: Mapping[str, Description],
     *,
     full: bool,
     tf32: bool,
@@ -58,13 +58,18 @@ def make_plan(
     """The plan for this machine; `how` is for `engine.plan.make`.
 
     Raises:
-        UserError: a name is unknown, or there is nothing to run.
+        UserError: a name is unknown, or there is nothing to run, for a backend that was asked for
+            by its name or at all.
     """
-    n_gpus = len(machine.gpus())
+    n_gpus, asked = len(machine.gpus()), split(",".join(backends))
+    chosen = planning.choose_backends(asked, known, full)
+    on = planning.choose_devices(split(devices), n_gpus)
+    for backend in (backend for backend in chosen if backend.name in asked):
+        _check_use(backend, workloads, on)
     plan = planning.make(
         workloads,
-        planning.choose_backends(split(",".join(backends)), registry.load(plugins), full),
-        planning.choose_devices(split(devices), n_gpus),
+        chosen,
+        on,
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
         available_bytes=psutil.virtual_memory().available,
@@ -74,6 +79,21 @@ def make_plan(
     if tf32 and not any(entry.process.tf32 for entry in plan.entries):
         print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
     return plan
+
+
+def _check_use(backend: Description, workloads: Sequence[Workload], devices: Sequence[str]) -> None:
+    """Refuse a backend that would get no row, and so be left out without a word."""
+    kinds, places = {w.method.kind for w in workloads}, {d.partition(":")[0] for d in devices}
+    for what, has, asked in (
+        ("does", backend.methods, kinds),
+        ("runs on", backend.devices, places),
+    ):
+        if asked.isdisjoint(has):
+            wanted = " and ".join(sorted(asked))
+            raise UserError(
+                f"nothing to run for {backend.name!r}: it {what} {' and '.join(has)}, and this run"
+                f" asks for {wanted}"
+            )
 
 
 def make_options(

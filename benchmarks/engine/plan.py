@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from backends import registry
-from backends.base import Backend
+from backends.description import Description
 from benchmarks.engine.process import Launch, Process
 from benchmarks.engine.variants import Environment
 from benchmarks.errors import UserError, unknown
@@ -41,14 +41,14 @@ class Entry:
     """A workload on a backend, a device and a number of threads."""
 
     workload: Workload
-    backend: type[Backend]
+    backend: Description
     process: Process  # its first
 
     @classmethod
     def make(
         cls,
         workload: Workload,
-        backend: type[Backend],
+        backend: Description,
         device: str,
         threads: int,
         *,
@@ -60,7 +60,13 @@ class Entry:
         name = workload.name if cold else ""
         tf32 = tf32 and device != "cpu"
         process = Process(
-            backend.name, device, threads, launch or Launch(), tf32=tf32, workload=name
+            backend.name,
+            device,
+            threads,
+            launch or Launch(),
+            tf32=tf32,
+            workload=name,
+            plugin=backend.plugin,
         )
         return cls(workload, backend, process)
 
@@ -97,6 +103,7 @@ class Entry:
             style=self.backend.style,
             known_failure=self.known_failure,
             variant=self.process.launch.variant,
+            plugin=self.backend.source,
         )
 
     def mismatch(self, description: Mapping[str, Any], received: str, sent: str) -> str:
@@ -144,8 +151,8 @@ class Plan:
 
 
 def choose_backends(
-    patterns: Sequence[str], known: Mapping[str, type[Backend]], full: bool = False
-) -> list[type[Backend]]:
+    patterns: Sequence[str], known: Mapping[str, Description], full: bool = False
+) -> list[Description]:
     """The backends that names and globs ask for, in the order of `known`.
 
     Without patterns, all that are not optional, or all if `full`.
@@ -186,7 +193,7 @@ def choose_devices(names: Sequence[str], n_gpus: int) -> list[str]:
 
 def make(
     workloads: Sequence[Workload],
-    backends: Sequence[type[Backend]],
+    backends: Sequence[Description],
     devices: Sequence[str],
     *,
     n_cores: int,
@@ -231,7 +238,7 @@ def make(
                 f"workload {workload.name!r} needs about {needed / 2**30:,.1f} GiB of memory;"
                 f" {available_bytes / 2**30:,.1f} GiB are free"
             )
-    ways: dict[type[Backend], list[Launch]] = {backend: [] for backend in backends}
+    ways: dict[str, list[Launch]] = {backend.name: [] for backend in backends}
     absent: list[Absence] = []
     for backend in backends:
         under = [("", registry.missing(backend), launches)]
@@ -241,7 +248,7 @@ def make(
                 name = backend.name + suffix
                 absent.append(Absence(backend=name, device="any", reason=reason))
             else:
-                ways[backend] += found
+                ways[backend.name] += found
     if n_gpus == 0:
         hidden = "CUDA_VISIBLE_DEVICES" in os.environ
         where = "that CUDA_VISIBLE_DEVICES leaves to this run" if hidden else "on this machine"
@@ -262,7 +269,7 @@ def make(
         if workload.method.kind in backend.methods
         for device in devices
         if device.partition(":")[0] in backend.devices
-        for launch in ways[backend]
+        for launch in ways[backend.name]
     ]
     if not entries:
         reasons = "; ".join(a.reason for a in absent if a.device == "any")

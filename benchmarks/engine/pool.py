@@ -53,7 +53,7 @@ class Pool:
             folder: gets `logs/`, and `data/` until the pool is closed.
             cores: to measure on.
             seed: for the data.
-            kept: for `Worker`: plugins, patience and so on.
+            kept: for `Worker`: patience and so on.
         """
         self.folder, self.cores, self.seed, self.kept = folder, list(cores), seed, kept
         self.workers: dict[Process, Worker] = {}

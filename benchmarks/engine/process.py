@@ -1,6 +1,7 @@
 """A worker process: what it is, and the environment that it starts in."""
 
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Process:
     replicate: int = 0
     workload: str = ""  # the only one that it serves; empty: one after another
     tf32: bool = False  # whether products may be rounded to TF32; on CUDA only
+    plugin: str = ""  # where its backend comes from (`Description.plugin`), and nothing else
 
     @property
     def name(self) -> str:
@@ -42,6 +44,17 @@ class Process:
     def worker_device(self) -> str:
         """The device as its worker names it, which sees its own GPU alone, as its first."""
         return "cpu" if self.device == "cpu" else "cuda:0"
+
+
+def how_it_ended(status: int) -> str:
+    """The exit status of a child in words, such as "was killed by SIGSEGV"."""
+    if status >= 0:
+        return f"exited with status {status} in the middle of its work"
+    hint = " (out of memory?)" if -status == signal.SIGKILL else ""
+    try:
+        return f"was killed by {signal.Signals(-status).name}{hint}"
+    except ValueError:  # most real-time signals have no name
+        return f"was killed by signal {-status}"
 
 
 #: By default glibc decides from the layout of the heap whether the memory of a freed array goes

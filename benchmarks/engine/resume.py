@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backends.base import Backend
+from backends.description import Description
 from benchmarks.engine.plan import Entry, Plan
 from benchmarks.errors import UserError
 from benchmarks.estimates import Rounds
@@ -42,7 +42,7 @@ def earlier(run: Run) -> Earlier:
     )
 
 
-def plan(header: Header, known: Mapping[str, type[Backend]]) -> Plan:
+def plan(header: Header, known: Mapping[str, Description]) -> Plan:
     """The plan that a header was written for.
 
     Raises:

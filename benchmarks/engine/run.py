@@ -52,7 +52,6 @@ def run(
             folder,
             options.cores,
             seed=options.seed,
-            plugins=options.plugins,
             patience=options.patience,
             memory_bytes=options.memory_bytes,
         ) as pool,

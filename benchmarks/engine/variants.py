@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from backends import registry
-from backends.base import Backend
-from benchmarks.engine import machine
+from backends.description import Description
+from benchmarks.engine import inquiry, machine
 from benchmarks.engine.process import ROOT, Launch, interpreter_environment
 from benchmarks.errors import UserError
 from benchmarks.printable import clean
@@ -58,7 +58,7 @@ class Environment:
         variant = Variant(kind="environment", name=self.name, source=str(self.python))
         return Launch(variant, python=self.python)
 
-    def lacks(self, backend: type[Backend]) -> str:
+    def lacks(self, backend: Description) -> str:
         """Why the backend cannot run there, in one line; empty if it can."""
         if backend.name in self.ready:
             return ""
@@ -102,24 +102,28 @@ def find(text: str, plugins: Sequence[Path] = (), folder: Path = FOLDER) -> Envi
 def _ask(name: str, python: Path, plugins: Sequence[Path]) -> Environment:
     """Let an interpreter say what it has."""
     trouble = f"--env {name}: {python}"
-    module = "backends.worker.installed"
-    command = [str(python), "-m", module, *(str(path.resolve()) for path in plugins)]
     try:
-        done = call(command, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=_PATIENCE)
+        reply = inquiry.ask(
+            python,
+            "backends.worker.installed",
+            [str(path.resolve()) for path in plugins],
+            expected=1,
+            patience=_PATIENCE,
+            environment=interpreter_environment(),
+        )
     except OSError as error:
         raise UserError(f"{trouble} does not start: {error.strerror}") from error
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{trouble} did not say what it has within {_PATIENCE:g} s") from None
     try:
-        answer = clean(json.loads(done.stdout))
-        version = answer["python"]
-    except (ValueError, TypeError, KeyError):
-        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise UserError(f"{trouble} is not a Python that can run a worker: {last}") from None
-    if "trouble" in answer:
-        raise UserError(f"{trouble} (Python {version}) {answer['trouble']}")
-    packages = machine.packages(answer["packages"])
-    return Environment(name, python, version, packages, frozenset(answer["ready"]))
+        answer = clean(json.loads(b"".join(reply.lines)))
+        version = str(answer["python"])
+        if "trouble" in answer:
+            raise UserError(f"{trouble} (Python {version}) {answer['trouble']}")
+        # Plug-ins were imported there, so that the answer may be theirs.
+        packages = machine.packages({str(k): str(v) for k, v in answer["packages"].items()})
+        return Environment(name, python, version, packages, frozenset(answer["ready"]))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        why = reply.said or reply.trouble or "it gave no answer"
+        raise UserError(f"{trouble} is not a Python that can run a worker: {why}") from None
 
 
 def call(command: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:

@@ -9,14 +9,14 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import psutil
 
-from benchmarks.engine.process import KEEP_MEMORY, Process, environment
+from backends import registry
+from benchmarks.engine.process import KEEP_MEMORY, ROOT, Process, environment, how_it_ended
 from benchmarks.printable import clean
 
 #: How often a silent worker's memory is looked at, seconds.
@@ -44,7 +44,6 @@ class Worker:
         process: Process,
         log: Path,
         *,
-        plugins: Sequence[Path] = (),
         patience: float = 60.0,
         memory_bytes: int | None = None,
         stop_idle: bool = True,
@@ -55,14 +54,12 @@ class Worker:
         Args:
             process: what it is to be.
             log: collects what the worker prints.
-            plugins: files that define further backends.
             patience: seconds after which a worker that does not answer is killed.
             memory_bytes: at which it is killed; by default 80 % of what is free.
             stop_idle: whether it is stopped while it is not asked anything.
             keep_memory: whether it keeps freed memory (`KEEP_MEMORY`).
         """
         self.process, self.log, self.patience = process, log, patience
-        self.plugins = [str(path.resolve()) for path in plugins]
         self.memory_bytes = memory_bytes or int(0.8 * psutil.virtual_memory().available)
         self.stop_idle = stop_idle
         self.failed: WorkerFailed | None = None
@@ -89,15 +86,18 @@ class Worker:
 
     def start(self) -> dict[str, Any]:
         """Import the framework and make the device ready; raises as `ask` does."""
-        process = self.process
+        process, plugin = self.process, self.process.plugin
         # Only where they say something: an older worker may not know them.
         extra: dict[str, Any] = {"tf32": True} if process.tf32 else {}
         if process.launch.extra_work:
             extra["extra_work"] = process.launch.extra_work
+        if plugin and not registry.is_file(plugin) and process.launch.tree == ROOT:
+            extra["entry_point"] = plugin  # older ones import all of them
         return self.ask(
             "start",
             backend=process.backend,
-            plugins=self.plugins,
+            # No other plug-in has any business in this process.
+            plugins=[plugin] if registry.is_file(plugin) else [],
             device=process.worker_device,
             threads=process.threads,
             **extra,
@@ -176,11 +176,7 @@ class Worker:
             code = self._child.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return "closed its connection"
-        if code < 0:
-            name = signal.Signals(-code).name
-            hint = " (out of memory?)" if -code == signal.SIGKILL else ""
-            return f"was killed by {name}{hint}"
-        return f"exited with status {code} in the middle of its work"
+        return how_it_ended(code)
 
     def _fail(self, kind: Kind, reason: str) -> WorkerFailed:
         self.failed = WorkerFailed(kind, reason)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from backends.description import Description
 from benchmarks.engine import machine
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
@@ -95,11 +96,12 @@ def calibrate(
 
 def overhead() -> Overhead:
     """Time an empty fit, and what passes between two samples of it."""
-    cores, plugin = machine.usable_cores(), Path(nothing.__file__)
-    entry = Entry(WORKLOADS["line"], nothing.Nothing, Process("nothing", "cpu", 1))
+    description = Description.of(nothing.Nothing, nothing.__name__, plugin=nothing.__file__)
+    process = Process("nothing", "cpu", 1, plugin=description.plugin)
+    entry = Entry(WORKLOADS["line"], description, process)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Pool(Path(folder), cores, plugins=[plugin]) as pool,
+        Pool(Path(folder), machine.usable_cores()) as pool,
     ):
         pool.first_fit(entry)
         empty = [pool.sample(entry.process, 1000) for _ in range(20)]

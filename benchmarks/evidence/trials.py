@@ -14,8 +14,7 @@ from typing import Annotated
 
 from typer import Option
 
-from backends import registry
-from benchmarks.engine import machine
+from benchmarks.engine import catalogue, machine
 from benchmarks.engine.plan import Plan
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import ROOT, Launch, Process
@@ -156,7 +155,7 @@ def _count_right(ratios: Sequence[Estimate]) -> None:
 
 def pausing(workload: LeastSquares = "ill-conditioned", rounds: Rounds = 100) -> None:
     """Time all least-squares backends with waiting workers stopped, and with them left alone."""
-    usual = (backend for backend in registry.load().values() if not backend.optional)
+    usual = (backend for backend in catalogue.known().values() if not backend.optional)
     names = [backend.name for backend in usual if "least squares" in backend.methods]
     threads = len(machine.usable_cores())
     plan = make_plan(select([workload]), names, threads=threads, replicates=1)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import psutil
 
-from backends import registry
 from backends.base import GradientDescent
 from benchmarks import estimates
-from benchmarks.engine import machine, plan
+from benchmarks.engine import catalogue, machine, plan
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.process import Launch
 from benchmarks.engine.run import run
@@ -44,7 +43,7 @@ def make_plan(
     """Backends, by name or glob, and copies of them, on the CPU of this machine."""
     return plan.make(
         workloads,
-        plan.choose_backends(backends, registry.load()),
+        plan.choose_backends(backends, catalogue.known()),
         ["cpu"],
         n_cores=len(machine.usable_cores()),
         n_gpus=0,

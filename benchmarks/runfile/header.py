@@ -45,6 +45,7 @@ class EntryRecord:
     style: str = "idiomatic"
     known_failure: str = ""  # why it is known to fail the gate; empty if it is not
     variant: Variant | None = None
+    plugin: str = ""  # the file or the entry point that defines it; empty for the suite's own
 
     @property
     def name(self) -> str:

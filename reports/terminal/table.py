@@ -9,6 +9,9 @@ from rich.text import Text
 from reports import answer, text
 from reports.analysis.rows import Row, by_workload
 
+#: After the name of a plug-in's backend; the last line says what it means.
+_PLUGIN = " †"
+
 
 def grid(heads: Iterable[str], rows: Iterable[Sequence[str]], no_wrap: bool = False) -> Table:
     """A table without lines, whose cells are plain text; `no_wrap` cuts off what is too long."""
@@ -30,9 +33,15 @@ def show(rows: Sequence[Row], console: Console) -> None:
         if passed := [row for row in same if row.passed]:
             console.print(_ranking(passed, mixed=not where))
         for row in (row for row in same if not row.passed):
-            what = Text(f"{row.status}: {labels[row.entry.id]}: ", style="yellow")
-            console.print(what + Text(row.reason))
+            name = f"{labels[row.entry.id]}{_mark(row)}"
+            console.print(Text(f"{row.status}: {name}: ", style="yellow") + Text(row.reason))
         console.print()
+    if any(map(_mark, rows)):
+        console.print(Text(f"{_PLUGIN.strip()} plug-in: {text.UNVOUCHED}", style="dim"))
+
+
+def _mark(row: Row) -> str:
+    return _PLUGIN if row.entry.plugin else ""
 
 
 def _ranking(rows: Sequence[Row], mixed: bool) -> Table:
@@ -46,7 +55,7 @@ def _cells(row: Row, mixed: bool) -> list[str]:
     time = with_interval(text.seconds(row.time), text.between(row.time))
     error = text.error(row.verdict.weight_error if row.verdict else None)
     against = with_interval(*text.against(row))
-    return [row.place, row.entry.name, *where, time, against, f"✓ {error}"]
+    return [row.place, row.entry.name + _mark(row), *where, time, against, f"✓ {error}"]
 
 
 def with_interval(value: str, interval: str) -> str:

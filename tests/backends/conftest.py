@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends import registry
-from benchmarks.engine import machine
+from benchmarks.engine import catalogue, machine
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import FirstFit, Pool
 from benchmarks.engine.process import Process
@@ -24,14 +24,18 @@ class Served:
     """
 
     def __init__(self, folder: Path, plugins: tuple[Path, ...]) -> None:
-        self.folder, self.plugins = folder, plugins
-        self.backends = registry.load(plugins)
+        self.folder = folder
+        self.backends, self.known = registry.load(plugins), catalogue.known(plugins)
         self.pools: dict[object, Pool] = {}
 
     def entry(self, workload: Workload | str, name: str, device: str, tf32: bool = False) -> Entry:
         """A workload for a backend with one thread."""
         workload = WORKLOADS[workload] if isinstance(workload, str) else workload
-        return Entry(workload, self.backends[name], Process(name, device, threads=1, tf32=tf32))
+        return Entry(workload, self.known[name], self.process(name, device, tf32))
+
+    def process(self, name: str, device: str = "cpu", tf32: bool = False) -> Process:
+        """The process of a backend with one thread."""
+        return Process(name, device, threads=1, tf32=tf32, plugin=self.known[name].plugin)
 
     def by(self, process: Process) -> Pool:
         """A pool whose worker is that process."""
@@ -43,7 +47,7 @@ class Served:
         worker = next(iter(self.pools[key].workers.values())) if key in self.pools else None
         if worker is None or worker.failed:
             folder = self.folder / f"{len(self.pools)}-{name}"
-            self.pools[key] = Pool(folder, machine.usable_cores(), plugins=self.plugins)
+            self.pools[key] = Pool(folder, machine.usable_cores())
             for _, answer in self.pools[key].start([process]):
                 if isinstance(answer, WorkerFailed):
                     if device != "cpu" and answer.kind == "unavailable":
@@ -65,7 +69,7 @@ class Served:
 
     def worker(self, name: str) -> Worker:
         """The worker of a backend on the CPU, ready for data."""
-        process = Process(name, "cpu", threads=1)
+        process = self.process(name)
         return self.by(process).workers[process]
 
     def close(self) -> None:

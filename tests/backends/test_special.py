@@ -11,7 +11,7 @@ import pytest
 from backends import registry
 from backends.base import Data, LeastSquares
 from backends.sklearn import SklearnexLinear
-from benchmarks.engine import machine
+from benchmarks.engine import catalogue, machine
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Process
@@ -42,7 +42,7 @@ def test_a_framework_switches_tf32_and_says_so(served: Served, name: str) -> Non
 @pytest.mark.parametrize("name", ["jax-cholesky", "sklearnex-linear"])
 @pytest.mark.skipif(len(machine.usable_cores()) < 2, reason="needs two cores")
 def test_a_thread_pool_has_as_many_threads_as_were_asked_for(name: str, tmp_path: Path) -> None:
-    backend = registry.load()[name]
+    backend = catalogue.known()[name]
     if missing := registry.missing(backend):
         pytest.skip(missing)
     with Pool(tmp_path, machine.usable_cores()) as pool:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from backends.base import Data, GradientDescent, LeastSquares
+from backends.description import Description
 from backends.torch.least_squares import TorchGelsy
 from backends.torch.loops import TorchManual
 from benchmarks.engine.plan import Entry
@@ -177,6 +178,7 @@ def test_gels_is_not_asked_for_what_it_cannot_do() -> None:
 def test_dependent_features_are_a_known_failure_of_gels_on_cuda_alone(
     device: str, known: bool
 ) -> None:
+    gelsy = Description.of(TorchGelsy, "here")
     for workload in ("odd-twice", "odd-wide", "odd-sum-float64"):
-        entry = Entry(WORKLOADS[workload], TorchGelsy, Process("torch-gelsy", device, 1))
+        entry = Entry(WORKLOADS[workload], gelsy, Process("torch-gelsy", device, 1))
         assert bool(entry.known_failure) == known

@@ -152,6 +152,15 @@ def test_check_fails_on_a_wrong_fit_only(tmp_path: Path, call: Call) -> None:
         ("run --workloads 99999999x9999", "GiB of memory"),
         ("run --backends torch-eagre", "did you mean 'torch-eager'?"),
         ("run --backends tensorflow-qr --workloads tutorial", "nothing to run"),
+        (
+            "check --backends numpy-gelsd,numpy-loop --workloads line",
+            "nothing to run for 'numpy-loop': it does gradient descent, and this run asks for"
+            " least squares",
+        ),
+        (
+            "check --backends numpy-*,cupy-lstsq --workloads line --devices cpu",
+            "nothing to run for 'cupy-lstsq': it runs on cuda, and this run asks for cpu",
+        ),
         ("run --data none.csv --target y", "--data: cannot read none.csv: No such file"),
         ("check --data README.md --target y", "none of .csv, .parquet, .pq, .dat"),
         ("run --target y", "--target needs --data"),

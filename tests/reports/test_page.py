@@ -365,6 +365,22 @@ def test_dollar_signs_are_no_formulas(tmp_path: Path) -> None:
     assert r"a$\frac$b" in (tmp_path / "figures/line-ranking.svg").read_text(encoding="utf-8")
 
 
+def test_what_is_a_plugin_is_marked_and_the_mark_explained(tmp_path: Path) -> None:
+    made = runs.run(("line",), rounds=3)
+    mark = '<small class="plugin"'
+    assert mark not in written(made, tmp_path)
+    first, *others = made.header.entries
+    entries = [replace(first, backend="mine", plugin="<mine>.py"), *others]
+    found = written(runs.with_header(made, entries=entries), tmp_path)
+    [name] = re.findall(rf'<th scope="row">(\S+) {mark} title="([^"]*)">plug-in</small>', found)
+    note = "its code runs in its own process, and what it says of itself is not checked"
+    assert name[0] == "mine"
+    assert name[1].startswith(f"from &lt;mine&gt;.py: {note}")
+    assert "<mine>" not in found
+    # A title is not seen on a phone.
+    assert f"from &lt;mine&gt;.py: {note}" in found.replace(mark + f' title="{name[1]}"', "")
+
+
 def test_names_that_look_alike_have_figures_of_their_own(tmp_path: Path) -> None:
     made = runs.run(("line",))
     written(_together(made, _called(made, "LINE"), _called(made, "line!")), tmp_path)

@@ -132,6 +132,17 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]|<[iu]>", text)
 
 
+def test_what_is_a_plugin_is_marked(tmp_path: Path) -> None:
+    made = runs.run(("line",), rounds=3)
+    first, *others = made.header.entries
+    own = _save(tmp_path / "1", made)
+    entries = [replace(first, backend="mine", plugin="mine.py"), *others]
+    other = _save(tmp_path / "2", runs.with_header(made, entries=entries))
+    written = side_by_side.write([sources.read(path) for path in (own, other)], tmp_path / "out")
+    marked = re.findall(r'rowheader">(\S+) <small class="plugin"', written.read_text("utf-8"))
+    assert marked == ["mine"]
+
+
 def test_threads_tell_rows_apart_only_within_a_run(tmp_path: Path) -> None:
     one = _save(tmp_path / "1", runs.run(("tall",), threads=(4,)))
     other = _save(tmp_path / "2", runs.run(("tall",), threads=(2, 16)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,32 @@ def test_the_dtype_is_that_of_what_fit_returned(tmp_path: Path) -> None:
 def test_a_fit_in_one_array() -> None:
     fit = Fit.of(np.array([1.0, 2.0, 3.0]))
     assert (fit.weight.tolist(), fit.bias) == ([1.0, 2.0], 3.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "framework", "kind", "reason"),
+    [
+        ("", "no_such_framework", "unavailable", "no_such_framework is not installed: pip install"),
+        ("", "a_framework.part", "unavailable", "No module named 'a_framework.part'"),
+        ("import no_such_module", "a_framework", "error", "No module named 'no_such_module'"),
+        ("raise ImportError('no libcuda.so')", "a_framework", "unavailable", "no libcuda.so"),
+    ],
+)
+def test_a_framework_that_is_not_there_is_absent_and_a_broken_one_is_not(
+    source: str,
+    framework: str,
+    kind: str,
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "a_framework").mkdir()
+    (tmp_path / "a_framework" / "__init__.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin = tmp_path / "played.py"
+    plugin.write_text(PLUGIN.replace('framework = "numpy"', f'framework = "{framework}"'))
+    request = {"backend": "played", "plugins": [str(plugin)], "device": "cpu", "threads": 1}
+    found = answer(RequestHandler().start, request)
+    sys.modules.pop("a_framework", None)
+    assert found["kind"] == kind
+    assert reason in found["reason"]

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from backends import registry
-from benchmarks.engine import gpu, machine, plan, resume
+from benchmarks.engine import catalogue, gpu, machine, plan, resume
 from benchmarks.engine.plan import Entry, Options
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Process, environment
@@ -54,7 +54,7 @@ def measure(folder: Path, backends: list[str], workloads: str, **more: Any) -> R
     """Run on the CPU and the fake GPU."""
     made = plan.make(
         select(workloads.split(",")),
-        plan.choose_backends(backends, registry.load(PLUGINS)),
+        plan.choose_backends(backends, catalogue.known(PLUGINS)),
         ["cpu", "cuda:0"],
         n_cores=1,
         n_gpus=1,
@@ -178,7 +178,7 @@ def test_tf32_is_for_all_on_cuda_or_for_none(with_tf32: Run) -> None:
     assert "TF32" not in host.verdict.checks[0].source
     assert found["200x5/device-tf32-hidden"].reason == "tf32 is False, not True as asked for"
     assert "on for float32 products on CUDA" in page_of(with_tf32)
-    again = resume.plan(with_tf32.header, registry.load(PLUGINS))
+    again = resume.plan(with_tf32.header, catalogue.known(PLUGINS))
     assert {entry.process.device: entry.process.tf32 for entry in again.entries} == {
         "cpu": False,
         "cuda:0": True,
@@ -332,7 +332,7 @@ def test_a_framework_that_sees_no_gpu_is_absent_and_says_why(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    backend = registry.load()[name]
+    backend = catalogue.known()[name]
     if missing := registry.missing(backend):
         pytest.skip(missing)
     [line] = select(["line"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, ClassVar
@@ -11,7 +12,8 @@ import pytest
 
 from backends import registry
 from backends.base import Backend, Data, Fit, Kind, Method
-from benchmarks.engine import plan
+from backends.description import Description
+from benchmarks.engine import catalogue, plan
 from benchmarks.engine.plan import MOST_PROCESSES, MOST_REPLICATES, Entry, Plan
 from benchmarks.engine.process import Launch, Process
 from benchmarks.errors import UserError
@@ -42,25 +44,32 @@ class Direct(Descent):
     framework = "numpy.linalg"
     methods = ("least squares",)
     devices = ("cpu",)
+    stability = "orthogonal"
 
 
 class Both(Descent):
     name = "b-both"
     methods = ("gradient descent", "least squares")
+    stability = "orthogonal"
 
 
-ALL: list[type[Backend]] = [Descent, Direct, Both]
+def of(*backends: type[Backend]) -> list[Description]:
+    """As the suite knows them."""
+    return [Description.of(backend, "here") for backend in backends]
+
+
+ALL = of(Descent, Direct, Both)
 KNOWN = {backend.name: backend for backend in ALL}
 
 
 def make(
     workloads: str = "line,line-descent",
-    backends: list[type[Backend]] | None = None,
+    backends: Sequence[type[Backend]] = (Descent, Direct, Both),
     devices: tuple[str, ...] = ("cpu",),
     **arguments: Any,
 ) -> Plan:
     given = {"n_cores": 4, "n_gpus": 0, "threads": None, "available_bytes": 1 << 40} | arguments
-    return plan.make(select(workloads.split(",")), backends or ALL, devices, **given)
+    return plan.make(select(workloads.split(",")), of(*backends), devices, **given)
 
 
 def processes(made: Plan) -> set[Process]:
@@ -152,7 +161,7 @@ def test_the_installed_version_is_that_of_whatever_brings_the_framework() -> Non
     class Either(Direct):
         requires = ("no-such-framework[extra]", "numpy[extra]")
 
-    assert registry.installed_version(Either) == version("numpy")
+    assert registry.installed_version(Either.requires) == version("numpy")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +204,8 @@ def test_a_workload_that_does_not_fit_into_memory_is_refused_before_it_is_made()
 
 
 @pytest.mark.parametrize(
-    ("backends", "replicates"), [([Direct], MOST_REPLICATES), (ALL, MOST_PROCESSES // 3)]
+    ("backends", "replicates"),
+    [([Direct], MOST_REPLICATES), ([Descent, Direct, Both], MOST_PROCESSES // 3)],
 )
 def test_few_entries_get_more_processes_each(backends: list[Any], replicates: int) -> None:
     made = make(backends=backends)
@@ -250,10 +260,11 @@ def test_an_optional_backend_is_left_out_unless_named_or_in_full() -> None:
         name = "rare"
         optional = True
 
-    known = {**KNOWN, "rare": Rare}
+    [rare] = of(Rare)
+    known = {**KNOWN, "rare": rare}
     assert [b.name for b in plan.choose_backends([], known)] == [*KNOWN]
     assert [b.name for b in plan.choose_backends([], known, full=True)] == [*KNOWN, "rare"]
-    assert plan.choose_backends(["r*"], known) == [Rare]
+    assert plan.choose_backends(["r*"], known) == [rare]
 
 
 def test_an_unknown_backend_is_named_with_the_nearest() -> None:
@@ -303,7 +314,7 @@ FAIR = {
 
 
 def torch_entry(device: str = "cpu", workload: str = "line") -> Entry:
-    return Entry(WORKLOADS[workload], registry.load()["torch-cholesky"], Process("x", device, 2))
+    return Entry(WORKLOADS[workload], catalogue.known()["torch-cholesky"], Process("x", device, 2))
 
 
 def found(changes: dict[str, Any], asked: Entry | None = None, received: str = SHA) -> str:

@@ -9,8 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backends import registry
-from benchmarks.engine import machine
+from benchmarks.engine import catalogue, machine
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import FirstFit, Pool
 from benchmarks.engine.process import Process
@@ -87,14 +86,17 @@ def plugin(tmp_path: Path) -> Path:
 
 
 def entries(plugin: Path, workload: Workload, *names: str, threads: int = 1) -> list[Entry]:
-    known = registry.load((plugin,))
-    return [Entry(workload, known[name], Process(name, "cpu", threads)) for name in names]
+    known = catalogue.known((plugin,))
+    return [
+        Entry(workload, known[name], Process(name, "cpu", threads, plugin=known[name].plugin))
+        for name in names
+    ]
 
 
 def first_fits(
     plugin: Path, cores: list[int], made: list[Entry], at_once: int
 ) -> dict[str, FirstFit | WorkerFailed]:
-    with Pool(plugin.parent, cores, plugins=[plugin]) as pool:
+    with Pool(plugin.parent, cores) as pool:
         for _, answer in pool.start([entry.process for entry in made]):
             assert not isinstance(answer, WorkerFailed), answer
         found = {}
@@ -166,10 +168,9 @@ HOSTILE = Path(__file__).parents[2] / "plugins" / "hostile.py"
 
 def started(folder: Path, at_once: int, *names: str, **kept: float) -> Iterator[tuple[str, str]]:
     """The first fits of some hostile plug-ins, as they end: the name and what went wrong."""
-    known = registry.load((HOSTILE,))
-    made = [Entry(FEW, known[name], Process(name, "cpu", 1)) for name in names]
+    made = entries(HOSTILE, FEW, *names)
     cores = CORES * at_once  # what hangs needs no core of its own
-    with Pool(folder, cores, plugins=[HOSTILE], **kept) as pool:
+    with Pool(folder, cores, **kept) as pool:
         for _, answer in pool.start([entry.process for entry in made]):
             assert not isinstance(answer, WorkerFailed), answer
         for _, process, first in pool.first_fits(((e, e.process) for e in made), at_once):
@@ -193,7 +194,7 @@ def test_a_worker_that_is_lost_fails_again_when_it_is_asked(tmp_path: Path) -> N
 
 
 def test_the_next_first_fit_begins_when_there_is_room_for_it(tmp_path: Path) -> None:
-    known, begun = registry.load(), []
+    known, begun = catalogue.known(), []
     made = [
         Entry(FEW, known["numpy-gelsd"], Process("numpy-gelsd", "cpu", 1, replicate=number))
         for number in range(3)

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from backends import registry
-from benchmarks.engine import plan, resume
+from benchmarks.engine import catalogue, plan, resume
 from benchmarks.errors import UserError
 from benchmarks.estimates import Sample
 from benchmarks.problems import table
@@ -182,7 +181,7 @@ MACHINE = Machine(cpu="A", cores_used=[0, 1])
 def header(**fields: Any) -> Header:
     made = plan.make(
         select(["line", "50x2:float64"]),
-        plan.choose_backends(["numpy-*", "sklearn-linear"], registry.load()),
+        plan.choose_backends(["numpy-*", "sklearn-linear"], catalogue.known()),
         ["cpu"],
         n_cores=2,
         n_gpus=0,
@@ -202,7 +201,7 @@ def header(**fields: Any) -> Header:
 
 def test_the_plan_is_made_again_from_the_header() -> None:
     written = header()
-    again = resume.plan(written, registry.load())
+    again = resume.plan(written, catalogue.known())
     assert [entry.record() for entry in again.entries] == written.entries
     assert [w.name for w in again.workloads] == ["line", "50x2:float64"]
     assert again.replicates == 3
@@ -210,7 +209,7 @@ def test_the_plan_is_made_again_from_the_header() -> None:
 
 
 def test_a_backend_that_is_gone_is_named() -> None:
-    known = {name: b for name, b in registry.load().items() if name != "sklearn-linear"}
+    known = {name: b for name, b in catalogue.known().items() if name != "sklearn-linear"}
     with pytest.raises(UserError, match="there is no backend 'sklearn-linear' here now"):
         resume.plan(header(), known)
 
@@ -219,7 +218,7 @@ def test_a_run_against_a_revision_is_not_resumed() -> None:
     main = Variant(kind="revision", name="main", source="main")
     entries = [replace(entry, variant=main) for entry in header().entries]
     with pytest.raises(UserError, match="cannot resume a run with --against"):
-        resume.plan(header(entries=entries), registry.load())
+        resume.plan(header(entries=entries), catalogue.known())
 
 
 def test_samples_of_two_machines_are_not_mixed() -> None:
@@ -281,11 +280,11 @@ def test_own_data_are_read_again_and_must_be_the_same(tmp_path: Path) -> None:
     assert own.file is not None
     entries = [replace(e, workload=own.name) for e in header().entries if e.workload == "line"]
     written = header(entries=entries, files=[own.file])
-    [workload] = resume.plan(written, registry.load()).workloads
+    [workload] = resume.plan(written, catalogue.known()).workloads
     assert workload.file == own.file
     path.write_text("a,y\n1,2\n2,3\n3,6\n")
     with pytest.raises(UserError, match="has changed since the run began"):
-        resume.plan(written, registry.load())
+        resume.plan(written, catalogue.known())
 
 
 def test_a_header_without_what_resuming_needs_is_one_clear_line(

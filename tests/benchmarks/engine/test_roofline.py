@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backends import registry
-from benchmarks.engine import machine
+from benchmarks.engine import catalogue, machine
 from benchmarks.engine.plan import Entry, Plan
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Launch, Process
@@ -21,7 +20,7 @@ from benchmarks.runfile.header import Variant
 from benchmarks.runfile.records import FailureRecord, Record, RooflineRecord
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "limits.py"
-KNOWN = registry.load((PLUGIN,))
+KNOWN = catalogue.known((PLUGIN,))
 [SINGLE] = select(["50x2"])
 [DOUBLE] = select(["50x2:float64"])
 
@@ -30,7 +29,7 @@ class Case:
     """A pool, and all that is recorded of asking its workers."""
 
     def __init__(self, folder: Path) -> None:
-        self.pool = Pool(folder, machine.usable_cores()[:1], plugins=[PLUGIN])
+        self.pool = Pool(folder, machine.usable_cores()[:1])
         self.records: list[Record] = []
 
     def write(self, record: Record) -> None:
@@ -38,7 +37,10 @@ class Case:
         self.records.append(record)
 
     def entries(self, workload: Workload, *backends: str) -> list[Entry]:
-        made = [Entry(workload, KNOWN[name], Process(name, "cpu", 1)) for name in backends]
+        made = [
+            Entry(workload, KNOWN[name], Process(name, "cpu", 1, plugin=KNOWN[name].plugin))
+            for name in backends
+        ]
         for entry in made:
             assert self.pool.first_fit(entry).reason == ""
         return made

@@ -10,9 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backends import registry
 from backends.base import GradientDescent
-from benchmarks.engine import machine, plan, resume
+from benchmarks.engine import catalogue, machine, plan, resume
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
@@ -37,7 +36,7 @@ def make_plan(
 ) -> Plan:
     return plan.make(
         select(workloads.split(",")),
-        plan.choose_backends(backends, registry.load(tuple(plugins))),
+        plan.choose_backends(backends, catalogue.known(tuple(plugins))),
         ["cpu"],
         n_cores=len(machine.usable_cores()),
         n_gpus=0,
@@ -182,7 +181,7 @@ def test_a_cold_first_fit_is_the_first_of_its_process(cold: bool, tmp_path: Path
     fits = [fit for fit in finished.of(FitRecord) if fit.replicate == 0]
     assert len({fit.worker for fit in fits}) == (2 if cold else 1)
     assert [fit.fresh for fit in fits] == [True, cold]
-    resumed = resume.plan(finished.header, registry.load())
+    resumed = resume.plan(finished.header, catalogue.known())
     assert [e.process for e in resumed.entries] == [e.process for e in made.entries]
 
 

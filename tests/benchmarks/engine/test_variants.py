@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backends import registry
-from benchmarks.engine import plan, variants
+from benchmarks.engine import catalogue, plan, variants
 from benchmarks.engine.process import Launch, Process, environment, interpreter_environment
 from benchmarks.engine.variants import Environment
 from benchmarks.errors import UserError
@@ -153,10 +153,13 @@ ALAS = {"python": "3.5.1", "trouble": "is too old: workers need 3.11 or newer"}
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("echo hello", "is not a Python that can run a worker: it printed nothing"),
-        ("echo '[1]'", "is not a Python that can run a worker"),
+        ("echo hello", "is not a Python that can run a worker: exited with status 0"),
+        ("echo '[1]' >/dev/fd/$3", "is not a Python that can run a worker"),
         ("echo one >&2; echo No module named backends >&2; exit 1", "worker: No module named back"),
-        (f"echo '{json.dumps(ALAS)}'", r"\(Python 3\.5\.1\) is too old: workers need 3\.11"),
+        (
+            f"echo '{json.dumps(ALAS)}' >/dev/fd/$3",
+            r"\(Python 3\.5\.1\) is too old: workers need 3\.11",
+        ),
     ],
 )
 def test_what_cannot_run_a_worker_is_refused_at_once(
@@ -202,7 +205,7 @@ def test_names_are_told_apart(other: Path) -> None:
     with pytest.raises(UserError, match="two variants are called 'old'"):
         plan.make(
             select(["line"]),
-            [registry.load()["numpy-gelsd"]],
+            [catalogue.known()["numpy-gelsd"]],
             ["cpu"],
             n_cores=1,
             n_gpus=0,
@@ -227,7 +230,7 @@ def test_paths_for_this_interpreter_are_not_passed_on(monkeypatch: pytest.Monkey
 
 def test_a_backend_that_is_known_here_alone_is_lacking_there() -> None:
     there = Environment("old", Path("/python"), "3.11.0", ready=frozenset({"numpy-loop"}))
-    known = registry.load()
+    known = catalogue.known()
     assert there.lacks(known["numpy-loop"]) == ""
     assert "in environment 'old': /python -m pip install numpy" in there.lacks(known["numpy-gelsd"])
 

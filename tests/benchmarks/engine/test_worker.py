@@ -13,8 +13,8 @@ import numpy as np
 import psutil
 import pytest
 
-from backends import registry
 from backends.worker.messages import ARRAYS, method_to_json, sha256
+from benchmarks.engine import catalogue
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.process import Process
 from benchmarks.engine.worker import Worker, WorkerFailed
@@ -35,8 +35,8 @@ def loaded(tmp_path: Path) -> Iterator[Make]:
     workers = []
 
     def make(backend: str, **options: object) -> Worker:
-        process = Process(backend, "cpu", 1)
-        worker = Worker(process, tmp_path / "log", plugins=[HOSTILE], **options)  # type: ignore[arg-type]
+        process = Process(backend, "cpu", 1, plugin=str(HOSTILE))
+        worker = Worker(process, tmp_path / "log", **options)  # type: ignore[arg-type]
         workers.append(worker)
         worker.start()
         method = method_to_json(LINE.method)
@@ -182,5 +182,5 @@ def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
 
 
 def test_an_entry_names_itself() -> None:
-    entry = Entry(LINE, registry.load()["numpy-gelsd"], Process("numpy-gelsd", "cpu", 2))
+    entry = Entry(LINE, catalogue.known()["numpy-gelsd"], Process("numpy-gelsd", "cpu", 2))
     assert entry.id == "line/numpy-gelsd/cpu/2"

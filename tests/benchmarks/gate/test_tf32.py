@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends import registry
 from backends.base import Data, Fit, GradientDescent, LeastSquares
-from benchmarks.engine import plan
+from benchmarks.engine import catalogue, plan
 from benchmarks.gate import bounds, gate, reference
 from benchmarks.gate.reference import Reference
 from benchmarks.problems.problem import Synthetic
@@ -130,7 +129,7 @@ def test_without_cuda_a_line_says_that_tf32_changes_nothing(
 def test_only_entries_on_cuda_use_tf32() -> None:
     made = plan.make(
         select(["line"]),
-        [registry.load()["torch-cholesky"]],
+        [catalogue.known()["torch-cholesky"]],
         ["cpu", "cuda:0"],
         n_cores=1,
         n_gpus=1,

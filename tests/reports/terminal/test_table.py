@@ -64,6 +64,22 @@ def test_hostile_text_stays_text_and_moves_no_cursor() -> None:
     assert not set("\x1b\x9b\u202e") & set(shown)
 
 
+def test_what_is_a_plugin_is_marked_and_the_mark_explained() -> None:
+    own = _shown(runs.run(("line",), rounds=3))
+    assert "†" not in own
+    assert "plug-in" not in own
+    entries = [
+        runs.entry("line", "mine", plugin="mine.py"),
+        runs.entry("line", "numpy-gelsd"),
+    ]
+    shown = _shown(runs.read_back(runs.of(runs.header(entries))))
+    assert "mine †: " in shown
+    assert "numpy-gelsd: " in shown
+    legend = "† plug-in: what it says of itself is not checked by the suite's authors"
+    assert shown.splitlines()[-1] == legend
+    assert len(legend) < 80
+
+
 def test_a_check_shows_errors_without_times() -> None:
     shown = _shown(runs.run(("line",), rounds=0))
     assert "6 of 6 fits passed; none was timed." in shown
