@@ -1,4 +1,4 @@
-"""`python -m backends.worker REQUESTS ANSWERS`: see `backends.worker.handler`."""
+"""`python -m backends.worker REQUESTS ANSWERS`: see `backends.worker.serve`."""
 
 import time
 
@@ -7,6 +7,6 @@ import numpy  # noqa: E402, F401 - timed: every framework here needs it
 
 _numpy_seconds = (time.perf_counter_ns() - _began) / 1e9
 
-from backends.worker.handler import serve  # noqa: E402
+from backends.worker.serve import serve  # noqa: E402
 
 serve(_numpy_seconds)

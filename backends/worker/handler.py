@@ -1,8 +1,6 @@
-"""The process in which one backend lives: reads requests, answers each with one JSON line.
+"""What the process in which one backend lives does: it answers each request with one JSON line.
 
-Run as `python -m backends.worker REQUESTS ANSWERS` (two file descriptors). Standard output and
-error belong to the framework, which may print what it likes. The process needs NumPy, this package
-and the framework of its backend, and nothing else.
+The process needs NumPy, this package and the framework of its backend, and nothing else.
 
 | request   | fields                          | answer |
 | --------- | ------------------------------- | ------ |
@@ -19,21 +17,18 @@ and the framework of its backend, and nothing else.
 | stop      |                                 | none: the process ends |
 
 The field `do` names the request. What cannot be measured is null.
-Every answer has `ok`. If it is false: `kind` ("unavailable", "memory" or "error") and `reason`.
+Every answer has `ok`, and repeats the `token` of its request. If `ok` is false: `kind`
+("unavailable", "memory" or "error") and `reason`. `benchmarks/engine/answers.py` checks all of it.
 Workers of other revisions answer the same parent (`run --against`), so requests and answers only
 gain optional fields.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib
-import json
 import os
 import platform
-import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -256,6 +251,7 @@ def answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> di
     except Exception as error:
         traceback.print_exc()
         name, text = type(error).__name__, " ".join(str(error).split())
+        text = text.encode("utf-8", "replace").decode()  # half characters are not JSON
         kind, reason = "error", f"{name}: {text}"[:500]
         if ran_out_of_memory(f"{name} {text}"):
             kind, reason = "memory", f"out of memory: {text[:200]}"
@@ -273,21 +269,3 @@ _OUT_OF_MEMORY = (
     *("memoryerror", "resourceexhausted", "resource_exhausted"),
     *("out of memory", "out_of_memory", "memoryallocation", "alloc_failed", "bad_alloc"),
 )
-
-
-def serve(numpy_seconds: float) -> None:
-    """Answer requests until the parent says stop or closes the pipe."""
-    # Linux shall kill this process when its parent dies, even in the middle of a fit.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
-    handler = RequestHandler()
-    handler.numpy_seconds = numpy_seconds
-    for line in requests:
-        request = json.loads(line)
-        if (do := request.pop("do")) == "stop":
-            break
-        print(json.dumps(answer(getattr(handler, do), request)), file=answers, flush=True)
-    sys.stdout.flush()
-    # Frameworks with thread pools can hang in their exit handlers; nothing here needs them.
-    os._exit(0)

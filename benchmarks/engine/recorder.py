@@ -1,13 +1,16 @@
 """What happens in a run: written down, told to whoever watches, and remembered."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from backends.base import GradientDescent
 from backends.worker.messages import ARRAYS, method_to_json
 from benchmarks.engine import machine
+from benchmarks.engine.answers import Fitted, Started
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import FirstFit, Pool
 from benchmarks.engine.prepared import Prepared
@@ -89,7 +92,7 @@ class Recorder:
             )
         )
 
-    def started(self, process: Process, answer: dict[str, Any] | WorkerFailed) -> None:
+    def started(self, process: Process, answer: Started | WorkerFailed) -> None:
         """A process is ready, or all its entries drop out."""
         if isinstance(answer, WorkerFailed):
             phase = "absent" if answer.kind == "unavailable" else "start"
@@ -103,8 +106,8 @@ class Recorder:
                 device=process.device,
                 threads=process.threads,
                 replicate=self.replicate(process),
-                import_seconds=answer["import_seconds"],
-                start_seconds=answer["start_seconds"],
+                import_seconds=answer.import_seconds,
+                start_seconds=answer.start_seconds,
                 log=self._log(process),
             )
         )
@@ -131,12 +134,12 @@ class Recorder:
             worker=self._numbers[process],
             fresh=self._served_by(process)[0] is entry,
             cores=first.cores,
-            sha256=answer["sha256"],
-            transfer_seconds=answer["transfer_seconds"],
-            compile_seconds=answer["seconds"],
-            peak_bytes=answer.get("peak_bytes"),  # not from older workers
-            description=answer["description"],
-            **answer["fit"],
+            sha256=first.loaded.sha256,
+            transfer_seconds=first.loaded.transfer_seconds,
+            compile_seconds=answer.seconds,
+            peak_bytes=answer.peak_bytes,
+            description=answer.description,
+            **_numbers(answer.fit, entry.workload),
         )
         if first.mismatch:
             self.drop(entry, "parity", first.mismatch)
@@ -215,6 +218,20 @@ def _workload(prepared: Prepared, seed: int) -> records.WorkloadRecord:
         descent_errors=_listed(descent_errors),
         points=points,
     )
+
+
+def _numbers(fitted: Fitted, workload: Workload) -> dict[str, Any]:
+    """The fields of a fit that are as many numbers as were asked for; the gate tells of others."""
+    epochs = workload.method.epochs if isinstance(workload.method, GradientDescent) else 0
+    shapes = {"weight": (workload.recipe.n_features,), "bias": ()}
+    shapes |= {"train_losses": (epochs,), "test_losses": (epochs,)}
+    found = {}
+    for name, shape in shapes.items():
+        with suppress(ValueError, TypeError, OverflowError):  # not even an array
+            array = np.asarray(getattr(fitted, name))
+            if array.dtype.kind in "fiu" and array.shape == shape:
+                found[name] = array.astype(float)
+    return found
 
 
 def _listed(values: np.ndarray | None) -> list[float] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import estimates
 from benchmarks.engine import gpu, machine
+from benchmarks.engine.answers import Transferred
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import ROOT, Process
@@ -153,7 +154,7 @@ class _Execution:
                 self.recorder.failed(entry, process, "fit", first)
             else:
                 self.recorder.fitted(entry, process, first)
-                seconds[entry] = min(seconds[entry], first.answer["seconds"])
+                seconds[entry] = min(seconds[entry], first.answer.seconds)
         return {entry: seconds[entry] for entry in self.recorder.entries_of(workload)}
 
     def _at_once(self, entries: Sequence[Entry]) -> int:
@@ -269,9 +270,9 @@ class _Execution:
             return  # an older worker may not know the question
         worker = self.pool.workers[process]
         try:
-            seconds = worker.ask("transfers")["seconds"]
+            transferred: Transferred = worker.ask("transfers")
         except WorkerFailed:
             if worker.failed:
                 raise
             return
-        self.recorder.record(records.TransferRecord, entry, process, seconds=seconds)
+        self.recorder.record(records.TransferRecord, entry, process, seconds=transferred.seconds)

@@ -5,6 +5,7 @@ The child's side, with the table of requests, is `backends/worker/handler.py`.
 
 import json
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -16,13 +17,16 @@ from typing import Any, BinaryIO, Literal
 
 import psutil
 
-from benchmarks.engine.process import KEEP_MEMORY, Process, environment
-from benchmarks.printable import clean
+from benchmarks.engine import answers
+from benchmarks.engine.process import KEEP_MEMORY, ROOT, Process, environment
 
 #: How often a silent worker's memory is looked at, seconds.
 _LOOK = 0.1
 
-Kind = Literal["unavailable", "memory", "error", "hang", "died", "nonsense"]
+#: By these a process ends through what it did itself; all others come from outside.
+_CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
+
+Kind = Literal["unavailable", "memory", "error", "hang", "died", "killed", "nonsense"]
 
 
 class WorkerFailed(Exception):
@@ -66,7 +70,6 @@ class Worker:
         self.memory_bytes = memory_bytes or int(0.8 * psutil.virtual_memory().available)
         self.stop_idle = stop_idle
         self.failed: WorkerFailed | None = None
-        self._buffer = b""
         child_in, requests = os.pipe()
         answers, child_out = os.pipe()
         command = [str(process.launch.python), "-m", "backends.worker"]
@@ -87,14 +90,14 @@ class Worker:
         self._requests: BinaryIO = os.fdopen(requests, "wb", buffering=0)
         self._answers: BinaryIO = os.fdopen(answers, "rb", buffering=0)
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> answers.Started:
         """Import the framework and make the device ready; raises as `ask` does."""
         process = self.process
         # Only where they say something: an older worker may not know them.
         extra: dict[str, Any] = {"tf32": True} if process.tf32 else {}
         if process.launch.extra_work:
             extra["extra_work"] = process.launch.extra_work
-        return self.ask(
+        started: answers.Started = self.ask(
             "start",
             backend=process.backend,
             plugins=self.plugins,
@@ -102,9 +105,10 @@ class Worker:
             threads=process.threads,
             **extra,
         )
+        return started
 
-    def ask(self, do: str, **fields: Any) -> dict[str, Any]:
-        """Send a request and wait for its answer, whose texts are made printable.
+    def ask(self, do: str, **fields: Any) -> Any:
+        """Send a request and wait for its answer, of the kind that `answers.KINDS` says.
 
         Before and after, the worker is stopped: a thread pool that spins would slow down whoever is
         measured meanwhile, by several times.
@@ -115,23 +119,28 @@ class Worker:
         """
         if self.failed:
             raise self.failed
+        # What was written before it was asked is no answer, nor is what does not repeat this:
+        # a backend could have written either. An older worker does not know it.
+        token = secrets.token_hex(8) if self.process.launch.tree == ROOT else ""
+        request = {"do": do, **fields} | ({"token": token} if token else {})
+        if self._has_written():
+            raise self._fail("nonsense", "wrote more than one line for one request")
         self._signal(signal.SIGCONT)
         try:
-            self._requests.write(json.dumps({"do": do, **fields}).encode() + b"\n")
+            self._requests.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
-            raise self._fail("died", self._cause_of_death()) from None
+            raise self._fail(*self._cause_of_death()) from None
         line = self._line()
         if self.stop_idle:
             self._signal(signal.SIGSTOP)
         try:
-            answer = clean(json.loads(line))
-            ok = answer["ok"]
-        except (ValueError, TypeError, KeyError):
-            shown = line[:60].decode(errors="replace")
-            raise self._fail("nonsense", f"wrote something that is no answer: {shown!r}") from None
-        if not ok:
-            raise WorkerFailed(answer.get("kind", "error"), str(answer.get("reason")))
-        return dict(answer)
+            answer = answers.parse(line, do, token)
+        except answers.Nonsense as nonsense:
+            shown = answers.short(f"wrote something that is no answer: {nonsense}")
+            raise self._fail("nonsense", shown) from None
+        if isinstance(answer, answers.Refusal):
+            raise WorkerFailed(answer.kind, answers.short(answer.reason))
+        return answer
 
     def close(self) -> None:
         """Stop the process, politely if it is idle; safe to call twice."""
@@ -145,11 +154,19 @@ class Worker:
         self._kill()
         self._answers.close()
 
+    def _has_written(self) -> bool:
+        """Whether there is something to read; the end of a worker's answers is nothing."""
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poll.poll(0))
+
     def _line(self) -> bytes:
+        """The line that it writes, without its end."""
         deadline = time.monotonic() + self.patience
         poll = select.poll()
         poll.register(self._answers, select.POLLIN)
-        while b"\n" not in self._buffer:
+        written = bytearray()
+        while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise self._fail("hang", f"did not answer within {self.patience:g} s")
@@ -157,10 +174,16 @@ class Worker:
                 self._check_memory()
                 continue
             if not (chunk := self._answers.read(1 << 16)):
-                raise self._fail("died", self._cause_of_death())
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
+                raise self._fail(*self._cause_of_death())
+            written += chunk
+            if b"\n" in chunk:
+                line, _, more = written.partition(b"\n")
+                if more:
+                    raise self._fail("nonsense", "wrote more than one line for one request")
+                return bytes(line)
+            if len(written) > answers.MOST_BYTES:
+                most = answers.MOST_BYTES >> 20
+                raise self._fail("nonsense", f"wrote a line of more than {most} MiB")
 
     def _check_memory(self) -> None:
         try:
@@ -171,16 +194,19 @@ class Worker:
             limit = self.memory_bytes / 2**30
             raise self._fail("memory", f"used more than {limit:.1f} GiB of memory: killed")
 
-    def _cause_of_death(self) -> str:
+    def _cause_of_death(self) -> tuple[Kind, str]:
+        """Of a worker that the suite did not kill."""
         try:
             code = self._child.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            return "closed its connection"
-        if code < 0:
-            name = signal.Signals(-code).name
-            hint = " (out of memory?)" if -code == signal.SIGKILL else ""
-            return f"was killed by {name}{hint}"
-        return f"exited with status {code} in the middle of its work"
+            return "died", "closed its connection"
+        if code >= 0:
+            return "died", f"exited with status {code} in the middle of its work"
+        name = _name(-code)
+        if -code in _CRASHES:
+            return "died", f"crashed: {name}"
+        hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+        return "killed", f"killed by someone: {name}, which the suite did not send{hint}"
 
     def _fail(self, kind: Kind, reason: str) -> WorkerFailed:
         self.failed = WorkerFailed(kind, reason)
@@ -196,3 +222,11 @@ class Worker:
         if self._child.returncode is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
+
+
+def _name(number: int) -> str:
+    """A signal's name; those for applications have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from typing import ClassVar
 
 import numpy as np
 
@@ -82,6 +84,31 @@ class DiesLater(NumpyGelsd):
         if self.calls > 3:
             os.kill(os.getpid(), 9)
         return super().fit()
+
+
+class Crashes(NumpyGelsd):
+    """Dies by a signal, as compiled code does by its own fault."""
+
+    name = "hostile-crash"
+    signal: ClassVar[int] = signal.SIGSEGV
+
+    def fit(self) -> Fit:
+        os.kill(os.getpid(), self.signal)
+        return super().fit()
+
+
+class IsTerminated(Crashes):
+    """Dies by a signal that others send."""
+
+    name = "hostile-terminated"
+    signal = signal.SIGTERM
+
+
+class DiesByANumber(Crashes):
+    """Dies by a signal without a name."""
+
+    name = "hostile-number"
+    signal = 40
 
 
 class Prints(NumpyGelsd):

@@ -115,7 +115,7 @@ def test_two_at_once_have_cores_of_their_own_and_then_the_same(plugin: Path) -> 
     assert isinstance(one, FirstFit), one
     assert isinstance(other, FirstFit), other
     assert one.reason == other.reason == ""
-    allowed = [first.answer["description"]["allowed"] for first in (one, other)]
+    allowed = [first.answer.description["allowed"] for first in (one, other)]
     assert sorted(allowed) == [[core] for core in sorted(CORES[:2])]
     assert one.cores == other.cores
     assert len(one.cores) == 1
