@@ -4,8 +4,8 @@ The process needs NumPy, this package and the framework of its backend, and noth
 
 | request   | fields                          | answer |
 | --------- | ------------------------------- | ------ |
-| start     | backend, plugins, device, threads | import_seconds, start_seconds |
-|           | and, optionally, tf32, extra_work | |
+| start     | backend, plugins, device, threads | import_seconds, start_seconds, |
+|           | and, optionally, tf32, extra_work | sandboxed |
 | load      | folder, method                  | sha256, transfer_seconds |
 | pin       | cores                           | cores (in force, or null) |
 | first     |                                 | seconds, peak_bytes, fit, description |
@@ -65,6 +65,7 @@ class RequestHandler:
     """Carries out requests on one backend; each public method answers one kind of request."""
 
     numpy_seconds = 0.0  # to import NumPy in this process
+    sandboxed = False  # whether this process can write to its own folders only
 
     backend: Backend
     device: str
@@ -104,7 +105,12 @@ class RequestHandler:
         self.backend = chosen()
         self.backend.tf32 = tf32
         self.backend.start(device, threads)
-        return {"import_seconds": import_seconds, "start_seconds": self._since(began)}
+        start_seconds = self._since(began)
+        return {
+            "import_seconds": import_seconds,
+            "start_seconds": start_seconds,
+            "sandboxed": self.sandboxed,
+        }
 
     def load(self, folder: str, method: dict[str, Any]) -> dict[str, Any]:
         """Map the arrays, digest them (which also reads them once), give them to the backend."""

@@ -23,6 +23,7 @@ def survey(plugins):  # type: ignore[no-untyped-def] # annotations would need a 
     from pathlib import Path
 
     from backends import registry
+    from backends.worker import serve  # noqa: F401 - compiled here, since workers may not write
 
     try:
         known = registry.load(tuple(Path(path) for path in plugins))

@@ -1,8 +1,9 @@
 """The process in which one backend lives: reads requests, writes one line for each.
 
-Run as `python -m backends.worker REQUESTS ANSWERS [FOLDER]`: two file descriptors, and the folder
-for temporary files. Standard output and error belong to the framework, which may print what it
-likes. `backends.worker.handler` has the table of requests.
+Run as `python -m backends.worker REQUESTS ANSWERS [FOLDER]`: two file descriptors, and a folder of
+its own for temporary files; without one it is not kept from writing elsewhere. Standard output and
+error belong to the framework, which may print what it likes. `backends.worker.handler` has the
+table of requests.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ from typing import Any
 from backends.worker.handler import RequestHandler, answer
 
 
-def serve(numpy_seconds: float) -> None:
-    """Answer requests until the parent says stop or closes the pipe."""
+def serve(numpy_seconds: float, sandboxed: bool) -> None:
+    """Answer requests until the parent says stop or closes the pipe.
+
+    Args:
+        numpy_seconds: that importing NumPy has taken.
+        sandboxed: whether this process is kept from writing elsewhere; see `sandbox`.
+    """
     # Linux shall kill this process when its parent dies, even in the middle of a fit.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
     handler = RequestHandler()
-    handler.numpy_seconds = numpy_seconds
+    handler.numpy_seconds, handler.sandboxed = numpy_seconds, sandboxed
     for line in requests:
         request = json.loads(line)
         if (do := request.pop("do")) == "stop":

@@ -108,6 +108,7 @@ class Recorder:
                 replicate=self.replicate(process),
                 import_seconds=answer.import_seconds,
                 start_seconds=answer.start_seconds,
+                sandboxed=answer.sandboxed,
                 log=self._log(process),
             )
         )

@@ -7,8 +7,10 @@ import json
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,8 +19,10 @@ from typing import Any, BinaryIO, Literal
 
 import psutil
 
+import backends.worker.serve  # noqa: F401 - Python keeps it compiled; workers could not write that
 from benchmarks.engine import answers
 from benchmarks.engine.process import KEEP_MEMORY, ROOT, Process, environment
+from benchmarks.errors import os_errors
 
 #: How often a silent worker's memory is looked at, seconds.
 _LOOK = 0.1
@@ -53,6 +57,7 @@ class Worker:
         memory_bytes: int | None = None,
         stop_idle: bool = True,
         keep_memory: bool = True,
+        sandboxed: bool = True,
     ) -> None:
         """Start the process; it imports nothing before it is asked to.
 
@@ -64,20 +69,28 @@ class Worker:
             memory_bytes: at which it is killed; by default 80 % of what is free.
             stop_idle: whether it is stopped while it is not asked anything.
             keep_memory: whether it keeps freed memory (`KEEP_MEMORY`).
+            sandboxed: whether it is kept from writing elsewhere, where the system can do that; see
+                `backends.worker.sandbox`.
         """
         self.process, self.log, self.patience = process, log, patience
         self.plugins = [str(path.resolve()) for path in plugins]
         self.memory_bytes = memory_bytes or int(0.8 * psutil.virtual_memory().available)
         self.stop_idle = stop_idle
         self.failed: WorkerFailed | None = None
+        with os_errors("cannot make a folder for temporary files"):
+            self._temporary = tempfile.mkdtemp(prefix="linreg-bench-")
         child_in, requests = os.pipe()
-        answers, child_out = os.pipe()
+        answered, child_out = os.pipe()
+        own = [self._temporary] if sandboxed else []
         command = [str(process.launch.python), "-m", "backends.worker"]
+        command += [str(child_in), str(child_out), *own]
         with log.open("ab") as output:
             self._child = subprocess.Popen(
-                [*command, str(child_in), str(child_out)],
+                command,
                 cwd=process.launch.tree,
-                env=environment(process) | (KEEP_MEMORY if keep_memory else {}),
+                env=environment(process)
+                | {"TMPDIR": self._temporary}
+                | (KEEP_MEMORY if keep_memory else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -88,7 +101,7 @@ class Worker:
         os.close(child_in)
         os.close(child_out)
         self._requests: BinaryIO = os.fdopen(requests, "wb", buffering=0)
-        self._answers: BinaryIO = os.fdopen(answers, "rb", buffering=0)
+        self._answers: BinaryIO = os.fdopen(answered, "rb", buffering=0)
 
     def start(self) -> answers.Started:
         """Import the framework and make the device ready; raises as `ask` does."""
@@ -153,6 +166,7 @@ class Worker:
             self._child.wait(timeout=0 if self.failed else 1)
         self._kill()
         self._answers.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _has_written(self) -> bool:
         """Whether there is something to read; the end of a worker's answers is nothing."""
