@@ -41,6 +41,8 @@ class Recorder:
         self.write = writer.write
         self.earlier = earlier
         self.dropped = set(earlier.failed)
+        #: Entries to fit alone at the end, each with its process, the phase and the reason.
+        self.killed: dict[Entry, tuple[Process, str, str]] = {}
         ahead = [e for e in plan.entries if e.workload.name not in earlier.done]
         self.entries = [e for e in ahead if e.id not in self.dropped]
         processes = dict.fromkeys(p for e in self.entries for p in plan.processes(e))
@@ -163,7 +165,8 @@ class Recorder:
 
     def drop(self, entry: Entry, phase: str, reason: str, process: Process | None = None) -> None:
         """Record, once, that an entry drops out, and where that showed."""
-        if entry.id not in self.dropped:
+        if entry.id not in self.dropped or entry in self.killed:
+            self.killed.pop(entry, None)
             self.dropped.add(entry.id)
             log = self._log(process) if process else ""
             failure = records.FailureRecord(entry=entry.id, phase=phase, reason=reason, log=log)
@@ -171,13 +174,28 @@ class Recorder:
             self.progress.say(f"{entry.id}: {phase}: {reason}")
 
     def failed(self, entry: Entry, process: Process, phase: str, failure: WorkerFailed) -> None:
-        """Drop an entry; if its worker is gone, its later entries as well."""
-        self.drop(entry, phase, str(failure), process)
+        """Drop an entry; if its worker is gone, its later entries as well.
+
+        If it was killed beside workers of plug-ins, all of them are to fit alone at the end.
+        """
+        lost = [(entry, phase, str(failure))]
         if self.pool.workers[process].failed:
             reason = f"its worker was lost in workload {entry.workload.name!r}: {failure}"
             entries = self._served_by(process)
-            for later in entries[entries.index(entry) + 1 :]:
-                self.drop(later, "start", reason, process)
+            lost += [(later, "start", reason) for later in entries[entries.index(entry) + 1 :]]
+        for one, when, why in lost:
+            if failure.kind != "killed" or not self._has_strangers(process):
+                self.drop(one, when, why, process)
+            elif one.id not in self.dropped:
+                self.dropped.add(one.id)
+                self.killed[one] = process, when, why
+                self.progress.say(f"{one.id}: {why}; it fits again at the end, alone")
+
+    def _has_strangers(self, process: Process) -> bool:
+        """Whether others than `process` have had code that is not the suite's own."""
+        backends = {entry.process.backend: entry.backend for entry in self.plan.entries}
+        others = (backends[other.backend] for other in self.pool.workers if other != process)
+        return any(not other.__module__.startswith("backends.") for other in others)
 
     def _served_by(self, process: Process) -> list[Entry]:
         return [entry for entry in self.entries if process in self.plan.processes(entry)]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import estimates
 from benchmarks.engine import gpu, machine
+from benchmarks.engine.alone import fit_alone
 from benchmarks.engine.answers import Transferred
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import Pool
@@ -114,6 +115,7 @@ class _Execution:
             later = [e for w in workloads[position + 1 :] for e in self.recorder.entries_of(w)]
             needed = {process for entry in later for process in self.plan.processes(entry)}
             self.pool.retire(process for process in self.pool.workers if process not in needed)
+        fit_alone(self.recorder)
 
     def _start_workers(self, workload: Workload) -> None:
         """Those that this workload needs and no earlier one did."""
