@@ -198,6 +198,7 @@ class Worker:
             if len(written) > answers.MOST_BYTES:
                 most = answers.MOST_BYTES >> 20
                 raise self._fail("nonsense", f"wrote a line of more than {most} MiB")
+            self._check_memory()  # it may go on like this for a while
 
     def _check_memory(self) -> None:
         try:

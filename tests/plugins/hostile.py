@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from typing import ClassVar
 
@@ -37,6 +38,18 @@ class Hoards(NumpyGelsd):
         hoard = []
         while True:
             hoard.append(np.ones(1 << 24))
+
+
+class BabblesAndHoards(NumpyGelsd):
+    """Allocates without end, and never stops writing a line meanwhile."""
+
+    name = "hostile-babbling-hoard"
+
+    def fit(self) -> Fit:
+        hoard = []
+        while True:
+            hoard.append(np.ones(1 << 20))
+            os.write(int(sys.argv[2]), b" ")
 
 
 class Copies(NumpyGelsd):

@@ -91,6 +91,7 @@ REASONS = {
     "line/hostile-hang": "did not answer within 10 s",
     "line/hostile-exit": "exited with status 0 in the middle of its work",
     "line/hostile-hoard": "used more than 0.5 GiB of memory",
+    "line/hostile-babbling-hoard": "used more than 0.5 GiB of memory",
     "line/hostile-babble": "wrote something that is no answer",
     "line/hostile-raise": "ValueError: singular matrix | of <b>doom</b>",
     "line/hostile-crash": "crashed: SIGSEGV",
