@@ -83,7 +83,7 @@ def test_fit(entry: Entry, pool: Pool, benchmark: BenchmarkFixture) -> None:
         pytest.xfail(f"{first.reason}; known: {entry.known_failure}")
     if first.reason:
         pytest.fail(f"{entry.id}: {first.reason}")
-    benchmark.extra_info.update(first.answer["description"])
+    benchmark.extra_info.update(first.answer.description)
     warm = CLOCK.run(pool, entry)
     if warm > LONG:
         benchmark.pedantic(CLOCK.run, args=(pool, entry), rounds=1)

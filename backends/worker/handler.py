@@ -1,13 +1,11 @@
-"""The process in which one backend lives: reads requests, answers each with one JSON line.
+"""What the process in which one backend lives does: it answers each request with one JSON line.
 
-Run as `python -m backends.worker REQUESTS ANSWERS` (two file descriptors). Standard output and
-error belong to the framework, which may print what it likes. The process needs NumPy, this package
-and the framework of its backend, and nothing else.
+The process needs NumPy, this package and the framework of its backend, and nothing else.
 
 | request   | fields                          | answer |
 | --------- | ------------------------------- | ------ |
-| start     | backend, plugins, device, threads | import_seconds, start_seconds |
-|           | and, optionally, tf32, extra_work, | |
+| start     | backend, plugins, device, threads | import_seconds, start_seconds, |
+|           | and, optionally, tf32, extra_work, | sandboxed |
 |           | entry_point                     | |
 | load      | folder, method                  | sha256, transfer_seconds |
 | pin       | cores                           | cores (in force, or null) |
@@ -20,7 +18,8 @@ and the framework of its backend, and nothing else.
 | stop      |                                 | none: the process ends |
 
 The field `do` names the request. What cannot be measured is null.
-Every answer has `ok`. If it is false: `kind` ("unavailable", "memory" or "error") and `reason`.
+Every answer has `ok`, and repeats the `token` of its request. If `ok` is false: `kind`
+("unavailable", "memory" or "error") and `reason`. `benchmarks/engine/answers.py` checks all of it.
 Workers of other revisions answer the same parent (`run --against`), so requests and answers only
 gain optional fields.
 """
@@ -29,10 +28,8 @@ from __future__ import annotations
 
 import gc
 import importlib
-import json
 import os
 import platform
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -53,7 +50,6 @@ from backends.worker.messages import (
     method_from_json,
     sha256,
 )
-from backends.worker.orphan import end_with_parent
 from backends.worker.slowdown import Clock, Work, count_up, slowed
 
 #: Fits that take this many seconds get no untimed fit first: it would save a few per cent at most.
@@ -70,6 +66,7 @@ class RequestHandler:
     """Carries out requests on one backend; each public method answers one kind of request."""
 
     numpy_seconds = 0.0  # to import NumPy in this process
+    sandboxed = False  # whether this process can write to its own folders only
 
     backend: Backend
     device: str
@@ -112,7 +109,12 @@ class RequestHandler:
         self.backend = chosen()
         self.backend.tf32 = tf32
         self.backend.start(device, threads)
-        return {"import_seconds": import_seconds, "start_seconds": self._since(began)}
+        start_seconds = self._since(began)
+        return {
+            "import_seconds": import_seconds,
+            "start_seconds": start_seconds,
+            "sandboxed": self.sandboxed,
+        }
 
     def load(self, folder: str, method: dict[str, Any]) -> dict[str, Any]:
         """Map the arrays, digest them (which also reads them once), give them to the backend."""
@@ -259,6 +261,7 @@ def answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> di
     except Exception as error:
         traceback.print_exc()
         name, text = type(error).__name__, " ".join(str(error).split())
+        text = text.encode("utf-8", "replace").decode()  # half characters are not JSON
         kind, reason = "error", f"{name}: {text}"[:500]
         if ran_out_of_memory(f"{name} {text}"):
             kind, reason = "memory", f"out of memory: {text[:200]}"
@@ -276,19 +279,3 @@ _OUT_OF_MEMORY = (
     *("memoryerror", "resourceexhausted", "resource_exhausted"),
     *("out of memory", "out_of_memory", "memoryallocation", "alloc_failed", "bad_alloc"),
 )
-
-
-def serve(numpy_seconds: float) -> None:
-    """Answer requests until the parent says stop or closes the pipe."""
-    end_with_parent()
-    requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
-    handler = RequestHandler()
-    handler.numpy_seconds = numpy_seconds
-    for line in requests:
-        request = json.loads(line)
-        if (do := request.pop("do")) == "stop":
-            break
-        print(json.dumps(answer(getattr(handler, do), request)), file=answers, flush=True)
-    sys.stdout.flush()
-    # Frameworks with thread pools can hang in their exit handlers; nothing here needs them.
-    os._exit(0)

@@ -26,7 +26,13 @@ def survey(plugins):  # type: ignore[no-untyped-def] # annotations would need a 
     from pathlib import Path
 
     from backends import registry
+    from backends.worker import (
+        sandbox,
+        serve,  # noqa: F401 - compiled here, since workers may not write
+    )
 
+    if plugins:
+        sandbox.enter()
     try:
         known = registry.load(tuple(Path(path) for path in plugins))
     except registry.PluginError as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 from backends import registry
 from backends.description import Description, PluginError, described
+from backends.worker import sandbox
 from backends.worker.orphan import end_with_parent
 
 
@@ -32,6 +33,7 @@ def answer(source: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     end_with_parent()
+    sandbox.enter()
     with os.fdopen(int(sys.argv[1]), "w") as answers:
         for source in sys.argv[2:]:
             print(json.dumps(answer(source)), file=answers, flush=True)

@@ -53,7 +53,7 @@ def ask(
             child = subprocess.Popen(
                 [str(python), "-m", module, str(theirs), *arguments],
                 cwd=ROOT,
-                env=environment,
+                env={**environment, "CUDA_VISIBLE_DEVICES": "-1"},  # no GPU has to be woken
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # whatever is imported may print what it likes
                 stderr=subprocess.PIPE,

@@ -2,16 +2,16 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from backends.base import Fit
 from backends.worker.messages import UNFINISHED, method_to_json
 from benchmarks.engine import machine
+from benchmarks.engine.answers import Changed, First, Fitted, Last, Loaded, Sampled, Started, short
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.prepared import Prepared, prepare
 from benchmarks.engine.process import ROOT, Process
@@ -29,7 +29,8 @@ Result = TypeVar("Result")
 class FirstFit:
     """What an entry's first fit in a process showed."""
 
-    answer: Mapping[str, Any]  # of the worker, to "load" and "first"
+    loaded: Loaded
+    answer: First
     cores: list[int]  # of its samples
     mismatch: str  # why it is not the work that was asked for; empty if it is
     verdict: Verdict
@@ -80,7 +81,7 @@ class Pool:
 
     def start(
         self, processes: Iterable[Process], at_once: int | None = None
-    ) -> Iterator[tuple[Process, dict[str, Any] | WorkerFailed]]:
+    ) -> Iterator[tuple[Process, Started | WorkerFailed]]:
         """Start workers, by default as many at once as there are cores.
 
         They are not bound to cores yet: OpenBLAS, for one, never uses more cores than it is
@@ -160,13 +161,13 @@ class Pool:
         worker, prepared = self.workers[process], self.prepare(entry.workload)
         worker.ask("pin", cores=cores)
         method = method_to_json(entry.workload.method)
-        loaded = worker.ask("load", folder=str(prepared.folder), method=method)
-        answer = loaded | worker.ask("first")
+        loaded: Loaded = worker.ask("load", folder=str(prepared.folder), method=method)
+        answer: First = worker.ask("first")
         cores = self.cores_for(process.threads)
         worker.ask("pin", cores=cores)
-        mismatch = entry.mismatch(answer["description"], answer["sha256"], prepared.sha256)
-        verdict = self._judge(entry, process, answer["fit"])
-        return FirstFit(answer, cores, mismatch, verdict)
+        mismatch = short(entry.mismatch(answer.description, loaded.sha256, prepared.sha256))
+        verdict = self._judge(entry, process, answer.fit)
+        return FirstFit(loaded, answer, cores, mismatch, verdict)
 
     def _sets_of_cores(self, threads: int, count: int) -> list[list[int]]:
         """Sets of cores with none in common; the last is that of the samples."""
@@ -177,7 +178,8 @@ class Pool:
 
     def sample(self, process: Process, fits: int) -> float:
         """Time that many fits in a row; the seconds per fit."""
-        return float(self.workers[process].ask("sample", fits=fits)["seconds"])
+        sampled: Sampled = self.workers[process].ask("sample", fits=fits)
+        return sampled.seconds
 
     def last_fit(
         self, entry: Entry, process: Process | None = None
@@ -187,17 +189,18 @@ class Pool:
         And the seconds of one fit by the device's own clock, where it has one.
         """
         process = process or entry.process
-        last = self.workers[process].ask("last")
-        return self._judge(entry, process, last["fit"]), last.get("device_seconds")
+        last: Last = self.workers[process].ask("last")
+        return self._judge(entry, process, last.fit), last.device_seconds
 
-    def _judge(self, entry: Entry, process: Process, fit: Mapping[str, Any]) -> Verdict:
+    def _judge(self, entry: Entry, process: Process, fitted: Fitted) -> Verdict:
         prepared = self.prepare(entry.workload)
         held_to = prepared.with_tf32 if process.tf32 else prepared.reference
-        verdict = gate.judge(Fit(**fit), held_to, entry.backend.stability)
+        verdict = gate.judge(fitted.fit, held_to, entry.backend.stability)
         # Another revision's worker may not know it.
         if verdict.passed or not verdict.judged or process.launch.tree != ROOT:
             return verdict
-        if self.workers[process].ask("changed", seconds=UNFINISHED)["changed"]:
+        changed: Changed = self.workers[process].ask("changed", seconds=UNFINISHED)
+        if changed.changed:
             early = "returned before its device had finished: the result changed afterwards"
             return replace(verdict, reason=f"{early}; at first, {verdict.reason}")
         return verdict

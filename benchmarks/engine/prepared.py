@@ -45,7 +45,8 @@ def prepare(workload: Workload, seed: int, data: Path) -> Prepared:
         shutil.rmtree(data, ignore_errors=True)
         folder.mkdir(parents=True)
         for name in ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(problem.data, name))
+            np.save(path := folder / f"{name}.npy", getattr(problem.data, name))
+            path.chmod(0o444)  # workers map them, each for itself
     # One thread: at this size LAPACK's QR gets slower with several.
     with threadpool_limits(1):
         solved = reference.prepare(workload, problem)

@@ -1,8 +1,11 @@
 """A worker process: what it is, and the environment that it starts in."""
 
+import getpass
 import os
+import re
 import signal
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,15 +49,27 @@ class Process:
         return "cpu" if self.device == "cpu" else "cuda:0"
 
 
+#: By these a process ends through what it did itself; all others come from outside.
+_CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
+
+
+def was_killed(status: int) -> bool:
+    """Whether a child ended by a signal from outside, which the suite did not send."""
+    return status < 0 and -status not in _CRASHES
+
+
 def how_it_ended(status: int) -> str:
-    """The exit status of a child in words, such as "was killed by SIGSEGV"."""
+    """The exit status of a child that the suite did not end, in words."""
     if status >= 0:
         return f"exited with status {status} in the middle of its work"
-    hint = " (out of memory?)" if -status == signal.SIGKILL else ""
     try:
-        return f"was killed by {signal.Signals(-status).name}{hint}"
+        name = signal.Signals(-status).name
     except ValueError:  # most real-time signals have no name
-        return f"was killed by signal {-status}"
+        name = f"signal {-status}"
+    if not was_killed(status):
+        return f"crashed: {name}"
+    hint = " (out of memory?)" if -status == signal.SIGKILL else ""
+    return f"killed by someone: {name}, which the suite did not send{hint}"
 
 
 #: By default glibc decides from the layout of the heap whether the memory of a freed array goes
@@ -71,6 +86,18 @@ def interpreter_environment() -> dict[str, str]:
     """What another interpreter inherits: all but this one's own paths."""
     own = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
     return {key: value for key, value in os.environ.items() if key not in own}
+
+
+def _compiled_by_torch() -> str:
+    """Where torch keeps what it has compiled."""
+    if told := os.environ.get("TORCHINDUCTOR_CACHE_DIR"):
+        return told
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid_{os.getuid()}"
+    name = "torchinductor_" + re.sub(r'[\\/:*?"<>|]', "_", user)
+    return str(Path(tempfile.gettempdir(), name))
 
 
 def environment(process: Process) -> dict[str, str]:
@@ -100,6 +127,8 @@ def environment(process: Process) -> dict[str, str]:
         "CUBLAS_EMULATE_DOUBLE_PRECISION": "0",
         # A pool of compiler processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        # Where torch would put it: a worker has a folder of its own for temporary files.
+        "TORCHINDUCTOR_CACHE_DIR": _compiled_by_torch(),
         "PYTHONUNBUFFERED": "1",
         # A debugging aid that makes kernels wait for each other.
         "CUDA_LAUNCH_BLOCKING": "0",

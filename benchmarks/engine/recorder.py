@@ -1,13 +1,16 @@
 """What happens in a run: written down, told to whoever watches, and remembered."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from backends.base import GradientDescent
 from backends.worker.messages import ARRAYS, method_to_json
 from benchmarks.engine import machine
+from benchmarks.engine.answers import Fitted, Started
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import FirstFit, Pool
 from benchmarks.engine.prepared import Prepared
@@ -38,6 +41,8 @@ class Recorder:
         self.write = writer.write
         self.earlier = earlier
         self.dropped = set(earlier.failed)
+        #: Entries to fit alone at the end, each with its process, the phase and the reason.
+        self.killed: dict[Entry, tuple[Process, str, str]] = {}
         ahead = [e for e in plan.entries if e.workload.name not in earlier.done]
         self.entries = [e for e in ahead if e.id not in self.dropped]
         processes = dict.fromkeys(p for e in self.entries for p in plan.processes(e))
@@ -89,7 +94,7 @@ class Recorder:
             )
         )
 
-    def started(self, process: Process, answer: dict[str, Any] | WorkerFailed) -> None:
+    def started(self, process: Process, answer: Started | WorkerFailed) -> None:
         """A process is ready, or all its entries drop out."""
         if isinstance(answer, WorkerFailed):
             phase = "absent" if answer.kind == "unavailable" else "start"
@@ -103,8 +108,9 @@ class Recorder:
                 device=process.device,
                 threads=process.threads,
                 replicate=self.replicate(process),
-                import_seconds=answer["import_seconds"],
-                start_seconds=answer["start_seconds"],
+                import_seconds=answer.import_seconds,
+                start_seconds=answer.start_seconds,
+                sandboxed=answer.sandboxed,
                 log=self._log(process),
             )
         )
@@ -131,12 +137,12 @@ class Recorder:
             worker=self._numbers[process],
             fresh=self._served_by(process)[0] is entry,
             cores=first.cores,
-            sha256=answer["sha256"],
-            transfer_seconds=answer["transfer_seconds"],
-            compile_seconds=answer["seconds"],
-            peak_bytes=answer.get("peak_bytes"),  # not from older workers
-            description=answer["description"],
-            **answer["fit"],
+            sha256=first.loaded.sha256,
+            transfer_seconds=first.loaded.transfer_seconds,
+            compile_seconds=answer.seconds,
+            peak_bytes=answer.peak_bytes,
+            description=answer.description,
+            **_numbers(answer.fit, entry.workload),
         )
         if first.mismatch:
             self.drop(entry, "parity", first.mismatch)
@@ -160,7 +166,8 @@ class Recorder:
 
     def drop(self, entry: Entry, phase: str, reason: str, process: Process | None = None) -> None:
         """Record, once, that an entry drops out, and where that showed."""
-        if entry.id not in self.dropped:
+        if entry.id not in self.dropped or entry in self.killed:
+            self.killed.pop(entry, None)
             self.dropped.add(entry.id)
             log = self._log(process) if process else ""
             failure = records.FailureRecord(entry=entry.id, phase=phase, reason=reason, log=log)
@@ -168,13 +175,26 @@ class Recorder:
             self.progress.say(f"{entry.id}: {phase}: {reason}")
 
     def failed(self, entry: Entry, process: Process, phase: str, failure: WorkerFailed) -> None:
-        """Drop an entry; if its worker is gone, its later entries as well."""
-        self.drop(entry, phase, str(failure), process)
+        """Drop an entry; if its worker is gone, its later entries as well.
+
+        If it was killed beside workers of plug-ins, all of them are to fit alone at the end.
+        """
+        lost = [(entry, phase, str(failure))]
         if self.pool.workers[process].failed:
             reason = f"its worker was lost in workload {entry.workload.name!r}: {failure}"
             entries = self._served_by(process)
-            for later in entries[entries.index(entry) + 1 :]:
-                self.drop(later, "start", reason, process)
+            lost += [(later, "start", reason) for later in entries[entries.index(entry) + 1 :]]
+        for one, when, why in lost:
+            if failure.kind != "killed" or not self._has_strangers(process):
+                self.drop(one, when, why, process)
+            elif one.id not in self.dropped:
+                self.dropped.add(one.id)
+                self.killed[one] = process, when, why
+                self.progress.say(f"{one.id}: {why}; it fits again at the end, alone")
+
+    def _has_strangers(self, process: Process) -> bool:
+        """Whether others than `process` have had code that is not the suite's own."""
+        return any(other.plugin for other in self.pool.workers if other != process)
 
     def _served_by(self, process: Process) -> list[Entry]:
         return [entry for entry in self.entries if process in self.plan.processes(entry)]
@@ -217,6 +237,20 @@ def _workload(prepared: Prepared, seed: int) -> records.WorkloadRecord:
         descent_errors=_listed(descent_errors),
         points=points,
     )
+
+
+def _numbers(fitted: Fitted, workload: Workload) -> dict[str, Any]:
+    """The fields of a fit that are as many numbers as were asked for; the gate tells of others."""
+    epochs = workload.method.epochs if isinstance(workload.method, GradientDescent) else 0
+    shapes = {"weight": (workload.recipe.n_features,), "bias": ()}
+    shapes |= {"train_losses": (epochs,), "test_losses": (epochs,)}
+    found = {}
+    for name, shape in shapes.items():
+        with suppress(ValueError, TypeError, OverflowError):  # not even an array
+            array = np.asarray(getattr(fitted, name))
+            if array.dtype.kind in "fiu" and array.shape == shape:
+                found[name] = array.astype(float)
+    return found
 
 
 def _listed(values: np.ndarray | None) -> list[float] | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.engine.answers import Limits
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.recorder import Recorder
@@ -78,7 +79,7 @@ class Roofline:
         """Returns whether another visit makes sense."""
         worker, began = self.pool.workers[entry.process], time.perf_counter()
         try:
-            answer = worker.ask("limits", read=read, **_sizes(entry))
+            limits: Limits = worker.ask("limits", read=read, **_sizes(entry))
         except WorkerFailed as failure:
             # A backend that cannot say what is possible is no worse for it.
             if worker.failed:
@@ -86,7 +87,6 @@ class Roofline:
             return False
         self._seen.add(key)
         framework, device, threads, dtype = key
-        del answer["ok"]
         self.recorder.write(
             RooflineRecord(
                 workload=entry.workload.name,
@@ -95,7 +95,7 @@ class Roofline:
                 threads=threads,
                 dtype=dtype,
                 took_seconds=time.perf_counter() - began,
-                **answer,
+                **vars(limits),
             )
         )
         return True

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from benchmarks import estimates
 from benchmarks.engine import gpu, machine
+from benchmarks.engine.alone import fit_alone
+from benchmarks.engine.answers import Transferred
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import ROOT, Process
@@ -112,6 +114,7 @@ class _Execution:
             later = [e for w in workloads[position + 1 :] for e in self.recorder.entries_of(w)]
             needed = {process for entry in later for process in self.plan.processes(entry)}
             self.pool.retire(process for process in self.pool.workers if process not in needed)
+        fit_alone(self.recorder)
 
     def _start_workers(self, workload: Workload) -> None:
         """Those that this workload needs and no earlier one did."""
@@ -152,7 +155,7 @@ class _Execution:
                 self.recorder.failed(entry, process, "fit", first)
             else:
                 self.recorder.fitted(entry, process, first)
-                seconds[entry] = min(seconds[entry], first.answer["seconds"])
+                seconds[entry] = min(seconds[entry], first.answer.seconds)
         return {entry: seconds[entry] for entry in self.recorder.entries_of(workload)}
 
     def _at_once(self, entries: Sequence[Entry]) -> int:
@@ -268,9 +271,9 @@ class _Execution:
             return  # an older worker may not know the question
         worker = self.pool.workers[process]
         try:
-            seconds = worker.ask("transfers")["seconds"]
+            transferred: Transferred = worker.ask("transfers")
         except WorkerFailed:
             if worker.failed:
                 raise
             return
-        self.recorder.record(records.TransferRecord, entry, process, seconds=seconds)
+        self.recorder.record(records.TransferRecord, entry, process, seconds=transferred.seconds)

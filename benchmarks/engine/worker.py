@@ -5,9 +5,12 @@ The child's side, with the table of requests, is `backends/worker/handler.py`.
 
 import json
 import os
+import secrets
 import select
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,14 +18,23 @@ from typing import Any, BinaryIO, Literal
 
 import psutil
 
+import backends.worker.serve  # noqa: F401 - Python keeps it compiled; workers could not write that
 from backends import registry
-from benchmarks.engine.process import KEEP_MEMORY, ROOT, Process, environment, how_it_ended
-from benchmarks.printable import clean
+from benchmarks.engine import answers
+from benchmarks.engine.process import (
+    KEEP_MEMORY,
+    ROOT,
+    Process,
+    environment,
+    how_it_ended,
+    was_killed,
+)
+from benchmarks.errors import os_errors
 
 #: How often a silent worker's memory is looked at, seconds.
 _LOOK = 0.1
 
-Kind = Literal["unavailable", "memory", "error", "hang", "died", "nonsense"]
+Kind = Literal["unavailable", "memory", "error", "hang", "died", "killed", "nonsense"]
 
 
 class WorkerFailed(Exception):
@@ -48,6 +60,7 @@ class Worker:
         memory_bytes: int | None = None,
         stop_idle: bool = True,
         keep_memory: bool = True,
+        sandboxed: bool = True,
     ) -> None:
         """Start the process; it imports nothing before it is asked to.
 
@@ -58,20 +71,27 @@ class Worker:
             memory_bytes: at which it is killed; by default 80 % of what is free.
             stop_idle: whether it is stopped while it is not asked anything.
             keep_memory: whether it keeps freed memory (`KEEP_MEMORY`).
+            sandboxed: whether it is kept from writing elsewhere, where the system can do that; see
+                `backends.worker.sandbox`.
         """
         self.process, self.log, self.patience = process, log, patience
         self.memory_bytes = memory_bytes or int(0.8 * psutil.virtual_memory().available)
         self.stop_idle = stop_idle
         self.failed: WorkerFailed | None = None
-        self._buffer = b""
+        with os_errors("cannot make a folder for temporary files"):
+            self._temporary = tempfile.mkdtemp(prefix="linreg-bench-")
         child_in, requests = os.pipe()
-        answers, child_out = os.pipe()
+        answered, child_out = os.pipe()
+        own = [self._temporary] if sandboxed else []
         command = [str(process.launch.python), "-m", "backends.worker"]
+        command += [str(child_in), str(child_out), *own]
         with log.open("ab") as output:
             self._child = subprocess.Popen(
-                [*command, str(child_in), str(child_out)],
+                command,
                 cwd=process.launch.tree,
-                env=environment(process) | (KEEP_MEMORY if keep_memory else {}),
+                env=environment(process)
+                | {"TMPDIR": self._temporary}
+                | (KEEP_MEMORY if keep_memory else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -82,9 +102,9 @@ class Worker:
         os.close(child_in)
         os.close(child_out)
         self._requests: BinaryIO = os.fdopen(requests, "wb", buffering=0)
-        self._answers: BinaryIO = os.fdopen(answers, "rb", buffering=0)
+        self._answers: BinaryIO = os.fdopen(answered, "rb", buffering=0)
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> answers.Started:
         """Import the framework and make the device ready; raises as `ask` does."""
         process, plugin = self.process, self.process.plugin
         # Only where they say something: an older worker may not know them.
@@ -93,7 +113,7 @@ class Worker:
             extra["extra_work"] = process.launch.extra_work
         if plugin and not registry.is_file(plugin) and process.launch.tree == ROOT:
             extra["entry_point"] = plugin  # older ones import all of them
-        return self.ask(
+        started: answers.Started = self.ask(
             "start",
             backend=process.backend,
             # No other plug-in has any business in this process.
@@ -102,9 +122,10 @@ class Worker:
             threads=process.threads,
             **extra,
         )
+        return started
 
-    def ask(self, do: str, **fields: Any) -> dict[str, Any]:
-        """Send a request and wait for its answer, whose texts are made printable.
+    def ask(self, do: str, **fields: Any) -> Any:
+        """Send a request and wait for its answer, of the kind that `answers.KINDS` says.
 
         Before and after, the worker is stopped: a thread pool that spins would slow down whoever is
         measured meanwhile, by several times.
@@ -115,23 +136,28 @@ class Worker:
         """
         if self.failed:
             raise self.failed
+        # What was written before it was asked is no answer, nor is what does not repeat this:
+        # a backend could have written either. An older worker does not know it.
+        token = secrets.token_hex(8) if self.process.launch.tree == ROOT else ""
+        request = {"do": do, **fields} | ({"token": token} if token else {})
+        if self._has_written():
+            raise self._fail("nonsense", "wrote more than one line for one request")
         self._signal(signal.SIGCONT)
         try:
-            self._requests.write(json.dumps({"do": do, **fields}).encode() + b"\n")
+            self._requests.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
-            raise self._fail("died", self._cause_of_death()) from None
+            raise self._fail(*self._cause_of_death()) from None
         line = self._line()
         if self.stop_idle:
             self._signal(signal.SIGSTOP)
         try:
-            answer = clean(json.loads(line))
-            ok = answer["ok"]
-        except (ValueError, TypeError, KeyError):
-            shown = line[:60].decode(errors="replace")
-            raise self._fail("nonsense", f"wrote something that is no answer: {shown!r}") from None
-        if not ok:
-            raise WorkerFailed(answer.get("kind", "error"), str(answer.get("reason")))
-        return dict(answer)
+            answer = answers.parse(line, do, token)
+        except answers.Nonsense as nonsense:
+            shown = answers.short(f"wrote something that is no answer: {nonsense}")
+            raise self._fail("nonsense", shown) from None
+        if isinstance(answer, answers.Refusal):
+            raise WorkerFailed(answer.kind, answers.short(answer.reason))
+        return answer
 
     def close(self) -> None:
         """Stop the process, politely if it is idle; safe to call twice."""
@@ -144,12 +170,21 @@ class Worker:
             self._child.wait(timeout=0 if self.failed else 1)
         self._kill()
         self._answers.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _has_written(self) -> bool:
+        """Whether there is something to read; the end of a worker's answers is nothing."""
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poll.poll(0))
 
     def _line(self) -> bytes:
+        """The line that it writes, without its end."""
         deadline = time.monotonic() + self.patience
         poll = select.poll()
         poll.register(self._answers, select.POLLIN)
-        while b"\n" not in self._buffer:
+        written = bytearray()
+        while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise self._fail("hang", f"did not answer within {self.patience:g} s")
@@ -157,10 +192,17 @@ class Worker:
                 self._check_memory()
                 continue
             if not (chunk := self._answers.read(1 << 16)):
-                raise self._fail("died", self._cause_of_death())
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
+                raise self._fail(*self._cause_of_death())
+            written += chunk
+            if b"\n" in chunk:
+                line, _, more = written.partition(b"\n")
+                if more:
+                    raise self._fail("nonsense", "wrote more than one line for one request")
+                return bytes(line)
+            if len(written) > answers.MOST_BYTES:
+                most = answers.MOST_BYTES >> 20
+                raise self._fail("nonsense", f"wrote a line of more than {most} MiB")
+            self._check_memory()  # it may go on like this for a while
 
     def _check_memory(self) -> None:
         try:
@@ -171,12 +213,13 @@ class Worker:
             limit = self.memory_bytes / 2**30
             raise self._fail("memory", f"used more than {limit:.1f} GiB of memory: killed")
 
-    def _cause_of_death(self) -> str:
+    def _cause_of_death(self) -> tuple[Kind, str]:
+        """Of a worker that the suite did not kill."""
         try:
             code = self._child.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            return "closed its connection"
-        return how_it_ended(code)
+            return "died", "closed its connection"
+        return "killed" if was_killed(code) else "died", how_it_ended(code)
 
     def _fail(self, kind: Kind, reason: str) -> WorkerFailed:
         self.failed = WorkerFailed(kind, reason)

@@ -78,10 +78,10 @@ def _record(path: Path, number: int, kind: type[Record], fields: dict[str, Any])
         raise UserError(f"{path}, line {number}: {trouble(error)}") from None
 
 
-def trouble(error: ValidationError) -> str:
-    """The first thing that is wrong with a record: the field, and what is the matter with it."""
+def trouble(error: ValidationError, what: str = "the record") -> str:
+    """The first thing that is wrong with `what`: the field, and what is the matter with it."""
     first = error.errors(include_url=False, include_context=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the record'}: {first['msg']}"
+    return f"{'.'.join(map(str, first['loc'])) or what}: {first['msg']}"
 
 
 def _upgrade(header: dict[str, Any]) -> None:

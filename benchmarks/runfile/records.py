@@ -113,6 +113,7 @@ class WorkerRecord(Record):
     replicate: Count = 0
     import_seconds: Duration | None = None
     start_seconds: Duration | None = None
+    sandboxed: bool | None = None  # whether it could write to its own folders only
     log: str = ""  # path from the run's folder
 
 

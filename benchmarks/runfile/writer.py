@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ class RunWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             _cut_torn_line(path)
             self._file = path.open("a", encoding="utf-8")
+            self._size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}; choose --out") from error
 
@@ -37,13 +39,31 @@ class RunWriter:
         """Append one record and flush it.
 
         Raises:
-            UserError: the disk is full or gone. What was written before stays readable.
+            UserError: the disk is full or gone, or somebody else has written to the file. What was
+                written before stays readable.
         """
         fields = {"record": record.kind, **_plain(record)}
         line = json.dumps(fields, allow_nan=False) + "\n"
         with os_errors(f"cannot write {self.path}"):
+            self._check_size()
             self._file.write(line)
             self._file.flush()
+        self._size += len(line.encode())
+
+    def _check_size(self) -> None:
+        """Refuse to go on if somebody else has written to the file: it would not be this run's.
+
+        What stands after the end of what was written here is cut off.
+        """
+        found = os.fstat(self._file.fileno()).st_size
+        if found > self._size:
+            os.ftruncate(self._file.fileno(), self._size)
+            what = f"{found - self._size} bytes were added, and are cut off again"
+        elif found < self._size:
+            what = f"{self._size - found} bytes are missing"
+        else:
+            return
+        raise UserError(f"somebody else has written to {self.path}: {what}; run it again")
 
     def close(self) -> None:
         """Close the file; the write that caused an error has reported it."""

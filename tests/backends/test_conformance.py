@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ import pytest
 from backends import registry
 from backends.base import GradientDescent, LeastSquares
 from benchmarks.engine import machine
+from benchmarks.engine.answers import Fitted, Limits
 from benchmarks.engine.pool import FirstFit
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import WORKLOADS, Workload
@@ -74,9 +75,9 @@ class Seen:
     device: str
     first: FirstFit
     #: The fit at the end of a sample and its verdict; limits; the verdict after one more sample.
-    third: dict[str, Any] | None = None
+    third: Fitted | None = None
     third_verdict: Verdict | None = None
-    limits: dict[str, Any] | None = None
+    limits: Limits | None = None
     last_verdict: Verdict | None = None
 
 
@@ -87,7 +88,7 @@ def _see(served: Served, name: str, device: str, workload: Workload) -> Seen:
     if workload in AGAIN:
         assert pool.sample(process, 2) > 0
         seen.third_verdict, _ = pool.last_fit(entry)
-        seen.third = pool.workers[process].ask("last")["fit"]
+        seen.third = pool.workers[process].ask("last").fit
         asked = {"side": 64, "n_bytes": 1 << 16, "dtype": workload.recipe.dtype, "read": True}
         seen.limits = pool.workers[process].ask("limits", **asked)
         assert pool.sample(process, 1) > 0
@@ -126,7 +127,7 @@ def seen_again(request: pytest.FixtureRequest, see: See) -> Seen:
 
 def test_a_backend_fits_what_it_is_given(seen: Seen) -> None:
     """Right by the gate, for float32 and float64, one workload after another in one process."""
-    fit, workload = seen.first.answer["fit"], seen.workload
+    fit, workload = vars(seen.first.answer.fit), seen.workload
     assert seen.first.reason == ""
     assert np.shape(fit["weight"]) == (workload.recipe.n_features,)
     assert math.isfinite(fit["bias"])
@@ -140,7 +141,7 @@ def test_a_backend_fits_what_it_is_given(seen: Seen) -> None:
 
 def test_a_backend_reports_what_is_in_force(seen: Seen) -> None:
     """The readings come from the framework, and agree with what was asked for."""
-    description = seen.first.answer["description"]
+    description = seen.first.answer.description
     assert description["version"][0].isdigit()
     assert description["device"] == seen.device
     assert description["dtype"] == seen.workload.recipe.dtype
@@ -154,17 +155,18 @@ def test_a_fit_starts_afresh(seen_again: Seen) -> None:
     assert seen_again.third_verdict is not None
     assert seen_again.third_verdict.reason == ""
     np.testing.assert_allclose(
-        seen_again.third["weight"], seen_again.first.answer["fit"]["weight"], rtol=1e-6
+        seen_again.third.weight, seen_again.first.answer.fit.weight, rtol=1e-6
     )
 
 
 def test_a_backend_shows_its_limits_or_none_and_is_right_afterwards(seen_again: Seen) -> None:
     assert seen_again.limits is not None
     assert seen_again.last_verdict is not None
-    rates = [seen_again.limits[key] for key in ("call_seconds", "product_rate", "read_rate")]
+    limits = seen_again.limits
+    rates = limits.call_seconds, limits.product_rate, limits.read_rate
     assert all(rate is None or rate > 0 for rate in rates)
-    assert bool(seen_again.limits["words"]) == (seen_again.limits["call_seconds"] is not None)
-    assert seen_again.limits["read_rate"] is not None or seen_again.device != "cpu"
+    assert bool(seen_again.limits.words) == (seen_again.limits.call_seconds is not None)
+    assert seen_again.limits.read_rate is not None or seen_again.device != "cpu"
     assert seen_again.last_verdict.reason == ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,12 +12,13 @@ import pytest
 from backends import rank_deficient as rank
 from backends.base import LeastSquares
 from backends.worker.messages import method_to_json
+from benchmarks.engine.answers import First
 from benchmarks.engine.worker import WorkerFailed
 
 if TYPE_CHECKING:
     from tests.backends.conftest import Served
 
-Fitting = Callable[[str, np.ndarray, np.ndarray], dict[str, Any]]
+Fitting = Callable[[str, np.ndarray, np.ndarray], First]
 
 #: Backends that find out by themselves that the columns of [X 1] depend on each other.
 REVEALING = ["numpy-gelsd", "scipy-gelsd", "scipy-gelsy", "scipy-gelss", "jax-lstsq"]
@@ -38,12 +39,13 @@ CASES = {
 def fit(served: Served, tmp_path: Path) -> Fitting:
     """Fits a backend and returns what its worker answers."""
 
-    def fit(name: str, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    def fit(name: str, X: np.ndarray, y: np.ndarray) -> First:
         worker = served.worker(name)
         for array, values in {"X": X, "y": y, "X_test": X[:0], "y_test": y[:0]}.items():
             np.save(tmp_path / f"{array}.npy", values)
         worker.ask("load", folder=str(tmp_path), method=method_to_json(LeastSquares()))
-        return worker.ask("first")
+        first: First = worker.ask("first")
+        return first
 
     return fit
 
@@ -63,11 +65,11 @@ def _shortest(X: np.ndarray, y: np.ndarray) -> np.ndarray:
 def test_of_several_weights_the_shortest_is_found(fit: Fitting, name: str, case: str) -> None:
     X = CASES[case]
     y = _targets(X)
-    found = fit(name, X, y)["fit"]
+    found = fit(name, X, y).fit
     # The pseudo-inverse cannot tell a constant column that was centred from a small one.
     expected = np.zeros(1) if X.shape[1] == 1 else _shortest(X, y)
-    np.testing.assert_allclose(found["weight"], expected, atol=1e-9)
-    assert found["bias"] == pytest.approx(y.mean() - X.mean(axis=0) @ expected, abs=1e-9)
+    np.testing.assert_allclose(found.weight, expected, atol=1e-9)
+    assert found.bias == pytest.approx(y.mean() - X.mean(axis=0) @ expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", REVEALING)
@@ -75,8 +77,8 @@ def test_float32_stays_float32(fit: Fitting, name: str) -> None:
     X = CASES["a column twice"].astype(np.float32)
     y = _targets(X).astype(np.float32)
     answer = fit(name, X, y)
-    assert answer["description"]["dtype"] == "float32"
-    np.testing.assert_allclose(answer["fit"]["weight"], _shortest(X.astype(float), y), atol=1e-4)
+    assert answer.description["dtype"] == "float32"
+    np.testing.assert_allclose(answer.fit.weight, _shortest(X.astype(float), y), atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -108,8 +110,8 @@ def test_cholesky_does_not_refuse_what_it_can_solve(
     rng = np.random.default_rng(7)
     X = rng.standard_normal((2000, 3))
     X[:, 2] = X[:, 1] + X[:, 2] / condition
-    found = fit(name, X.astype(dtype), X[:, 0].astype(dtype))["fit"]
-    assert found["weight"][0] == pytest.approx(1, abs=1e-3)
+    found = fit(name, X.astype(dtype), X[:, 0].astype(dtype)).fit
+    assert found.weight[0] == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 def test_scikit_learn_drops_a_direction_unless_tol_is_0(served: Served) -> None:
     as_it_comes = served.first_fit("ill-conditioned", "sklearn-linear")
     assert "coefficients are off" in as_it_comes.reason
-    assert as_it_comes.answer["description"]["rank"] == 19
+    assert as_it_comes.answer.description["rank"] == 19
     without = served.first_fit("ill-conditioned", "sklearn-linear-tol0")
     assert without.reason == ""
-    assert without.answer["description"]["rank"] == 20
+    assert without.answer.description["rank"] == 20
 
 
 @pytest.mark.parametrize("name", ["torch-cholesky", "tensorflow-cholesky", "jax-cholesky"])
@@ -35,7 +35,7 @@ def test_a_framework_switches_tf32_and_says_so(served: Served, name: str) -> Non
     """The switch belongs to the process: to see it read back takes no GPU."""
     for on in (True, False):
         first = served.first_fit("line", name, tf32=on)
-        assert first.answer["description"]["tf32"] is on
+        assert first.answer.description["tf32"] is on
         assert first.mismatch == ""
 
 
@@ -48,12 +48,12 @@ def test_a_thread_pool_has_as_many_threads_as_were_asked_for(name: str, tmp_path
     with Pool(tmp_path, machine.usable_cores()) as pool:
         first = pool.first_fit(Entry(WORKLOADS["line"], backend, Process(name, "cpu", threads=2)))
     assert first.reason == ""
-    assert first.answer["description"]["threads"] == 2
+    assert first.answer.description["threads"] == 2
 
 
 def test_intelex_really_computes_in_onedal(served: Served) -> None:
     first = served.first_fit("line", "sklearnex-linear")
-    assert first.answer["description"]["dispatched"] == "oneDAL"
+    assert first.answer.description["dispatched"] == "oneDAL"
 
 
 def test_intelex_says_so_if_scikit_learn_did_the_work() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import time
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +38,18 @@ class Hoards(NumpyGelsd):
         hoard = []
         while True:
             hoard.append(np.ones(1 << 24))
+
+
+class BabblesAndHoards(NumpyGelsd):
+    """Allocates without end, and never stops writing a line meanwhile."""
+
+    name = "hostile-babbling-hoard"
+
+    def fit(self) -> Fit:
+        hoard = []
+        while True:
+            hoard.append(np.ones(1 << 20))
+            os.write(int(sys.argv[2]), b" ")
 
 
 class Copies(NumpyGelsd):
@@ -82,6 +97,31 @@ class DiesLater(NumpyGelsd):
         if self.calls > 3:
             os.kill(os.getpid(), 9)
         return super().fit()
+
+
+class Crashes(NumpyGelsd):
+    """Dies by a signal, as compiled code does by its own fault."""
+
+    name = "hostile-crash"
+    signal: ClassVar[int] = signal.SIGSEGV
+
+    def fit(self) -> Fit:
+        os.kill(os.getpid(), self.signal)
+        return super().fit()
+
+
+class IsTerminated(Crashes):
+    """Dies by a signal that others send."""
+
+    name = "hostile-terminated"
+    signal = signal.SIGTERM
+
+
+class DiesByANumber(Crashes):
+    """Dies by a signal without a name."""
+
+    name = "hostile-number"
+    signal = 40
 
 
 class Prints(NumpyGelsd):

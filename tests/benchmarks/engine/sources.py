@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +13,10 @@ class Mine(NumpyGelsd):
     name = "mine"
 """
 
-#: Imports it says where: a file beside it has the ids of all processes that did.
+#: Whoever imports it leaves the id of its process in a cache, the only place for it to write to.
 DIARY = """
-import os
-with open(__file__ + ".diary", "a") as diary:
+import os, pathlib
+with (pathlib.Path(os.environ["XDG_CACHE_HOME"]) / pathlib.Path(__file__).name).open("a") as diary:
     print(os.getpid(), file=diary)
 """
 
@@ -24,5 +25,5 @@ Write = Callable[..., Path]
 
 def diary(path: Path) -> list[int]:
     """The processes that imported a plug-in."""
-    pages = Path(f"{path}.diary")
+    pages = Path(os.environ["XDG_CACHE_HOME"], path.name)
     return list(map(int, pages.read_text().split())) if pages.exists() else []

@@ -64,8 +64,8 @@ LEAVES: dict[str, tuple[str, str]] = {
     "os._exit(0)": ("import os; os._exit(0)", "its process exited with status 0"),
     "SystemExit": ("raise SystemExit", "SystemExit"),
     "KeyboardInterrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-    "a signal": ("import os; os.kill(os.getpid(), 11)", "its process was killed by SIGSEGV"),
-    "a nameless signal": ("import os; os.kill(os.getpid(), 40)", "was killed by signal 40"),
+    "a signal": ("import os; os.kill(os.getpid(), 11)", "its process crashed: SIGSEGV"),
+    "a nameless signal": ("import os; os.kill(os.getpid(), 40)", "killed by someone: signal 40"),
     "no words": (
         "class E(Exception):\n    def __str__(self): raise ValueError\nraise E",
         "E, which cannot say what it is about",
@@ -77,9 +77,8 @@ LEAVES: dict[str, tuple[str, str]] = {
     "many words": ("raise ValueError('a' * 10**6)", "ValueError: aaa"),
     "an escape": ("raise ValueError('a\\n\\x1b[31mb')", "ValueError: a  [31mb"),
     "a missing module": (
-        "import importlib.util as u, sys, pathlib\n"
-        "p = pathlib.Path(__file__).with_name('helper.py'); p.write_text('import nosuch_module')\n"
-        "s = u.spec_from_file_location('helper', p); s.loader.exec_module(u.module_from_spec(s))",
+        "import types\nhelper = types.ModuleType('helper')\n"
+        "exec('import nosuch_module', vars(helper))",
         "No module named 'nosuch_module'",
     ),
     "nothing": ("x = 1", "defines no complete subclass of Backend"),

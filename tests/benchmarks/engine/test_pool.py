@@ -25,7 +25,7 @@ import os, time
 from pathlib import Path
 from backends.numpy import NumpyGelsd
 
-HERE = Path(__file__).parent
+HERE = Path(os.environ["XDG_CACHE_HOME"])  # a worker may write to a cache
 
 class Diary(NumpyGelsd):
     name = "diary-a"
@@ -79,7 +79,8 @@ two_cores = pytest.mark.skipif(
 
 
 @pytest.fixture
-def plugin(tmp_path: Path) -> Path:
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = tmp_path / "diary.py"
     path.write_text(SOURCE)
     return path
@@ -117,7 +118,7 @@ def test_two_at_once_have_cores_of_their_own_and_then_the_same(plugin: Path) -> 
     assert isinstance(one, FirstFit), one
     assert isinstance(other, FirstFit), other
     assert one.reason == other.reason == ""
-    allowed = [first.answer["description"]["allowed"] for first in (one, other)]
+    allowed = [first.answer.description["allowed"] for first in (one, other)]
     assert sorted(allowed) == [[core] for core in sorted(CORES[:2])]
     assert one.cores == other.cores
     assert len(one.cores) == 1
@@ -136,7 +137,7 @@ def diary_of_a_run(plugin: Path, workload: Workload, threads: int = 1, cold: boo
     options = Options(["test"], CORES[:2], budget=None, plugins=(plugin,))
     run(plan, options, plugin.parent)
     assert len(read(plugin.parent).of(FitRecord)) == 2
-    return " ".join((plugin.parent / "diary").read_text().split())
+    return " ".join((plugin.parent / "cache" / "diary").read_text().split())
 
 
 IN_TURN = "begin diary-a end diary-a begin diary-b end diary-b"

@@ -90,9 +90,13 @@ REASONS = {
     "line/hostile-hang": "did not answer within 10 s",
     "line/hostile-exit": "exited with status 0 in the middle of its work",
     "line/hostile-hoard": "used more than 0.5 GiB of memory",
+    "line/hostile-babbling-hoard": "used more than 0.5 GiB of memory",
     "line/hostile-babble": "wrote something that is no answer",
     "line/hostile-raise": "ValueError: singular matrix | of <b>doom</b>",
-    "line/hostile-later": "was killed by SIGKILL",
+    "line/hostile-crash": "crashed: SIGSEGV",
+    "line/hostile-terminated": "killed by someone: SIGTERM, which the suite did not send",
+    "line/hostile-number": "killed by someone: signal 40, which the suite did not send",
+    "line/hostile-later": "killed by someone: SIGKILL",
 }
 
 

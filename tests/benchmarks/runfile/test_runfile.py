@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -291,3 +292,24 @@ def test_a_file_of_format_1_is_read(tmp_path: Path) -> None:
     assert revision.variant == Variant(kind="revision", name="main", source="main")
     assert found.calibration == "this machine can tell 2 %"
     assert found.machine == Machine(cpu="A", cores=2, cores_used=[0, 1], gpus=[], load=0.5)
+
+
+def test_what_somebody_else_adds_is_cut_off_and_said(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / NAME)
+    writer.write(HEADER)
+    with (tmp_path / NAME).open("a") as file:
+        file.write('{"record": "sample"}\n')
+    with pytest.raises(UserError, match=r"somebody else has written to .*: 21 bytes were added"):
+        writer.write(SAMPLE)
+    writer.write(Footer(outcome="interrupted"))
+    assert [type(record) for record in read(tmp_path).records] == [Header, Footer]
+
+
+def test_what_somebody_else_removes_is_said(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / NAME)
+    writer.write(HEADER)
+    writer.write(SAMPLE)
+    os.truncate(tmp_path / NAME, (tmp_path / NAME).stat().st_size - 5)
+    with pytest.raises(UserError, match=r"somebody else has written to .*: 5 bytes are missing"):
+        writer.write(Footer(outcome="complete"))
+    assert [type(record) for record in read(tmp_path).records] == [Header]

@@ -1,0 +1,202 @@
+"""What a worker may answer to each request; whatever else it writes is nonsense.
+
+A backend may be anybody's code, so nothing in an answer is trusted: each is checked here, once.
+Only the numbers of a fit may be anything, since the gate judges them and says what to return.
+`backends/worker/handler.py` has the table of requests. Workers of other revisions answer as well:
+what they may not know is optional, and what they say besides is left out.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, TypeAdapter, ValidationError
+
+from backends.base import Fit
+from benchmarks.printable import clean, line
+from benchmarks.runfile.header import Count, Duration
+from benchmarks.runfile.reader import trouble
+from benchmarks.runfile.records import FitSeconds, Rate
+
+#: The longest answer: the weight and losses of a fit of a million numbers need a third of it.
+MOST_BYTES = 64 << 20
+#: The longest reason: it is one line of a table.
+MOST_CHARACTERS = 200
+#: The longest description: it is shown, and kept, for each process of each entry.
+_MOST_DESCRIBED = 1 << 16
+
+A = TypeVar("A")
+
+Text = Annotated[str, AfterValidator(line)]
+
+
+def _short(description: dict[str, Any]) -> dict[str, Any]:
+    if (length := len(json.dumps(description))) > _MOST_DESCRIBED:
+        raise ValueError(f"{length:,} characters, and at most {_MOST_DESCRIBED:,} are shown")
+    return description
+
+
+Description = Annotated[dict[str, Any], AfterValidator(_short), AfterValidator(clean)]
+
+
+class Nonsense(Exception):
+    """What was written is no answer; the message says why, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """The framework is imported, and the device is ready."""
+
+    import_seconds: Duration
+    start_seconds: Duration
+    sandboxed: bool | None = None  # whether it can write to its own folders only
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """The data are on the device."""
+
+    sha256: Text
+    transfer_seconds: Duration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pinned:
+    """All threads are bound to some cores, where the system can do that."""
+
+    cores: list[Count] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A fit, of whatever the backend has returned."""
+
+    weight: Any = None
+    bias: Any = None
+    train_losses: Any = None
+    test_losses: Any = None
+
+    @property
+    def fit(self) -> Fit:
+        """As the gate judges it."""
+        return Fit(self.weight, self.bias, self.train_losses, self.test_losses)
+
+
+@dataclass(frozen=True, kw_only=True)
+class First:
+    """The first fit of a workload."""
+
+    seconds: Duration
+    fit: Fitted
+    description: Description  # `Backend.describe`
+    peak_bytes: Count | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """Some fits are timed."""
+
+    seconds: FitSeconds  # per fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Last:
+    """The last fit of a sample."""
+
+    fit: Fitted
+    device_seconds: Duration | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transferred:
+    """The data have been loaded again, some times."""
+
+    seconds: list[FitSeconds]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """Whether the last result has changed since its fit returned."""
+
+    changed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the framework can do at best."""
+
+    words: Text | None = None
+    call_seconds: FitSeconds | None = None
+    product_rate: Rate | None = None
+    read_rate: Rate | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What every answer has."""
+
+    ok: bool
+    token: str = ""  # that of the request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why a request failed."""
+
+    reason: str
+    kind: Literal["unavailable", "memory", "error"] = "error"
+
+
+#: The answer to each request.
+KINDS: dict[str, type] = {
+    "start": Started,
+    "load": Loaded,
+    "pin": Pinned,
+    "first": First,
+    "sample": Sampled,
+    "last": Last,
+    "transfers": Transferred,
+    "changed": Changed,
+    "limits": Limits,
+}
+#: Making one takes some milliseconds.
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+
+def parse(written: bytes, do: str, token: str) -> Any:
+    """The answer to the request `do`, or a `Refusal`.
+
+    Args:
+        written: one line, without its end.
+        do: the kind of request.
+        token: that the answer has to repeat; empty: none.
+
+    Raises:
+        Nonsense: it is no such answer.
+    """
+    told = _read(_Told, written)
+    if token and told.token != token:
+        raise Nonsense(f"token: not that of the request: {_shown(written)}")
+    return _read(KINDS[do] if told.ok else Refusal, written)
+
+
+def short(reason: str) -> str:
+    """A reason as one printable line that is not too long."""
+    # Cut twice: it may be megabytes long, and shorter when it is printable.
+    whole = line(reason[: 2 * MOST_CHARACTERS])
+    return whole if len(whole) <= MOST_CHARACTERS else f"{whole[: MOST_CHARACTERS - 3]}..."
+
+
+def _read(kind: type[A], written: bytes) -> A:
+    try:
+        # Strict: a number in quotes is not one. It also refuses deep nesting, and other encodings.
+        found: A = _adapter(kind).validate_json(written, strict=True)
+    except ValidationError as error:
+        raise Nonsense(f"{trouble(error, 'the answer')}: {_shown(written)}") from None
+    return found
+
+
+def _shown(written: bytes) -> str:
+    return repr(written[:60].decode(errors="replace"))
