@@ -23,7 +23,7 @@ from benchmarks.runfile.records import ControlRecord
 _COPIES = 4
 #: A suspicion has to be confirmed until it was seen so often, each time beside so many samples, or
 #: one if a fit takes longer than `_LONG` seconds.
-LOOKS, _SAMPLES, _LONG = 4, 5, 0.1
+LOOKS, _SAMPLES, _LONG = 5, 5, 0.1
 
 
 class Controls:
@@ -55,7 +55,7 @@ class Controls:
                 continue  # an older worker may not know the question
 
             def write(visits: Mapping[str, Any], at: tuple[Entry, Process]) -> None:
-                times = {name: visits[name] for name in ("fresh", "again", "load", "move")}
+                times = {name: visits[name] for name in controls.TIMES}
                 self.recorder.record(ControlRecord, *at, **times)
 
             at = entry, process
@@ -101,7 +101,8 @@ def examine(
         if look:
             fits = max(1, round(SAMPLE_SECONDS / max(ordinary, 1e-9)))
             samples = range(1 if ordinary > _LONG else _SAMPLES)
-            ordinary = statistics.median(pool.sample(process, fits) for _ in samples)
+            now = statistics.median(pool.sample(process, fits) for _ in samples)
+            ordinary = max(ordinary, now)
         found.append(visits)
         if not (reason := controls.kept(found, ordinary, process.device)):
             return ""

@@ -19,6 +19,10 @@ MOST_CPU, LEAST_AWAKE = 1.25, 0.2
 #: A first fit of other data may take this many times as long as the next or as an ordinary one,
 #: and seconds: its code and data are not in the caches.
 MOST_FRESH, FRESH_SECONDS = 2.0, 10e-6
+#: ... and never less than this times an ordinary one, where it is refused.
+SURELY = 1.25
+#: What is timed of data that were not seen.
+TIMES = ("fresh", "again", "load", "move")
 #: `renew` may take so many times as long as moving the arrays, plus the larger of a share of a fit
 #: and some seconds.
 MOST_MOVES, LOAD_SHARE, LOAD_SECONDS = 2.0, 0.5, 3e-6
@@ -81,32 +85,29 @@ class Watch:
 
 
 def kept(looks: Sequence[Mapping[str, Any]], ordinary: float, device: str) -> str:
-    """What the last look says against times of `ordinary` seconds a fit; empty if nothing does.
+    """What speaks against times of `ordinary` seconds a fit; empty if nothing does.
 
     Args:
         looks: the worker's answers to "renewed".
-        ordinary: the typical seconds of one fit in the samples.
+        ordinary: the typical seconds of one fit in the samples, at their slowest.
         device: of the entry; loading is a matter of its own on a GPU.
     """
-    load, move = (min(s for visits in looks for s in visits[name]) for name in ("load", "move"))
-    excess = load - MOST_MOVES * move
-    if device == "cpu" and excess > max(
-        LOAD_SHARE * min(ordinary, *looks[-1]["fresh"]), LOAD_SECONDS
-    ):
+    every = {name: [s for visits in looks for s in visits[name]] for name in TIMES}
+    least, load, move = (min(every[name]) for name in ("fresh", "load", "move"))
+    allowed = MOST_MOVES * move + max(LOAD_SHARE * min(ordinary, least), LOAD_SECONDS)
+    if device == "cpu" and load > allowed:
         return (
             f"loading takes {_time(load)}, moving the arrays {_time(move)}, and a fit "
             f"{_time(ordinary)}: compute nothing from the data in `load` or `renew`; if they "
             "convert arrays, say so in `move`, and if `load` compiles, override `renew`"
         )
-    pairs = list(zip(looks[-1]["fresh"], looks[-1]["again"], strict=True))
-    fresh = statistics.median(first for first, _ in pairs)
-    # Both fits of a pair see the same state of the machine; the least is the least disturbed.
+    # Both fits of a pair see the same state of the machine.
+    pairs = list(zip(every["fresh"], every["again"], strict=True))
     growth = statistics.median(first / second for first, second in pairs)
     excess = statistics.median(first - second for first, second in pairs)
-    least = min(looks[-1]["fresh"])
-    more = growth > MOST_FRESH and excess > FRESH_SECONDS
-    if more or least > MOST_FRESH * ordinary + FRESH_SECONDS:
-        again = statistics.median(second for _, second in pairs)
+    slower = growth > MOST_FRESH and excess > FRESH_SECONDS and least > SURELY * ordinary
+    if slower or least > MOST_FRESH * ordinary + FRESH_SECONDS:
+        fresh, again = (statistics.median(every[name]) for name in ("fresh", "again"))
         return (
             f"a fit of data that it had not seen takes {_time(fresh)}, the next {_time(again)}, "
             f"and {_time(ordinary)} in its samples: keep nothing from one fit to the next, and "

@@ -45,7 +45,7 @@ class OrderOfChance(Cholesky):
         cut = random.randrange(1, len(A))
         gram = A[:cut].T @ A[:cut] + A[cut:].T @ A[cut:]
         moment = A[:cut].T @ self.data.y[:cut] + A[cut:].T @ self.data.y[cut:]
-        return solved(gram, moment, np.float32)
+        return solved(gram, moment, self.data.X.dtype)
 
 
 class Compiles(Cholesky):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
 from backends import registry
-from benchmarks.engine import machine, plan
+from backends.base import LeastSquares
+from backends.numpy import NumpyGelsd, NumpyLoop
+from backends.worker import renewal
+from backends.worker.messages import fit_to_json
+from benchmarks.engine import controls, machine, plan
 from benchmarks.engine.plan import Options
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
@@ -134,7 +140,7 @@ def test_more_samples_and_more_features_change_nothing(larger: dict[str, Row], s
     found = {row.entry.name for row in larger.values() if row.status == "passed"}
     assert found == {"clock-honest"}
     for name in LARGER:
-        assert REASONS[f"clock-{name}"] in larger[f"{size}/clock-{name}"].reason
+        assert REASONS[f"clock-{name}"] in larger[f"{size}/clock-{name}"].reason, name
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +168,68 @@ def test_claims_are_held_to_what_they_promise(tmp_path: Path) -> None:
     }
     assert "coefficients are off by" in found["500x3:float64/clock-float32"].reason
     assert "coefficients are off by" in found["ill-conditioned/clock-not-orthogonal"].reason
+
+
+def visits(fresh: float, again: float, load: float = 1e-6, move: float = 1e-6) -> dict[str, object]:
+    """What a worker would say of three fits of unseen data."""
+    times = {"fresh": fresh, "again": again, "load": load, "move": move}
+    return {name: [seconds] * 3 for name, seconds in times.items()}
+
+
+@pytest.mark.parametrize(
+    ("seen", "ordinary", "device", "reason"),
+    [
+        (visits(1.5e-3, 1e-3), 1e-3, "cpu", ""),
+        (visits(4e-3, 1e-3), 1e-3, "cpu", "that it had not seen takes 4 ms, the next 1 ms"),
+        (visits(4e-3, 4e-3), 1e-3, "cpu", "that it had not seen"),
+        (visits(4e-3, 1e-3), 4e-3, "cpu", ""),  # the machine was slow, or is fast now
+        (visits(12e-6, 3e-6), 3e-6, "cpu", ""),  # what is not in the caches
+        (visits(1e-3, 1e-3, load=0.6e-3), 1e-3, "cpu", "compute nothing from the data in `load`"),
+        (visits(1e-3, 1e-3, load=0.6e-3), 1e-3, "cuda:0", ""),
+        (visits(1e-3, 1e-3, load=0.6e-3, move=0.3e-3), 1e-3, "cpu", ""),
+    ],
+)
+def test_what_speaks_against_a_time(
+    seen: dict[str, object], ordinary: float, device: str, reason: str
+) -> None:
+    found = controls.kept([seen], ordinary, device)
+    assert reason in found
+    assert bool(reason) == bool(found)
+
+
+def test_a_suspicion_that_one_look_does_not_confirm_is_dropped() -> None:
+    slow = visits(4e-3, 1e-3)
+    assert controls.kept([slow, slow], 1e-3, "cpu")
+    assert controls.kept([slow, visits(1e-3, 1e-3)], 1e-3, "cpu") == ""
+
+
+def test_a_clock_and_threads_are_held_to_what_is_seen_from_outside() -> None:
+    cores = set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else {0}
+    honest, late = (controls.Watch(os.getpid(), len(cores), sorted(cores)) for _ in range(2))
+    for _ in range(5):
+        honest.add(wall=7e-3, claimed=5e-3)
+        late.add(wall=40e-3, claimed=1e-3)
+    assert honest.reason() == ""
+    assert "13.3 times as long by our clock" in late.reason()
+
+
+def test_a_problem_with_other_signs_has_the_same_answer() -> None:
+    """Exactly: no bit of a fit changes, be it by least squares or a descent from any start."""
+    rng = np.random.default_rng(1)
+    for name, backend in (("tutorial", NumpyLoop()), ("line", NumpyGelsd())):
+        workload = select([name])[0]
+        data = workload.make(0).data
+        backend.load(data, workload.method)
+        before = fit_to_json(backend.fit())
+        for _ in range(4):
+            other = renewal.changed(data, workload.method, rng, moved=False)
+            assert other.data.X.tobytes() != data.X.tobytes()
+            backend.renew(other.data, other.method)
+            assert other.back(backend.fit()) == before
+
+
+def test_other_rows_are_the_same_rows() -> None:
+    data = select(["line"])[0].make(0).data
+    other = renewal.changed(data, LeastSquares(), np.random.default_rng(1), moved=True)
+    assert sorted(np.abs(other.data.y)) == sorted(np.abs(data.y))
+    assert np.abs(other.data.y).tobytes() != np.abs(data.y).tobytes()
