@@ -35,6 +35,7 @@ import importlib
 import json
 import os
 import platform
+import random
 import signal
 import sys
 import time
@@ -55,6 +56,8 @@ from backends.worker.slowdown import Clock, Work, count_up, slowed
 
 #: Fits that take this many seconds get no untimed fit first: it would save a few per cent at most.
 _LONG = 0.25
+#: At least as many as there can be fits of data made anew.
+_MOST_MOVES = 100
 #: The data are loaded again at least and at most this often, and no more after so many seconds.
 _LEAST_TRANSFERS, _MOST_TRANSFERS, _TRANSFERS_SECONDS = 3, 10, 0.1
 
@@ -73,6 +76,7 @@ class RequestHandler:
     threads: int
     extra_work: float
     loaded: tuple[Data, Method]
+    moves: list[int]  # by which rows can still be moved round to make new data
     timed: Callable[[], Fit]  # the backend's `fit`, or a slowed one
     results: Results  # of the loaded problem
     fit_seconds: float  # of the last timed fit
@@ -115,6 +119,7 @@ class RequestHandler:
         digest = sha256(data)
         self.loaded = data, method_from_json(method)
         self.timed = self.backend.fit
+        self.moves = random.sample(range(1, len(data.y)), min(len(data.y) - 1, _MOST_MOVES))
         if self.device != "cpu" or data.X.nbytes > renewal.MOST_BYTES:
             return {"sha256": digest, "transfer_seconds": self._transfer(*self.loaded)}
         # What `load` makes of values is of no use: the data to be fitted come by `renew`.
@@ -195,7 +200,9 @@ class RequestHandler:
 
     def renewed(self, judged: bool) -> dict[str, Any]:
         """What fits of data take that the backend has not seen; they follow the samples."""
-        return vars(renewal.visit(self.backend, self.timed, *self.loaded, self._clock, judged))
+        of, clock = self.loaded, self._clock
+        visits = renewal.visit(self.backend, self.timed, *of, clock, self.moves, judged)
+        return vars(visits)
 
     def changed(self, seconds: float) -> dict[str, Any]:
         """Whether the last result changes although its fit has returned."""

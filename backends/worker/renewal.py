@@ -55,9 +55,9 @@ class Changed:
         return fit_to_json(replace(fit, weight=weight, bias=self.of_targets * float(fit.bias)))
 
 
-def changed(data: Data, method: Method, rng: np.random.Generator, moved: bool) -> Changed:
-    """Change the sign of at least one feature; with `moved`, also the order of the rows."""
-    n, p = data.X.shape
+def changed(data: Data, method: Method, rng: np.random.Generator, by: int = 0) -> Changed:
+    """Change the sign of at least one feature, and move all rows round by so many."""
+    p = data.X.shape[1]
     signs = rng.choice([-1.0, 1.0], p)
     signs[rng.integers(p)] = -1.0
     sign = float(rng.choice([-1.0, 1.0]))
@@ -67,8 +67,7 @@ def changed(data: Data, method: Method, rng: np.random.Generator, moved: bool) -
         method = replace(method, start_weight=tuple(start.tolist()), start_bias=start_bias)
     columns, factor = signs.astype(data.X.dtype), data.y.dtype.type(sign)
     X, y = data.X * columns, data.y * factor
-    if moved:
-        by = int(rng.integers(1, n)) if n > 1 else 0
+    if by:
         X, y = np.roll(X, by, axis=0), np.roll(y, by)
     X_test, y_test = data.X_test * columns, data.y_test * factor
     return Changed(Data(X, y, X_test, y_test), method, signs, sign)
@@ -89,12 +88,12 @@ class Visits:
     move: list[float] = field(default_factory=list)  # `Backend.move` of the same arrays
     fit: dict[str, Any] | None = None  # the first of them all, mapped back
 
-    def go_on(self) -> bool:
-        """Whether another visit is worth its time."""
+    def go_on(self, judged: bool) -> bool:
+        """Whether another visit is worth its time; a look that has to confirm one needs more."""
         if not self.fresh:
             return True
         spent = sum(self.fresh) + sum(self.again) + sum(self.load) + sum(self.move)
-        few = len(self.fresh) < (1 if self.fresh[0] > _LONG else _LEAST)
+        few = len(self.fresh) < (1 if judged and self.fresh[0] > _LONG else _LEAST)
         return few or (spent < _SECONDS and len(self.fresh) < _MOST)
 
 
@@ -104,11 +103,13 @@ def visit(
     data: Data,
     method: Method,
     clock: Clock,
+    moves: list[int],
     judged: bool = True,
 ) -> Visits:
     """Give `backend` changed data again and again, and time what it does; then the old ones.
 
-    With `judged` the rows of the first of them keep their order.
+    With `judged` the rows of the first of them keep their order. Those of others are moved round by
+    what is taken from `moves`: no data come twice.
     """
     rng, seen = np.random.default_rng(), Visits()
 
@@ -119,10 +120,11 @@ def visit(
 
     gc.disable()
     kept: Any = None
-    while seen.go_on():
+    while seen.go_on(judged):
         few = data.X.shape[1] < _FEW
         first = judged and not seen.fresh
-        other = changed(data, method, rng, moved=few and not first)
+        by = moves.pop() if few and moves and not first else 0
+        other = changed(data, method, rng, by)
         took, keeps = seconds(lambda: [backend.move(array) for array in other.arrays])  # noqa: B023
         kept = keeps  # as a backend keeps the last data: memory then takes as long to get
         seen.move.append(took)

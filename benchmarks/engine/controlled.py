@@ -92,7 +92,7 @@ def examine(
         WrongFit: one more sample was wrong.
     """
     found: list[Mapping[str, Any]] = []
-    reason = ""
+    reason, times = "", [ordinary]
     for look in range(LOOKS):
         visits, verdict = pool.renewed(entry, process, judged=look == 0)
         write(visits)
@@ -101,9 +101,8 @@ def examine(
         if look:
             fits = max(1, round(SAMPLE_SECONDS / max(ordinary, 1e-9)))
             samples = range(1 if ordinary > _LONG else _SAMPLES)
-            now = statistics.median(pool.sample(process, fits) for _ in samples)
-            ordinary = max(ordinary, now)
+            times.append(statistics.median(pool.sample(process, fits) for _ in samples))
         found.append(visits)
-        if not (reason := controls.kept(found, ordinary, process.device)):
+        if not (reason := controls.kept(found, times, process.device)):
             return ""
     return reason

@@ -19,7 +19,7 @@ MOST_CPU, LEAST_AWAKE = 1.25, 0.2
 #: A first fit of other data may take this many times as long as the next or as an ordinary one,
 #: and seconds: its code and data are not in the caches.
 MOST_FRESH, FRESH_SECONDS = 2.0, 10e-6
-#: ... and never less than this times an ordinary one, where it is refused.
+#: ... and typically takes at least this many times as long as an ordinary one, where it is refused.
 SURELY = 1.25
 #: What is timed of data that were not seen.
 TIMES = ("fresh", "again", "load", "move")
@@ -84,14 +84,15 @@ class Watch:
         return ""
 
 
-def kept(looks: Sequence[Mapping[str, Any]], ordinary: float, device: str) -> str:
-    """What speaks against times of `ordinary` seconds a fit; empty if nothing does.
+def kept(looks: Sequence[Mapping[str, Any]], times: Sequence[float], device: str) -> str:
+    """What speaks against the times of an entry; empty if nothing does.
 
     Args:
         looks: the worker's answers to "renewed".
-        ordinary: the typical seconds of one fit in the samples, at their slowest.
+        times: the typical seconds of one fit in the samples, and in those beside later looks.
         device: of the entry; loading is a matter of its own on a GPU.
     """
+    ordinary = statistics.median(times)
     every = {name: [s for visits in looks for s in visits[name]] for name in TIMES}
     least, load, move = (min(every[name]) for name in ("fresh", "load", "move"))
     allowed = MOST_MOVES * move + max(LOAD_SHARE * min(ordinary, least), LOAD_SECONDS)
@@ -101,13 +102,16 @@ def kept(looks: Sequence[Mapping[str, Any]], ordinary: float, device: str) -> st
             f"{_time(ordinary)}: compute nothing from the data in `load` or `renew`; if they "
             "convert arrays, say so in `move`, and if `load` compiles, override `renew`"
         )
-    # Both fits of a pair see the same state of the machine.
+    # Both fits of a pair see the same state of the machine; the last look has to confirm the rest.
     pairs = list(zip(every["fresh"], every["again"], strict=True))
-    growth = statistics.median(first / second for first, second in pairs)
+    ratios = [first / second for first, second in pairs]
+    last = ratios[-len(looks[-1]["fresh"]) :]
+    growth = min(statistics.median(ratios), statistics.median(last))
     excess = statistics.median(first - second for first, second in pairs)
-    slower = growth > MOST_FRESH and excess > FRESH_SECONDS and least > SURELY * ordinary
-    if slower or least > MOST_FRESH * ordinary + FRESH_SECONDS:
-        fresh, again = (statistics.median(every[name]) for name in ("fresh", "again"))
+    fresh, again = (statistics.median(every[name]) for name in ("fresh", "again"))
+    slower = growth > MOST_FRESH and excess > FRESH_SECONDS and fresh > SURELY * ordinary
+    # Without pairs, only what is beyond all doubt: the quickest of one against the slowest.
+    if slower or least > MOST_FRESH * max(times) + FRESH_SECONDS:
         return (
             f"a fit of data that it had not seen takes {_time(fresh)}, the next {_time(again)}, "
             f"and {_time(ordinary)} in its samples: keep nothing from one fit to the next, and "

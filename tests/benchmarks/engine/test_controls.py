@@ -192,15 +192,15 @@ def visits(fresh: float, again: float, load: float = 1e-6, move: float = 1e-6) -
 def test_what_speaks_against_a_time(
     seen: dict[str, object], ordinary: float, device: str, reason: str
 ) -> None:
-    found = controls.kept([seen], ordinary, device)
+    found = controls.kept([seen], [ordinary], device)
     assert reason in found
     assert bool(reason) == bool(found)
 
 
 def test_a_suspicion_that_one_look_does_not_confirm_is_dropped() -> None:
     slow = visits(4e-3, 1e-3)
-    assert controls.kept([slow, slow], 1e-3, "cpu")
-    assert controls.kept([slow, visits(1e-3, 1e-3)], 1e-3, "cpu") == ""
+    assert controls.kept([slow, slow], [1e-3], "cpu")
+    assert controls.kept([slow, visits(1e-3, 1e-3)], [1e-3], "cpu") == ""
 
 
 def test_a_clock_and_threads_are_held_to_what_is_seen_from_outside() -> None:
@@ -222,7 +222,7 @@ def test_a_problem_with_other_signs_has_the_same_answer() -> None:
         backend.load(data, workload.method)
         before = fit_to_json(backend.fit())
         for _ in range(4):
-            other = renewal.changed(data, workload.method, rng, moved=False)
+            other = renewal.changed(data, workload.method, rng)
             assert other.data.X.tobytes() != data.X.tobytes()
             backend.renew(other.data, other.method)
             assert other.back(backend.fit()) == before
@@ -230,6 +230,6 @@ def test_a_problem_with_other_signs_has_the_same_answer() -> None:
 
 def test_other_rows_are_the_same_rows() -> None:
     data = select(["line"])[0].make(0).data
-    other = renewal.changed(data, LeastSquares(), np.random.default_rng(1), moved=True)
+    other = renewal.changed(data, LeastSquares(), np.random.default_rng(1), by=7)
     assert sorted(np.abs(other.data.y)) == sorted(np.abs(data.y))
     assert np.abs(other.data.y).tobytes() != np.abs(data.y).tobytes()
