@@ -19,8 +19,9 @@ MOST_CPU, LEAST_AWAKE = 1.25, 0.2
 #: A first fit of other data may take this many times as long as the next or as an ordinary one,
 #: and seconds: its code and data are not in the caches.
 MOST_FRESH, FRESH_SECONDS = 2.0, 10e-6
-#: ... and typically takes at least this many times as long as an ordinary one, where it is refused.
-SURELY = 1.25
+#: ... and where it is refused, the quickest takes at least this many times as long as the quickest
+#: second one: of an honest backend some are as quick, however busy the machine.
+SURELY = 1.5
 #: What is timed of data that were not seen.
 TIMES = ("fresh", "again", "load", "move")
 #: `renew` may take so many times as long as moving the arrays, plus the larger of a share of a fit
@@ -109,9 +110,9 @@ def kept(looks: Sequence[Mapping[str, Any]], times: Sequence[float], device: str
     growth = min(statistics.median(ratios), statistics.median(last))
     excess = statistics.median(first - second for first, second in pairs)
     fresh, again = (statistics.median(every[name]) for name in ("fresh", "again"))
-    slower = growth > MOST_FRESH and excess > FRESH_SECONDS and fresh > SURELY * ordinary
-    # Without pairs, only what is beyond all doubt: the quickest of one against the slowest.
-    if slower or least > MOST_FRESH * max(times) + FRESH_SECONDS:
+    slower = growth > MOST_FRESH and excess > FRESH_SECONDS and least > SURELY * min(every["again"])
+    # Without pairs, only what is beyond all doubt: the quickest of all looks.
+    if slower or least > MOST_FRESH * ordinary + FRESH_SECONDS:
         return (
             f"a fit of data that it had not seen takes {_time(fresh)}, the next {_time(again)}, "
             f"and {_time(ordinary)} in its samples: keep nothing from one fit to the next, and "
