@@ -3,10 +3,13 @@
 A backend lives in a process of its own. Its worker calls, in this order:
 
 1. `start(device, threads)`: make the device ready. The framework has just been imported.
-2. `load(data, method)`: copy host arrays to the device. May be called again with other data.
-3. `fit()`: solve from the same start every time and **return host arrays**. Copying the result to
+2. `load(data, method)`: copy host arrays to the device. May be called again with other data. The
+   values of these data may be random: those to be fitted then come by `renew`.
+3. `renew(data, method)`: copy other data of the same shapes. It comes before the first fit, and
+   again after the samples, with data that the backend has not seen.
+4. `fit()`: solve from the same start every time and **return host arrays**. Copying the result to
    the host is the synchronisation: no backend can be timed before its device has finished.
-4. `describe()`: what the framework itself reports to be in force, read back after a fit.
+5. `describe()`: what the framework itself reports to be in force, read back after a fit.
 
 Rules that make the comparison fair:
 
@@ -15,6 +18,7 @@ Rules that make the comparison fair:
   matrix). `load` copies data and builds what does not depend on their values: a model, compiled
   code.
 - `fit` keeps nothing from one call that makes the next one cheaper, except compiled code.
+- `renew` only copies, and takes no longer than `move` does for the same arrays.
 - The arrays that `fit` returns are complete, and belong to the caller: the worker overwrites them
   between fits to detect results that were still being computed.
 """
@@ -95,7 +99,12 @@ Method = LeastSquares | GradientDescent
 
 @dataclass(frozen=True)
 class Fit:
-    """The result of a fit, as NumPy arrays on the host."""
+    """The result of a fit, as NumPy arrays on the host.
+
+    Exactly these types, and no subclass: nothing is left to be computed when they are read. Arrays
+    are float32 or float64 with one dimension; the bias may also be a NumPy scalar or an array
+    without dimensions.
+    """
 
     weight: np.ndarray  # (n_features,)
     bias: float
@@ -177,6 +186,18 @@ class Backend(ABC):
     def load(self, data: Data, method: Method) -> None:
         """Copy the data to the device; return only when they are there."""
         self.data, self.method = data, method
+
+    def renew(self, data: Data, method: Method) -> None:
+        """Replace the data by others of the same shapes and dtype, and only copy.
+
+        The method differs at most in its start. What was compiled stays, so a backend that builds
+        or compiles something in `load` has to override this.
+        """
+        self.load(data, method)
+
+    def move(self, array: np.ndarray) -> Any:
+        """One host array as `load` and `renew` keep it: what they may take is measured by this."""
+        return array
 
     @abstractmethod
     def fit(self) -> Fit:

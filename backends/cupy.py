@@ -37,8 +37,11 @@ class CupyBackend(Backend):
             line = " ".join(str(error).split())
             raise Unavailable(f"CuPy {cupy.__version__} finds no usable GPU: {line}") from error
 
+    def move(self, array: np.ndarray) -> Any:
+        return cupy.asarray(array)
+
     def load(self, data: Data, method: Method) -> None:
-        self.X, self.y = cupy.asarray(data.X), cupy.asarray(data.y)
+        self.X, self.y = self.move(data.X), self.move(data.y)
         cupy.cuda.Device().synchronize()
 
     def describe(self) -> dict[str, Any]:

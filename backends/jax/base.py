@@ -43,7 +43,13 @@ class JaxBackend(Backend):
             raise Unavailable(f"JAX {jax.__version__} {reason}") from error
         jax.device_put(0.0, self.device).block_until_ready()
 
+    def move(self, array: np.ndarray) -> Any:
+        return jax.block_until_ready(jax.device_put(array, self.device))
+
     def load(self, data: Data, method: Method) -> None:
+        self.renew(data, method)
+
+    def renew(self, data: Data, method: Method) -> None:
         self.method = method
         arrays = jax.device_put(data.arrays, self.device)
         self.X, self.y, self.X_test, self.y_test = jax.block_until_ready(arrays)

@@ -20,7 +20,7 @@ class _JaxDescent(JaxBackend):
 
     def load(self, data: Data, method: Method) -> None:
         super().load(data, method)
-        asked, dtype = self.method, data.X.dtype
+        asked = self.method
         norm = {"l1": jnp.abs, "squared": jnp.square}[asked.loss]
         rate = asked.learning_rate
 
@@ -34,6 +34,10 @@ class _JaxDescent(JaxBackend):
             return parameters, (train, loss(parameters, X_test, y_test))
 
         self.step = step
+
+    def renew(self, data: Data, method: Method) -> None:
+        super().renew(data, method)
+        asked, dtype = self.method, data.X.dtype
         start = np.array(asked.start_weight, dtype), np.array(asked.start_bias, dtype)
         self.start_parameters = jax.device_put(start, self.device)
 

@@ -6,6 +6,8 @@ import os
 import shutil
 from typing import Any, ClassVar
 
+import numpy as np
+
 from backends.base import Backend, Data, Device, Method, Probes, Unavailable
 from backends.tensorflow import tf
 
@@ -38,11 +40,17 @@ class TensorFlowBackend(Backend):
         with tf.device(self.device):
             tf.zeros(1).numpy()
 
-    def load(self, data: Data, method: Method) -> None:
-        self.method = method
+    def move(self, array: np.ndarray) -> Any:
         with tf.device(self.device):
-            self.X, self.y = tf.constant(data.X), tf.constant(data.y[:, None])
-            self.X_test, self.y_test = tf.constant(data.X_test), tf.constant(data.y_test[:, None])
+            return tf.constant(array)
+
+    def load(self, data: Data, method: Method) -> None:
+        self.renew(data, method)
+
+    def renew(self, data: Data, method: Method) -> None:
+        self.method = method
+        self.X, self.y = self.move(data.X), self.move(data.y[:, None])
+        self.X_test, self.y_test = self.move(data.X_test), self.move(data.y_test[:, None])
         if self.device != "/CPU:0":
             tf.test.experimental.sync_devices()
 

@@ -28,22 +28,27 @@ class TensorFlowKeras(TensorFlowBackend):
 
     method: GradientDescent
 
+    def renew(self, data: Data, method: Method) -> None:
+        super().renew(data, method)
+        asked, dtype = self.method, self.X.dtype.name
+        with tf.device(self.device):
+            self.train = tf.data.Dataset.from_tensors((self.X, self.y))
+            self.test = tf.data.Dataset.from_tensors((self.X_test, self.y_test))
+        start = np.array(asked.start_weight, dtype)[:, None], np.array([asked.start_bias], dtype)
+        self.start_weights = start
+
     def load(self, data: Data, method: Method) -> None:
         super().load(data, method)
         asked, dtype = self.method, self.X.dtype.name
         # Keras keeps the learning rate and the losses in this dtype, whatever that of the model.
         keras.config.set_floatx(dtype)
         with tf.device(self.device):
-            self.train = tf.data.Dataset.from_tensors((self.X, self.y))
-            self.test = tf.data.Dataset.from_tensors((self.X_test, self.y_test))
             dense = keras.layers.Dense(1, dtype=dtype)
             features = keras.Input((data.X.shape[1],), dtype=dtype)
             self.model = keras.Sequential([features, dense])
             optimizer = keras.optimizers.SGD(asked.learning_rate)
             loss = {"l1": "mean_absolute_error", "squared": "mean_squared_error"}[asked.loss]
             self.model.compile(optimizer=optimizer, loss=loss)
-        start = np.array(asked.start_weight, dtype)[:, None], np.array([asked.start_bias], dtype)
-        self.start_weights = start
 
     def fit(self) -> Fit:
         with tf.device(self.device):
@@ -71,6 +76,9 @@ class _TensorFlowSteps(TensorFlowBackend):
     def load(self, data: Data, method: Method) -> None:
         super().load(data, method)
         self.norm = {"l1": tf.abs, "squared": tf.square}[self.method.loss]
+
+    def renew(self, data: Data, method: Method) -> None:
+        super().renew(data, method)
         with tf.device(self.device):
             start = tf.constant(self.method.start_weight, self.X.dtype)
             self.start_weight = start[:, None]
@@ -80,11 +88,16 @@ class _TensorFlowSteps(TensorFlowBackend):
         """Mean loss; X (n, p), y (n, 1), weight (p, 1)."""
         return tf.reduce_mean(self.norm(X @ weight + bias - y))
 
-    def gradients(self, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """The data, which graphs take as arguments: other data need no new graph."""
+        return self.X, self.y, self.X_test, self.y_test
+
+    def gradients(self, weight: Any, bias: Any, X: Any, y: Any) -> tuple[Any, Any, Any]:
         """Train loss and its gradients with respect to weight and bias."""
         with tf.GradientTape() as tape:
             tape.watch((weight, bias))
-            loss = self.loss(weight, bias, self.X, self.y)
+            loss = self.loss(weight, bias, X, y)
         return loss, *tape.gradient(loss, (weight, bias))
 
 
@@ -101,11 +114,11 @@ class TensorFlowFunction(_TensorFlowSteps):
             self.weight, self.bias = tf.Variable(self.start_weight), tf.Variable(self.start_bias)
 
         @tf.function
-        def step() -> tuple[Any, Any]:
-            train, d_weight, d_bias = self.gradients(self.weight, self.bias)
+        def step(X: Any, y: Any, X_test: Any, y_test: Any) -> tuple[Any, Any]:
+            train, d_weight, d_bias = self.gradients(self.weight, self.bias, X, y)
             self.weight.assign_sub(rate * d_weight)
             self.bias.assign_sub(rate * d_bias)
-            return train, self.loss(self.weight, self.bias, self.X_test, self.y_test)
+            return train, self.loss(self.weight, self.bias, X_test, y_test)
 
         self.step = step
 
@@ -113,7 +126,8 @@ class TensorFlowFunction(_TensorFlowSteps):
         with tf.device(self.device):
             self.weight.assign(self.start_weight)
             self.bias.assign(self.start_bias)
-            losses = [self.step() for _ in range(self.method.epochs)]
+            inputs = self.inputs
+            losses = [self.step(*inputs) for _ in range(self.method.epochs)]
             train, test = tf.stack([a for a, _ in losses]), tf.stack([b for _, b in losses])
         self.result = self.weight.read_value()
         weight = self.result.numpy()[:, 0]
@@ -130,17 +144,18 @@ class TensorFlowXLA(_TensorFlowSteps):
         super().load(data, method)
         epochs, rate = self.method.epochs, self.method.learning_rate
 
-        # The start is an argument, and the captured data become inputs too: constants would let
-        # XLA compute the answer while it compiles.
+        # All are arguments: constants would let XLA compute the answer while it compiles.
         @tf.function(jit_compile=True)
-        def train_all(weight: Any, bias: Any) -> tuple[Any, ...]:
-            train = tf.TensorArray(self.X.dtype, size=epochs)
-            test = tf.TensorArray(self.X.dtype, size=epochs)
+        def train_all(
+            weight: Any, bias: Any, X: Any, y: Any, X_test: Any, y_test: Any
+        ) -> tuple[Any, ...]:
+            train = tf.TensorArray(X.dtype, size=epochs)
+            test = tf.TensorArray(X.dtype, size=epochs)
             for epoch in tf.range(epochs):
-                before, d_weight, d_bias = self.gradients(weight, bias)
+                before, d_weight, d_bias = self.gradients(weight, bias, X, y)
                 weight -= rate * d_weight
                 bias -= rate * d_bias
-                after = self.loss(weight, bias, self.X_test, self.y_test)
+                after = self.loss(weight, bias, X_test, y_test)
                 train, test = train.write(epoch, before), test.write(epoch, after)
             return weight, bias, train.stack(), test.stack()
 
@@ -148,6 +163,7 @@ class TensorFlowXLA(_TensorFlowSteps):
 
     def fit(self) -> Fit:
         with tf.device(self.device):
-            weight, bias, train, test = self.train_all(self.start_weight, self.start_bias)
+            start = self.start_weight, self.start_bias
+            weight, bias, train, test = self.train_all(*start, *self.inputs)
         self.result = weight
         return Fit(weight.numpy()[:, 0], float(bias.numpy()), train.numpy(), test.numpy())

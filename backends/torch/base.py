@@ -10,6 +10,8 @@ import sysconfig
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from backends.base import Backend, Data, Device, GradientDescent, Method, Probes, Unavailable
 from backends.torch import torch
 
@@ -57,10 +59,15 @@ class TorchBackend(Backend):
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
+    def move(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
     def load(self, data: Data, method: Method) -> None:
+        self.renew(data, method)
+
+    def renew(self, data: Data, method: Method) -> None:
         self.method = method
-        tensors = [torch.from_numpy(array).to(self.device) for array in data.arrays]
-        self.X, self.y, self.X_test, self.y_test = tensors
+        self.X, self.y, self.X_test, self.y_test = map(self.move, data.arrays)
         self.synchronize()
 
     def describe(self) -> dict[str, Any]:
@@ -104,8 +111,8 @@ class TorchDescent(TorchBackend):
 
     method: GradientDescent
 
-    def load(self, data: Data, method: Method) -> None:
-        super().load(data, method)
+    def renew(self, data: Data, method: Method) -> None:
+        super().renew(data, method)
         start = [*self.method.start_weight, self.method.start_bias]
         self.start_parameters = torch.tensor(start, dtype=self.X.dtype, device=self.device)
 

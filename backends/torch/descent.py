@@ -22,9 +22,12 @@ class TorchEager(TorchDescent):
     name = "torch-eager"
     algorithm = "the tutorial's loop: nn.Linear, autograd, optim.SGD"
 
+    def renew(self, data: Data, method: Method) -> None:
+        super().renew(data, method)
+        self.y, self.y_test = self.y[:, None], self.y_test[:, None]
+
     def load(self, data: Data, method: Method) -> None:
         super().load(data, method)
-        self.y, self.y_test = self.y[:, None], self.y_test[:, None]
         self.model = torch.nn.Linear(data.X.shape[1], 1, device=self.device, dtype=self.X.dtype)
         self.loss = {"l1": torch.nn.L1Loss, "squared": torch.nn.MSELoss}[self.method.loss]()
 
@@ -71,22 +74,26 @@ class TorchCompile(TorchDescent):
 
         gradient = torch.func.grad_and_value(loss, argnums=(0, 1))
 
-        def step(weight: Any, bias: Any) -> tuple[Any, Any, Any, Any]:
-            (d_weight, d_bias), train = gradient(weight, bias, self.X, self.y)
+        def step(weight: Any, bias: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> Any:
+            (d_weight, d_bias), train = gradient(weight, bias, X, y)
             weight, bias = weight - rate * d_weight, bias - rate * d_bias
-            return weight, bias, train, loss(weight, bias, self.X_test, self.y_test)
+            return weight, bias, train, loss(weight, bias, X_test, y_test)
 
         torch.compiler.reset()  # the graph of the last workload would be tried first
         self.step = torch.compile(step, fullgraph=True)
+
+    def renew(self, data: Data, method: Method) -> None:
+        super().renew(data, method)
         self.start_weight = self.start_parameters[:-1].clone()
         self.start_bias = self.start_parameters[-1].clone()
 
     def fit(self) -> Fit:
         weight, bias = self.start_weight, self.start_bias
+        data = self.X, self.y, self.X_test, self.y_test
         train, test = [], []
         with torch.no_grad():
             for _ in range(self.method.epochs):
-                weight, bias, before, after = self.step(weight, bias)
+                weight, bias, before, after = self.step(weight, bias, *data)
                 train.append(before)
                 test.append(after)
         self.result = weight

@@ -75,8 +75,25 @@ class TorchManual(_TorchLoop):
     graph: torch.cuda.CUDAGraph | None
 
     def load(self, data: Data, method: Method) -> None:
-        super().load(data, method)
         self.graph = None
+        super().load(data, method)
+
+    def renew(self, data: Data, method: Method) -> None:
+        if self.graph is None:
+            super().renew(data, method)
+            return
+        # The graph goes on reading the memory that it was recorded with.
+        recorded = self.inputs
+        super().renew(data, method)
+        for old, new in zip(recorded, self.inputs, strict=True):
+            old.copy_(new)
+        self.X, self.y, self.X_test, self.y_test, self.start_parameters = recorded
+        self.synchronize()
+
+    @property
+    def inputs(self) -> tuple[torch.Tensor, ...]:
+        """The data and the start."""
+        return self.X, self.y, self.X_test, self.y_test, self.start_parameters
 
     def path(self, D: torch.Tensor) -> torch.Tensor:
         path = D.new_empty(self.epochs + 1, len(D))

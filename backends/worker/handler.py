@@ -10,8 +10,11 @@ The process needs NumPy, this package and the framework of its backend, and noth
 | load      | folder, method                  | sha256, transfer_seconds |
 | pin       | cores                           | cores (in force, or null) |
 | first     |                                 | seconds, peak_bytes, fit, description |
-| sample    | fits                            | seconds (per fit) |
+| sample    | fits                            | seconds (per fit), untimed_seconds (of a fit |
+|           |                                 | before them), fit (one to be judged, or null) |
 | last      |                                 | fit, device_seconds |
+| renewed   | judged                          | fresh, again, load, move (lists of seconds), |
+|           |                                 | fit (of the first data, if judged) |
 | transfers |                                 | seconds (list) |
 | changed   | seconds (to wait at most)       | changed (since its fit returned) |
 | limits    | side, n_bytes, dtype, read      | words, call_seconds, product_rate, read_rate |
@@ -30,6 +33,7 @@ import gc
 import importlib
 import os
 import platform
+import random
 import time
 import traceback
 from collections.abc import Callable
@@ -40,20 +44,16 @@ import numpy as np
 
 from backends import registry
 from backends.base import Backend, Data, Fit, Method, Unavailable
-from backends.worker import roofline
+from backends.worker import renewal, roofline
 from backends.worker.memory import Peak
-from backends.worker.messages import (
-    ARRAYS,
-    FIELDS,
-    UNFINISHED,
-    fit_to_json,
-    method_from_json,
-    sha256,
-)
+from backends.worker.messages import ARRAYS, UNFINISHED, method_from_json, sha256
+from backends.worker.results import Results
 from backends.worker.slowdown import Clock, Work, count_up, slowed
 
 #: Fits that take this many seconds get no untimed fit first: it would save a few per cent at most.
 _LONG = 0.25
+#: At least as many as there can be fits of data made anew.
+_MOST_MOVES = 100
 #: The data are loaded again at least and at most this often, and no more after so many seconds.
 _LEAST_TRANSFERS, _MOST_TRANSFERS, _TRANSFERS_SECONDS = 3, 10, 0.1
 
@@ -73,9 +73,9 @@ class RequestHandler:
     threads: int
     extra_work: float
     loaded: tuple[Data, Method]
+    moves: list[int]  # by which rows can still be moved round to make new data
     timed: Callable[[], Fit]  # the backend's `fit`, or a slowed one
-    returned: Fit  # what the backend returned last, in its own arrays
-    fit: dict[str, Any]  # a copy of `returned`, made at once
+    results: Results  # of the loaded problem
     fit_seconds: float  # of the last timed fit
 
     def __init__(self, clock: Clock = time.perf_counter_ns, work: Work = count_up) -> None:
@@ -124,13 +124,20 @@ class RequestHandler:
         digest = sha256(data)
         self.loaded = data, method_from_json(method)
         self.timed = self.backend.fit
-        return {"sha256": digest, "transfer_seconds": self._transfer()}
+        self.moves = random.sample(range(1, len(data.y)), min(len(data.y) - 1, _MOST_MOVES))
+        if self.device != "cpu" or data.X.nbytes > renewal.MOST_BYTES:
+            return {"sha256": digest, "transfer_seconds": self._transfer(*self.loaded)}
+        # What `load` makes of values is of no use: the data to be fitted come by `renew`.
+        began_with = renewal.stand_in(data, np.random.default_rng()), self.loaded[1]
+        seconds = self._transfer(*began_with)
+        self.backend.renew(*self.loaded)
+        return {"sha256": digest, "transfer_seconds": seconds}
 
     def transfers(self) -> dict[str, Any]:
         """Load the same data again: the first time, the device had to allocate memory for them."""
-        found = [self._transfer() for _ in range(_LEAST_TRANSFERS)]
+        found = [self._transfer(*self.loaded) for _ in range(_LEAST_TRANSFERS)]
         while len(found) < _MOST_TRANSFERS and sum(found) <= _TRANSFERS_SECONDS:
-            found.append(self._transfer())
+            found.append(self._transfer(*self.loaded))
         return {"seconds": found}
 
     def pin(self, cores: list[int]) -> dict[str, Any]:
@@ -149,7 +156,8 @@ class RequestHandler:
         fit = self.backend.fit()
         self.fit_seconds = self._since(began)
         peak_bytes = peak.bytes() if self.device == "cpu" else None
-        self._keep(fit)
+        self.results = Results()
+        self.results.first(fit)
         if self.extra_work:
             self.timed = slowed(self.backend.fit, self.extra_work, self._clock, self._work)
         # What is alive now stays: the collector need not look at a framework again and again.
@@ -158,7 +166,7 @@ class RequestHandler:
         return {
             "seconds": self.fit_seconds,
             "peak_bytes": peak_bytes,
-            "fit": self.fit,
+            "fit": self.results.fit,
             "description": {"dtype": str(fit.weight.dtype)}
             | self.backend.describe()
             | {"python": platform.python_version(), "numpy": np.__version__},
@@ -171,36 +179,39 @@ class RequestHandler:
         also comes before a single one on several threads, unless that takes long: threads that were
         stopped may share a core until the system's next tick moves them.
         """
-        fit, clock, repeats = self.timed, self._clock, range(fits)
-        self._spoil()
+        fit, clock, repeats, results = self.timed, self._clock, range(fits), self.results
+        results.spoil()
+        untimed = 0.0
         if fits > 1 or (self.threads > 1 and self.fit_seconds < _LONG):
+            began = clock()
             fit()
+            untimed = self._since(began)
         gc.disable()
         began = clock()
-        for _ in repeats:
-            result = fit()
+        returned = [fit() for _ in repeats]
         ended = clock()
-        self._keep(result)
+        results.keep(returned[-1])
         gc.enable()
-        # A NaN may be what `_spoil` wrote: then the result arrives now, or never.
-        if _has_nan(self.fit) and self.changed(UNFINISHED)["changed"]:
+        # A NaN may be what `spoil` wrote: then the result arrives now, or never.
+        if results.has_nan() and results.changed(UNFINISHED):
             raise Refused("returned before its device had finished: the result came afterwards")
+        differing = results.differing(returned)
         self.fit_seconds = (ended - began) / fits / 1e9
-        return {"seconds": self.fit_seconds}
+        return {"seconds": self.fit_seconds, "untimed_seconds": untimed, "fit": differing}
 
     def last(self) -> dict[str, Any]:
         """The last fit of a sample, so that it is judged as well; and the device's time of one."""
-        return {"fit": self.fit, "device_seconds": self.backend.device_seconds()}
+        return {"fit": self.results.fit, "device_seconds": self.backend.device_seconds()}
+
+    def renewed(self, judged: bool) -> dict[str, Any]:
+        """What fits of data take that the backend has not seen; they follow the samples."""
+        of, clock = self.loaded, self._clock
+        visits = renewal.visit(self.backend, self.timed, *of, clock, self.moves, judged)
+        return vars(visits)
 
     def changed(self, seconds: float) -> dict[str, Any]:
         """Whether the last result changes although its fit has returned."""
-        ends = time.monotonic() + seconds
-        # As text, since NaN is not equal to itself.
-        while repr(fit_to_json(self.returned)) == repr(self.fit):
-            if time.monotonic() > ends:
-                return {"changed": False}
-            time.sleep(0.01)
-        return {"changed": True}
+        return {"changed": self.results.changed(seconds)}
 
     def limits(self, side: int, n_bytes: int, dtype: str, read: bool) -> dict[str, Any]:
         """What the framework can do at best and, if asked for, how fast memory is read."""
@@ -219,28 +230,11 @@ class RequestHandler:
     def _since(self, began: int) -> float:
         return (self._clock() - began) / 1e9
 
-    def _transfer(self) -> float:
+    def _transfer(self, data: Data, method: Method) -> float:
         """The seconds of one `load`."""
         began = self._clock()
-        self.backend.load(*self.loaded)
+        self.backend.load(data, method)
         return self._since(began)
-
-    def _keep(self, fit: Fit) -> None:
-        """Copy a result at once: one that is not finished is found out later."""
-        self.fit = fit_to_json(fit)
-        self.returned = fit
-
-    def _spoil(self) -> None:
-        """Overwrite the last result, so that an unfinished one cannot pass for the next."""
-        for name in FIELDS:
-            values = getattr(self.returned, name)
-            if isinstance(values, np.ndarray) and values.flags.writeable:
-                values.fill(np.nan)
-
-
-def _has_nan(fit: dict[str, Any]) -> bool:
-    """Whether any number is NaN (or the numbers overflow); quick, since it follows every sample."""
-    return any(np.isnan(np.sum(fit[name])) for name in FIELDS if fit[name] is not None)
 
 
 def _map(path: Path) -> np.ndarray:

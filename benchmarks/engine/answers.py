@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from backends.base import Fit
 from benchmarks.printable import clean, line
@@ -39,6 +39,9 @@ def _short(description: dict[str, Any]) -> dict[str, Any]:
 
 
 Description = Annotated[dict[str, Any], AfterValidator(_short), AfterValidator(clean)]
+
+
+Times = Annotated[list[Duration], Field(min_length=1, max_length=1_000)]
 
 
 class Nonsense(Exception):
@@ -99,6 +102,23 @@ class Sampled:
     """Some fits are timed."""
 
     seconds: FitSeconds  # per fit
+    untimed_seconds: Duration = 0.0  # of what came before
+    fit: Fitted | None = None  # one that is unlike all that were judged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renewed:
+    """Some fits of data that the backend had not seen; see `backends.worker.renewal`."""
+
+    fresh: Times  # of the first fit of such data
+    again: Times  # and of the second
+    load: Times  # of `Backend.renew`
+    move: Times  # of moving the same arrays
+    fit: Fitted | None = None  # one of them, mapped back
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.fresh) == len(self.again) == len(self.load) == len(self.move):
+            raise ValueError("needs as many times of each kind, and one at least")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +176,7 @@ KINDS: dict[str, type] = {
     "pin": Pinned,
     "first": First,
     "sample": Sampled,
+    "renewed": Renewed,
     "last": Last,
     "transfers": Transferred,
     "changed": Changed,

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, replace
@@ -10,8 +11,18 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from backends.worker.messages import UNFINISHED, method_to_json
-from benchmarks.engine import machine
-from benchmarks.engine.answers import Changed, First, Fitted, Last, Loaded, Sampled, Started, short
+from benchmarks.engine import controls, machine
+from benchmarks.engine.answers import (
+    Changed,
+    First,
+    Fitted,
+    Last,
+    Loaded,
+    Renewed,
+    Sampled,
+    Started,
+    short,
+)
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.prepared import Prepared, prepare
 from benchmarks.engine.process import ROOT, Process
@@ -41,6 +52,14 @@ class FirstFit:
         return self.mismatch or self.verdict.reason
 
 
+class WrongFit(Exception):
+    """A fit of a sample is not right."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
 class Pool:
     """Workers by process, and the data of the current workload.
 
@@ -58,6 +77,9 @@ class Pool:
         """
         self.folder, self.cores, self.seed, self.kept = folder, list(cores), seed, kept
         self.workers: dict[Process, Worker] = {}
+        #: What each process was last asked to fit, and how its samples look from outside.
+        self._entries: dict[Process, Entry] = {}
+        self._watches: dict[Process, controls.Watch] = {}
         self._prepared: Prepared | None = None
         self._quietest: list[int] = []  # cores; those that others use least first
         with os_errors(f"cannot write to {folder}"):
@@ -166,6 +188,8 @@ class Pool:
         cores = self.cores_for(process.threads)
         worker.ask("pin", cores=cores)
         mismatch = short(entry.mismatch(answer.description, loaded.sha256, prepared.sha256))
+        self._entries[process] = entry
+        self._watches.pop(process, None)
         verdict = self._judge(entry, process, answer.fit)
         return FirstFit(loaded, answer, cores, mismatch, verdict)
 
@@ -177,9 +201,39 @@ class Pool:
         return sets[::-1]
 
     def sample(self, process: Process, fits: int) -> float:
-        """Time that many fits in a row; the seconds per fit."""
-        sampled: Sampled = self.workers[process].ask("sample", fits=fits)
+        """Time that many fits in a row; the seconds per fit.
+
+        Raises:
+            WrongFit: one of them is unlike those before, and wrong.
+        """
+        worker = self.workers[process]
+        if process not in self._watches:
+            cores = self.cores_for(process.threads)
+            self._watches[process] = controls.Watch(worker.pid, process.threads, cores)
+        began = time.perf_counter()
+        sampled: Sampled = worker.ask("sample", fits=fits)
+        wall = time.perf_counter() - began
+        self._watches[process].add(wall, fits * sampled.seconds + sampled.untimed_seconds)
+        if sampled.fit:
+            verdict = self._judge(self._entries[process], process, sampled.fit)
+            if not verdict.passed:
+                raise WrongFit(verdict)
         return sampled.seconds
+
+    def watched(self, process: Process) -> controls.Watch | None:
+        """How the samples of its last workload look from outside; nothing was asked since."""
+        return self._watches.get(process)
+
+    def renewed(
+        self, entry: Entry, process: Process, judged: bool = True
+    ) -> tuple[Renewed, Verdict | None]:
+        """Fits of data that the worker had not seen: their times and, if wanted, one's verdict.
+
+        Raises:
+            WorkerFailed: the backend could not do it.
+        """
+        found: Renewed = self.workers[process].ask("renewed", judged=judged)
+        return found, self._judge(entry, process, found.fit or Fitted()) if judged else None
 
     def last_fit(
         self, entry: Entry, process: Process | None = None

@@ -14,8 +14,9 @@ from benchmarks import estimates
 from benchmarks.engine import gpu, machine
 from benchmarks.engine.alone import fit_alone
 from benchmarks.engine.answers import Transferred
+from benchmarks.engine.controlled import Controls
 from benchmarks.engine.plan import Entry, Options, Plan
-from benchmarks.engine.pool import Pool
+from benchmarks.engine.pool import Pool, WrongFit
 from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.resume import Earlier
@@ -80,6 +81,7 @@ class _Execution:
         self.rng = random.Random(options.seed + recorder.earlier.workers)
         self.gpus = gpu.of({entry.process.device for entry in self.plan.entries})
         self.roofline = Roofline(self.pool, recorder, options.seed)
+        self.controls = Controls(self.pool, recorder)
 
     def go(self) -> None:
         """All workloads that are not done yet."""
@@ -102,6 +104,7 @@ class _Execution:
                     trials=trials,
                 )
                 throttling = self._measure(workload, schedule, title)
+                self.controls.outside(self.recorder.entries_of(workload))
                 left -= time.perf_counter() - began - schedule.on_top
                 trials -= schedule.on_top
                 self._record_gpus(workload)
@@ -110,6 +113,7 @@ class _Execution:
                 disturbances = machine.disturbances(before, machine.reading())
                 self.recorder.warned(workload, disturbances + throttling.warnings())
                 self._judge_last(self.recorder.entries_of(workload))
+                self.controls.unseen(self.recorder.entries_of(workload), schedule.contenders)
             self.recorder.write(records.DoneRecord(workload=workload.name))
             later = [e for w in workloads[position + 1 :] for e in self.recorder.entries_of(w)]
             needed = {process for entry in later for process in self.plan.processes(entry)}
@@ -218,6 +222,9 @@ class _Execution:
             turn.seconds = self.pool.sample(process, turn.fits)
         except WorkerFailed as failure:
             self.recorder.failed(entry, process, "sample", failure)
+            return
+        except WrongFit as wrong:
+            self.recorder.judged(entry, process, wrong.verdict)
             return
         turn.spent = time.perf_counter() - began
         after = gauges.joules() if gauges else None

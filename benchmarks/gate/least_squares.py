@@ -38,6 +38,8 @@ COEFFICIENTS, FITTED = "coefficients", "fitted values"
 RESIDUAL, EACH = "residual norm", "each coefficient"
 #: To explain less of the targets' variation than this is to explain nothing.
 _LITTLE = 0.01
+#: A coefficient that is smaller than this share of the right one was left out.
+_GONE = 1e-3
 #: A coefficient is determined if its bound is at most this share of its size.
 _DETERMINED = 0.01
 _UNITS = (
@@ -122,9 +124,14 @@ class Judged:
         return relative(excess, max(spread - least, _LITTLE * spread)) if spread else 0.0
 
     def lost_features(self) -> list[str]:
-        """The features that the fit leaves out, although the data determine their weights."""
+        """The features that the fit leaves out, although the data determine their weights.
+
+        Whoever leaves out features and is otherwise right is no worse than a constant.
+        """
         names, p = self.ref.problem.names, len(self.b) - 1
-        gone = self._determined[:-1] & (np.abs(self.b) < NO_DIGIT * np.abs(self._known))[:-1]
+        if self.r2 is None or self.r2 < -_LITTLE:
+            return []
+        gone = self._determined[:-1] & (np.abs(self.b) < _GONE * np.abs(self._known))[:-1]
         return [repr(names[j]) if names else f"feature {j + 1}" for j in range(p) if gone[j]]
 
     @property

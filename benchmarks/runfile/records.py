@@ -163,6 +163,22 @@ class SampleRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ControlRecord(Record):
+    """After the samples: whether times were those of the work."""
+
+    kind: ClassVar = "control"
+    entry: str
+    replicate: Count = 0
+    clock: Gauge | None = None  # how many times the worker's clock the parent's says
+    cpu: Gauge | None = None  # CPU seconds, for each second and thread
+    # Single fits of data that the backend had not seen.
+    fresh: Sequence[Duration] = ()
+    again: Sequence[Duration] = ()  # a second fit of the same data
+    load: Sequence[Duration] = ()  # `Backend.renew`
+    move: Sequence[Duration] = ()  # `Backend.move` of the same arrays
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeviceRecord(Record):
     """What a device says of one fit: time by its own clock, or energy."""
 

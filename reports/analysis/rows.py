@@ -15,6 +15,9 @@ from benchmarks.runfile.run import Run
 from benchmarks.verdict import Verdict
 from reports.analysis.roofline import Floor, Place, floors
 
+#: A fit that certainly takes less than this share of reading the data once was none.
+LEAST_READING = 0.5
+
 #: By method, what most people use today: the others are compared with it, if it passed.
 BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
 
@@ -133,18 +136,27 @@ def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
     if unfit and entry.known_failure:
         reason += f"; known: {entry.known_failure}"
     devices = run.of(records.DeviceRecord, name)
+    time = estimates.typical(times) if times else None
+    floor = known.get((entry.workload, entry.device, entry.threads))
+    status = _status(verdict, failure, bool(times))
+    impossible = ""
+    # On a GPU, small data may be read from a cache, and faster than was measured.
+    if workload and time and floor and status == "passed" and entry.device == "cpu":
+        impossible = _impossible(workload, time, floor)
+    if impossible:
+        status, passed, reason = "failed", False, impossible
     return Row(
         entry,
-        status=_status(verdict, failure, bool(times)),
+        status=status,
         passed=passed,
         reason="" if passed else reason,
         samples=len(times),
         times=times,
-        time=estimates.typical(times) if times else None,
+        time=time,
         fit=fit,
         worker=run.workers.get(fit.worker) if fit else None,
         verdict=verdict,
-        floor=known.get((entry.workload, entry.device, entry.threads)),
+        floor=floor,
         device_seconds=_median([device.device_seconds for device in devices]),
         joules=_median([device.joules for device in devices]),
         transfers=_transfers(run, name),
@@ -159,6 +171,17 @@ def _status(verdict: Verdict | None, failure: records.FailureRecord | None, time
     if not verdict.passed:
         return "failed" if verdict.judged else "not judged"
     return "passed" if timed else "not timed"
+
+
+def _impossible(workload: records.WorkloadRecord, time: Estimate, floor: Floor) -> str:
+    """Why a time on the CPU cannot be that of a fit; empty if it can."""
+    reading = floor.memory_seconds / max(1, workload.method.epochs)  # the data, once
+    if time.high >= LEAST_READING * reading:
+        return ""
+    return (
+        f"a fit in {time.value * 1e6:.3g} µs, where this machine needs {reading * 1e6:.3g} µs to "
+        "read the data once: it was made at another time"
+    )
 
 
 def _median(values: Sequence[float | None]) -> float | None:

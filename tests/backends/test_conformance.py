@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from backends import registry
 from backends.base import GradientDescent, LeastSquares
 from benchmarks.engine import machine
 from benchmarks.engine.answers import Fitted, Limits
+from benchmarks.engine.controlled import examine
 from benchmarks.engine.pool import FirstFit
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import WORKLOADS, Workload
@@ -40,6 +42,8 @@ CASES = [
     WORKLOADS["line"],
     Workload("single", "", Synthetic(300, 7, sigma=0.1), LeastSquares()),
     Workload("double", "", Synthetic(200, 5, sigma=0.1, dtype="float64"), LeastSquares()),
+    # float32 in disguise fails the case before; X'X in disguise, where "orthogonal" is said, this.
+    WORKLOADS["ill-conditioned"],
     Workload("square", "", Synthetic(9, 8, sigma=0.1, dtype="float64"), LeastSquares()),
 ]
 
@@ -73,18 +77,22 @@ class Seen:
 
     workload: Workload
     device: str
+    known_failure: str
     first: FirstFit
     #: The fit at the end of a sample and its verdict; limits; the verdict after one more sample.
     third: Fitted | None = None
     third_verdict: Verdict | None = None
     limits: Limits | None = None
     last_verdict: Verdict | None = None
+    #: What fits of data that it had not seen, and the clock, say against its times.
+    control: str | None = None
+    watch: str | None = None
 
 
 def _see(served: Served, name: str, device: str, workload: Workload) -> Seen:
     entry = served.entry(workload, name, device)
     pool, process = served.by(entry.process), entry.process
-    seen = Seen(workload, device, pool.first_fit(entry))
+    seen = Seen(workload, device, entry.known_failure, pool.first_fit(entry))
     if workload in AGAIN:
         assert pool.sample(process, 2) > 0
         seen.third_verdict, _ = pool.last_fit(entry)
@@ -93,6 +101,12 @@ def _see(served: Served, name: str, device: str, workload: Workload) -> Seen:
         seen.limits = pool.workers[process].ask("limits", **asked)
         assert pool.sample(process, 1) > 0
         seen.last_verdict, _ = pool.last_fit(entry)
+        pool.sample(process, 1)
+        fits = 20 if workload.method.kind == "least squares" else 2
+        ordinary = statistics.median(pool.sample(process, fits) for _ in range(5))
+        if watch := pool.watched(process):
+            seen.watch = watch.reason()
+        seen.control = examine(pool, entry, process, ordinary)
     return seen
 
 
@@ -128,6 +142,8 @@ def seen_again(request: pytest.FixtureRequest, see: See) -> Seen:
 def test_a_backend_fits_what_it_is_given(seen: Seen) -> None:
     """Right by the gate, for float32 and float64, one workload after another in one process."""
     fit, workload = vars(seen.first.answer.fit), seen.workload
+    if seen.known_failure:
+        pytest.xfail(seen.known_failure)
     assert seen.first.reason == ""
     assert np.shape(fit["weight"]) == (workload.recipe.n_features,)
     assert math.isfinite(fit["bias"])
@@ -168,6 +184,12 @@ def test_a_backend_shows_its_limits_or_none_and_is_right_afterwards(seen_again: 
     assert bool(seen_again.limits.words) == (seen_again.limits.call_seconds is not None)
     assert seen_again.limits.read_rate is not None or seen_again.device != "cpu"
     assert seen_again.last_verdict.reason == ""
+
+
+def test_the_time_of_a_backend_is_that_of_its_work(seen_again: Seen) -> None:
+    """It keeps nothing of its data, loads nothing but bytes, and does as it is told."""
+    assert seen_again.control == ""
+    assert seen_again.watch == ""
 
 
 def test_no_framework_is_imported_to_list_backends() -> None:

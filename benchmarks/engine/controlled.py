@@ -1,0 +1,108 @@
+"""The controls of a run: asked for after the samples, written down, and acted upon."""
+
+import random
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+import psutil
+
+from backends.worker.renewal import MOST_BYTES
+from benchmarks import estimates
+from benchmarks.engine import controls
+from benchmarks.engine.answers import Renewed
+from benchmarks.engine.plan import Entry
+from benchmarks.engine.pool import Pool, WrongFit
+from benchmarks.engine.process import ROOT, Process
+from benchmarks.engine.recorder import Recorder
+from benchmarks.engine.schedule import SAMPLE_SECONDS, Contender
+from benchmarks.engine.worker import WorkerFailed
+from benchmarks.runfile.records import ControlRecord
+
+#: Copies of the data for a moment: changed ones, and those of the framework.
+_COPIES = 4
+#: A suspicion has to be confirmed until it was seen so often, each time beside so many samples, or
+#: one if a fit takes longer than `_LONG` seconds.
+LOOKS, _SAMPLES, _LONG = 6, 5, 0.1
+
+
+class Controls:
+    """Drops the entries whose time is not that of their work."""
+
+    def __init__(self, pool: Pool, recorder: Recorder) -> None:
+        """Nothing is looked at yet."""
+        self.pool, self.recorder, self.rng = pool, recorder, random.Random()
+
+    def outside(self, entries: Iterable[Entry]) -> None:
+        """Look at clocks, CPU time and cores; nothing else may be asked since the samples."""
+        for entry in entries:
+            for process in self.recorder.plan.processes(entry):
+                if watch := self.pool.watched(process):
+                    found = {"clock": watch.clock(), "cpu": watch.cpu()}
+                    self.recorder.record(ControlRecord, entry, process, **found)
+                    self._refuse(entry, process, watch.reason())
+
+    def unseen(self, entries: Iterable[Entry], contenders: Sequence[Contender]) -> None:
+        """Time and judge fits of data that the backend has not seen, in one process of each."""
+        seconds = {c.entry: estimates.middle(c.rounds) for c in contenders if c.rounds}
+        for entry in entries:
+            size = entry.workload.bytes
+            short = size > MOST_BYTES or _COPIES * size > psutil.virtual_memory().available
+            if short or seconds.get(entry.id, controls.LONGEST) >= controls.LONGEST:
+                continue
+            process = self.rng.choice(self.recorder.plan.processes(entry))
+            if process.launch.tree != ROOT:
+                continue  # an older worker may not know the question
+
+            def write(visits: Renewed, at: tuple[Entry, Process]) -> None:
+                times = {name: getattr(visits, name) for name in controls.TIMES}
+                self.recorder.record(ControlRecord, *at, **times)
+
+            at = entry, process
+            try:
+                reason = examine(self.pool, *at, seconds[entry.id], partial(write, at=at))
+            except WorkerFailed as failure:
+                if failure.kind != "memory" or self.pool.workers[process].failed:
+                    self.recorder.failed(entry, process, "fit", failure)
+            except WrongFit as wrong:
+                self.recorder.judged(entry, process, wrong.verdict)
+            else:
+                self._refuse(entry, process, reason)
+
+    def _refuse(self, entry: Entry, process: Process, reason: str) -> None:
+        if reason:
+            self.recorder.drop(entry, "control", reason, process)
+
+
+def examine(
+    pool: Pool,
+    entry: Entry,
+    process: Process,
+    ordinary: float,
+    write: Callable[[Renewed], None] = lambda visits: None,
+) -> str:
+    """What fits of unseen data say against a fit's typical seconds in the samples; "" if nothing.
+
+    A machine that has become busy looks like a backend that keeps something. So a suspicion is
+    looked at again and again, beside samples of the same moment, until one look does not confirm
+    it.
+
+    Raises:
+        WorkerFailed: the backend could not do it.
+        WrongFit: one more sample was wrong.
+    """
+    found: list[Renewed] = []
+    reason, times = "", [ordinary]
+    for look in range(LOOKS):
+        visits, verdict = pool.renewed(entry, process, judged=look == 0)
+        write(visits)
+        if verdict and not verdict.passed:
+            return f"a fit of data that it had not seen is wrong: {verdict.reason}"
+        if look:
+            fits = max(1, round(SAMPLE_SECONDS / max(ordinary, 1e-9)))
+            samples = range(1 if ordinary > _LONG else _SAMPLES)
+            times.append(statistics.median(pool.sample(process, fits) for _ in samples))
+        found.append(visits)
+        if not (reason := controls.kept(found, times, process.device)):
+            return ""
+    return reason
