@@ -267,3 +267,33 @@ def test_coefficients_are_those_of_a_right_fit_of_numbers(
     run.records.append(FitRecord(entry=entry, **fit))
     found = run.row(run.judged(entry, "" if passed else "off")).coefficients
     assert (None if found is None else found.tolist()) == ([*[1.0] * 10, 3.0] if known else None)
+
+
+@pytest.mark.parametrize(
+    ("device", "seconds", "status"),
+    [("cpu", 0.1, "failed"), ("cpu", 0.9, "passed"), ("cuda:0", 0.1, "passed")],
+)
+def test_a_time_in_which_the_data_cannot_be_read_is_none(
+    device: str, seconds: float, status: str
+) -> None:
+    """X and y are 100 x 11 numbers of 4 bytes, and the machine reads 4,400 bytes a second."""
+    run = Draft()
+    run.records.append(runs.limit("w", "numpy", device=device, read_rate=4400.0))
+    row = run.row(run.timed("quick", seconds, device=device))
+    assert row.status == status
+    assert row.passed == (status == "passed")
+    if status == "failed":
+        assert "where this machine needs 1e+06 µs to read the data once" in row.reason
+        assert row.place == ""
+
+
+def test_what_was_not_judged_is_neither_right_nor_wrong() -> None:
+    run = Draft()
+    run.timed("right", 1.0)
+    open_ = run.fitted(run.announce("open"), "no digit is certain", judged=False)
+    row = run.row(open_)
+    assert (row.status, row.passed, row.place) == ("not judged", False, "")
+    assert row.reason == "no digit is certain"
+    # A later fit that fails is more.
+    run.judged(open_, "is off")
+    assert run.row(open_).status == "failed"
