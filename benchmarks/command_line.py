@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 import typer
 
 from backends.description import PluginError
-from benchmarks.errors import INTERRUPTED, USAGE, UserError
+from benchmarks import signals
+from benchmarks.errors import USAGE, UserError
 from benchmarks.printable import line
 
 #: The class of Click, from which this one derives; Typer may have a Click of its own.
@@ -23,11 +24,14 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
     of the commands' context.
     """
     _fill_closed_streams()
+    signals.install()
     words = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     status: Any = 0
     try:
         try:
             status = app(words, standalone_mode=False, prog_name=name, obj=[name, *words])
+            if signals.received():  # Typer has made a status of it
+                raise KeyboardInterrupt
         except SystemExit as ended:
             status = ended.code
         if sys.stdout:
@@ -36,8 +40,8 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
         _exit(f"{name}: {error}", USAGE)
     except _UsageError as error:
         _exit(_usage(error, name), USAGE)
-    except typer.Abort:
-        _exit(f"{name}: interrupted", INTERRUPTED)
+    except (typer.Abort, KeyboardInterrupt):
+        _exit(f"{name}: interrupted", signals.status())
     except BrokenPipeError:
         _forget_output()  # whoever reads has seen enough, as `head` has
     except OSError as error:

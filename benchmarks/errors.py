@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 #: Exit statuses: a row failed or is too slow; bad input; nothing failed, but a fit could not be
-#: judged; Ctrl-C.
-FAILED, USAGE, NOT_JUDGED, INTERRUPTED = 1, 2, 3, 130
+#: judged. For signals see `benchmarks.signals`.
+FAILED, USAGE, NOT_JUDGED = 1, 2, 3
 
 
 class UserError(Exception):

@@ -4,13 +4,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks import estimates
-from benchmarks.errors import os_errors
+from benchmarks.errors import UserError, os_errors
 from reports import render, summary
 from reports.analysis.accuracy import TOLERANCES
 from reports.document import Document
 from reports.figures import drawing, marks
 from reports.figures.drawing import Picture
 from reports.sections import break_even, changes
+
+PAGE, SUMMARY = "index.html", "summary.md"
+#: One of these is in every file of a report: in pictures, and in pages and summaries.
+_MARKS = (drawing.MARK.encode(), b"Linear regression, compared")
 
 
 def write(document: Document, folder: Path) -> Path:
@@ -37,22 +41,40 @@ def write(document: Document, folder: Path) -> Path:
 def leave(folder: Path, html: str, markdown: str, pictures: Iterable[Picture]) -> Path:
     """Write the files of a report, and return the path of its page.
 
-    Figures of an earlier report are removed, but only those that bear the mark of this suite.
+    Figures of an earlier report are removed. What is not of this suite is left alone.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or holds somebody else's files of these names.
     """
-    page, figures = folder / "index.html", folder / "figures"
-    files: dict[str, bytes] = {}
+    figures, files = folder / "figures", dict[Path, bytes]()
     for picture in pictures:
-        files |= {f"{picture.name}.svg": picture.svg.encode(), f"{picture.name}.png": picture.png}
+        files[figures / f"{picture.name}.svg"] = picture.svg.encode()
+        files[figures / f"{picture.name}.png"] = picture.png
+    files |= {folder / SUMMARY: markdown.encode(), folder / PAGE: html.encode()}
     with os_errors(f"cannot write the report to {folder}"):
+        refuse_foreign(files)
         figures.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (figures / name).write_bytes(content)
+        for path, content in files.items():
+            # Whole or not at all: somebody may read the one before.
+            path.with_name(f".{path.name}").write_bytes(content)
+            path.with_name(f".{path.name}").replace(path)
         for path in [*figures.glob("*.svg"), *figures.glob("*.png")]:
-            if path.name not in files and drawing.MARK.encode() in path.read_bytes():
+            if path not in files and _is_own(path):
                 path.unlink()
-        (folder / "summary.md").write_text(markdown, encoding="utf-8")
-        page.write_text(html, encoding="utf-8")
-    return page
+    return folder / PAGE
+
+
+def refuse_foreign(paths: Iterable[Path]) -> None:
+    """Refuse to write over what this suite has not made.
+
+    Raises:
+        UserError: one of these files is there and is somebody else's.
+    """
+    for path in paths:
+        if path.exists() and not _is_own(path):
+            raise UserError(f"{path} is not of this suite: choose another folder, --out")
+
+
+def _is_own(path: Path) -> bool:
+    content = path.read_bytes()
+    return not content or any(mark in content for mark in _MARKS)

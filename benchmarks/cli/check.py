@@ -15,6 +15,7 @@ def check(
     full: given.Full = False,
     devices: given.Devices = None,
     threads: given.Threads = None,
+    cores: given.Cores = None,
     seed: given.Seed = 0,
     out: given.Out = LATEST,
     plugin: given.Plugin = None,
@@ -30,6 +31,7 @@ def check(
     from benchmarks.cli import session
     from benchmarks.engine import catalogue
 
+    session.use_cores(cores)
     plugins = tuple(plugin or ())
     options = session.make_options(context.obj, seed, plugins, patience)
     plan = session.make_plan(

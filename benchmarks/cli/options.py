@@ -34,6 +34,9 @@ Threads = Annotated[
     int | None, Option(help="CPU threads of every entry, instead of each workload's own.")
 ]
 Seed = Annotated[int, Option(min=0, help="For the data and for the order of the rounds.")]
+Cores = Annotated[
+    str | None, Option(help="Use these cores only, such as 0,2-3; default: all that are usable.")
+]
 Out = Annotated[Path, Option(help="Folder for the run file, the logs and the report.")]
 Plugin = Annotated[
     list[Path] | None, Option(help="A Python file with more backends; may be repeated.")
@@ -69,6 +72,23 @@ def parse_seconds(option: str, text: str) -> float:
     if not 0 < value < float("inf"):
         raise UserError(f"{option} {text}: needs a time above zero, such as 60s or 2min")
     return value
+
+
+def parse_cores(text: str) -> set[int]:
+    """Numbers of cores from `0,2-3`.
+
+    Raises:
+        UserError: `text` has another form.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdecimal() or not (last or first).isdecimal() or len(part) > 20:
+            raise UserError(f"--cores {text}: needs numbers of cores, such as 0,2-3")
+        if int(last or first) > 100_000:
+            raise UserError(f"--cores {text}: there is no core {int(last or first)}")
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
 
 
 def parse_share(option: str, text: str | None) -> float | None:

@@ -1,6 +1,6 @@
 """`linreg-bench run`."""
 
-import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,6 +21,7 @@ def run(
     full: given.Full = False,
     devices: given.Devices = None,
     threads: given.Threads = None,
+    cores: given.Cores = None,
     seed: given.Seed = 0,
     out: given.Out = LATEST,
     plugin: given.Plugin = None,
@@ -49,6 +50,9 @@ def run(
         ),
     ] = None,
     fail_if_slower: given.FailIfSlower = None,
+    wait: Annotated[
+        bool, Option("--wait", help="Wait for another run that measures on the same cores.")
+    ] = False,
     resume: Annotated[
         bool, Option("--resume", help="Continue the interrupted run in --out, as it was.")
     ] = False,
@@ -59,19 +63,22 @@ def run(
     if fail_if_slower is not None and against is None and not env:
         raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
     limit = parse_share("--fail-if-slower", fail_if_slower)
-    if resume:
-        _resume(context, out, patience, quiet)
     from benchmarks.cli import session
+
+    session.use_cores(cores)
+    if resume:
+        _resume(context, out, patience, quiet, wait)
     from benchmarks.engine import catalogue, variants
     from benchmarks.engine.process import Launch
+    from benchmarks.engine.temporary import TemporaryFolder
 
     plugins = tuple(plugin or ())
     seconds = parse_seconds("--budget", budget)
     share = None if precision in ("0", "0%") else parse_share("--precision", precision)
-    options = session.make_options(context.obj, seed, plugins, patience, seconds, share)
+    options = session.make_options(context.obj, seed, plugins, patience, seconds, share, wait)
     known = catalogue.known(plugins, options.patience)
-    with tempfile.TemporaryDirectory() as folder:
-        older = [variants.checkout(against, Path(folder))] if against else []
+    with closing(TemporaryFolder()) as temporary:
+        older = [variants.checkout(against, temporary.path)] if against else []
         plan = session.make_plan(
             session.choose_workloads(workloads, data, target, full),
             backends or [],
@@ -88,7 +95,7 @@ def run(
         session.execute(plan, options, out, quiet, limit=limit)
 
 
-def _resume(context: typer.Context, out: Path, patience: str, quiet: bool) -> NoReturn:
+def _resume(context: typer.Context, out: Path, patience: str, quiet: bool, wait: bool) -> NoReturn:
     """Continue the run in `out`, as its header says."""
     from benchmarks.cli import session
     from benchmarks.engine import catalogue, machine, resume
@@ -102,7 +109,7 @@ def _resume(context: typer.Context, out: Path, patience: str, quiet: bool) -> No
         raise UserError(f"the run in {out} is complete; there is nothing to resume")
     head, plugins = run.header, tuple(map(Path, run.header.plugins))
     resume.check_machine(head, machine.describe(machine.usable_cores()))
-    timing = head.budget_seconds, head.precision
+    timing = head.budget_seconds, head.precision, wait
     options = session.make_options(context.obj, head.seed, plugins, patience, *timing)
     plan = resume.plan(head, catalogue.known(plugins, options.patience))
     session.execute(plan, options, out, quiet, resume.earlier(run))

@@ -1,5 +1,6 @@
 """What `run` and `check` share: plan the entries, run them, and report."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import psutil
 
 from backends.description import Description
-from benchmarks.cli.options import parse_seconds
+from benchmarks import signals
+from benchmarks.cli.options import parse_cores, parse_seconds
 from benchmarks.engine import machine
 from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.resume import Earlier
-from benchmarks.errors import FAILED, INTERRUPTED, NOT_JUDGED, UserError
+from benchmarks.errors import FAILED, NOT_JUDGED, UserError
 from benchmarks.evidence import calibrate
 from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
@@ -96,6 +98,23 @@ def _check_use(backend: Description, workloads: Sequence[Workload], devices: Seq
             )
 
 
+def use_cores(text: str | None) -> None:
+    """Keep this process and its workers to some cores, if `--cores` names any.
+
+    Raises:
+        UserError: one of them cannot be used here.
+    """
+    if text is None:
+        return
+    usable, wanted = machine.usable_cores(), parse_cores(text)
+    if missing := sorted(wanted - set(usable)):
+        shown = ", ".join(map(str, usable))
+        raise UserError(f"--cores {text}: core {missing[0]} is not usable here; these are: {shown}")
+    if not hasattr(os, "sched_setaffinity"):
+        raise UserError("--cores: this system cannot bind a process to cores")
+    os.sched_setaffinity(0, wanted)
+
+
 def make_options(
     command: Sequence[str],
     seed: int,
@@ -103,13 +122,22 @@ def make_options(
     patience: str,
     budget: float | None = None,
     precision: float | None = None,
+    wait: bool = False,
 ) -> Options:
     """How to run a plan on the usable cores of this machine."""
     cores = machine.usable_cores()
     seconds = parse_seconds("--patience", patience)
     calibration = calibrate.known(machine.describe(cores))
     return Options(
-        command, cores, seed, budget, precision, seconds, plugins, calibration=calibration
+        command,
+        cores,
+        seed,
+        budget,
+        precision,
+        seconds,
+        plugins,
+        wait=wait,
+        calibration=calibration,
     )
 
 
@@ -130,6 +158,10 @@ def execute(
 
     An entry may be slower than its variant by the share `limit`; None: by any share.
     """
+    from reports import page  # imports matplotlib, which bad input need not wait for
+
+    # Before anything is touched or measured.
+    page.refuse_foreign([out / page.PAGE, out / page.SUMMARY])
     if earlier is None:
         writer.set_aside(out)
     stopped: BaseException | None = None
@@ -140,18 +172,23 @@ def execute(
         except (KeyboardInterrupt, UserError) as error:
             stopped = error
     # Whatever ended the run, it is reported.
-    status = _report(out, quiet, limit) if (out / writer.NAME).exists() else 0
+    status = 0
+    try:
+        status = _report(out, quiet, limit)
+    except UserError:  # nothing was written yet, or nothing can be written
+        if not stopped:
+            raise
     if isinstance(stopped, UserError):
         raise stopped
     if stopped:
         print("interrupted: the report holds what was measured until then", file=sys.stderr)
-        raise SystemExit(INTERRUPTED)
+        raise SystemExit(signals.status())
     raise SystemExit(status)
 
 
 def _report(folder: Path, quiet: bool, limit: float | None) -> int:
     """Show the run and draw its page; the exit status of what it holds."""
-    from reports import page  # imports matplotlib, which bad input need not wait for
+    from reports import page
     from reports.analysis.rows import rows
     from reports.document import document
     from reports.terminal.console import Console
@@ -160,15 +197,21 @@ def _report(folder: Path, quiet: bool, limit: float | None) -> int:
     run = reader.read(folder)
     found = rows(run)
     seen = document(run, found, folder)
-    written = page.write(seen, folder)
     status, news = _outcome(found, seen.changes, limit)
+    trouble = None
+    try:
+        news.insert(0, f"report: {page.write(seen, folder)}")
+    except UserError as error:
+        trouble = error  # what was measured is shown all the same
     with suppress(BrokenPipeError):  # whoever reads has seen enough, as `head` has
         if not quiet:
             show(seen, Console())
-        for text in (f"report: {written}", *news):
+        for text in news:
             print(line(text))
         if sys.stdout:
             sys.stdout.flush()
+    if trouble:
+        raise trouble
     return status
 
 

@@ -33,6 +33,7 @@ class Options:
     patience: float = 60.0  # seconds that a worker may take to answer
     plugins: tuple[Path, ...] = ()
     memory_bytes: int | None = None  # of a worker; None: 80 % of what is free
+    wait: bool = False  # for cores that another run uses
     calibration: str = ""  # which differences this machine can tell, in one line
 
 

@@ -1,7 +1,7 @@
 """The workers of a run and their data: load, fit once, judge, give samples."""
 
+import math
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
@@ -26,11 +26,15 @@ from benchmarks.engine.answers import (
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.prepared import Prepared, prepare
 from benchmarks.engine.process import ROOT, Process
+from benchmarks.engine.temporary import TemporaryFolder
 from benchmarks.engine.worker import Worker, WorkerFailed
 from benchmarks.errors import os_errors
 from benchmarks.gate import gate
 from benchmarks.problems.workloads import Workload
 from benchmarks.verdict import Verdict
+
+#: A sample that takes so many times as long as expected, and seconds, is one that hangs.
+_PATIENCE, _LEAST_PATIENCE = 100.0, 10.0
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
@@ -70,7 +74,7 @@ class Pool:
         """Nothing is started yet.
 
         Args:
-            folder: gets `logs/`, and `data/` until the pool is closed.
+            folder: gets `logs/`; data and temporary files are elsewhere, until the pool is closed.
             cores: to measure on.
             seed: for the data.
             kept: for `Worker`: patience and so on.
@@ -84,6 +88,7 @@ class Pool:
         self._quietest: list[int] = []  # cores; those that others use least first
         with os_errors(f"cannot write to {folder}"):
             (folder / "logs").mkdir(parents=True, exist_ok=True)
+        self._temporary = TemporaryFolder()
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +99,7 @@ class Pool:
     def close(self) -> None:
         """Stop all workers and remove the data."""
         self.retire(list(self.workers))
-        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        self._temporary.close()
 
     def retire(self, processes: Iterable[Process]) -> None:
         """Stop workers that are not needed any more: they hold memory."""
@@ -118,7 +123,7 @@ class Pool:
     def _spawn(self, process: Process) -> Worker:
         name = re.sub(r"[^\w@-]+", "", f"{process.name}-{process.device}-{process.threads}")
         log = self.folder / "logs" / f"{len(self.workers):02d}-{name}.log"
-        self.workers[process] = Worker(process, log, **self.kept)
+        self.workers[process] = Worker(process, log, temporary=self._temporary.path, **self.kept)
         return self.workers[process]
 
     def cores_for(self, threads: int) -> list[int]:
@@ -136,7 +141,7 @@ class Pool:
             UserError: the data cannot be written.
         """
         if self._prepared is None or self._prepared.workload is not workload:
-            self._prepared = prepare(workload, self.seed, self.folder / "data")
+            self._prepared = prepare(workload, self.seed, self._temporary.path / "data")
             self._quietest = []
         return self._prepared
 
@@ -200,8 +205,14 @@ class Pool:
         sets = [sorted(order[n * threads : (n + 1) * threads]) for n in range(count)]
         return sets[::-1]
 
-    def sample(self, process: Process, fits: int) -> float:
+    def sample(self, process: Process, fits: int, expected: float = 0.0) -> float:
         """Time that many fits in a row; the seconds per fit.
+
+        Args:
+            process: a worker that has fitted the current workload.
+            fits: how many.
+            expected: seconds that they should take, where that is known: many times as long is a
+                hang, without waiting as long as for a first fit.
 
         Raises:
             WrongFit: one of them is unlike those before, and wrong.
@@ -211,7 +222,8 @@ class Pool:
             cores = self.cores_for(process.threads)
             self._watches[process] = controls.Watch(worker.pid, process.threads, cores)
         began = time.perf_counter()
-        sampled: Sampled = worker.ask("sample", fits=fits)
+        patience = max(_LEAST_PATIENCE, _PATIENCE * expected) if expected else math.inf
+        sampled: Sampled = worker.ask("sample", patience, fits=fits)
         wall = time.perf_counter() - began
         self._watches[process].add(wall, fits * sampled.seconds + sampled.untimed_seconds)
         if sampled.fit:

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from benchmarks import estimates
-from benchmarks.engine import gpu, machine
+from benchmarks.engine import claim, gpu, machine
 from benchmarks.engine.alone import fit_alone
 from benchmarks.engine.answers import Transferred
 from benchmarks.engine.controlled import Controls
@@ -49,7 +49,10 @@ def run(
         UserError: the folder cannot be written. What was written before stays.
         KeyboardInterrupt: after the footer has been written.
     """
+    progress = progress or Progress()
+    measured = options.cores if options.budget is not None else ()
     with (
+        claim.cores(measured, options.wait, progress.say),
         closing(RunWriter(folder / NAME)) as writer,
         Pool(
             folder,
@@ -59,7 +62,7 @@ def run(
             memory_bytes=options.memory_bytes,
         ) as pool,
     ):
-        recorder = Recorder(plan, pool, writer, progress or Progress(), earlier or Earlier())
+        recorder = Recorder(plan, pool, writer, progress, earlier or Earlier())
         if earlier is None:
             recorder.opened(options)
         outcome = "interrupted"
@@ -105,7 +108,7 @@ class _Execution:
                 )
                 throttling = self._measure(workload, schedule, title)
                 self.controls.outside(self.recorder.entries_of(workload))
-                left -= time.perf_counter() - began - schedule.on_top
+                left -= time.perf_counter() - began - schedule.on_top - schedule.lost
                 trials -= schedule.on_top
                 self._record_gpus(workload)
                 self._measure_energy(workload, schedule)
@@ -219,14 +222,14 @@ class _Execution:
         gauges, began = self.gpus.get(process.device), time.perf_counter()
         before = gauges.joules() if gauges else None
         try:
-            turn.seconds = self.pool.sample(process, turn.fits)
+            turn.seconds = self.pool.sample(process, turn.fits, turn.expected)
         except WorkerFailed as failure:
             self.recorder.failed(entry, process, "sample", failure)
-            return
         except WrongFit as wrong:
             self.recorder.judged(entry, process, wrong.verdict)
-            return
         turn.spent = time.perf_counter() - began
+        if turn.seconds is None:
+            return
         after = gauges.joules() if gauges else None
         long = turn.fits * turn.seconds >= gpu.LONG_ENOUGH
         if before is not None and after is not None and long:

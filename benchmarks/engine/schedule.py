@@ -38,6 +38,7 @@ class Turn:
     #: which has only to be recorded.
     seconds: float | None = None
     spent: float = 0.0  # seconds that the turn took, messages included
+    expected: float = 0.0  # seconds that its fits should take
 
 
 @dataclass(eq=False)
@@ -98,6 +99,7 @@ class Schedule:
         self.contenders, self.seconds, self.deadline = contenders, seconds, deadline
         self.rng, self.precision, self.trials, self.clock = rng, precision, trials, clock
         self.on_top = 0.0  # seconds that second fits took on top of the time
+        self.lost = 0.0  # seconds in which a worker was lost: the others do not pay for them
 
     @property
     def left(self) -> float:
@@ -112,20 +114,20 @@ class Schedule:
         for contender in sorted(self.contenders, key=lambda c: c.fit_seconds):
             if (yield from self._warm_up(contender)):
                 warm.append(contender)
-        began += self.on_top
+        began += self.on_top + self.lost
         # Expensive warm-ups may have taken the others' time: they get it anyway.
         others = sum(not contender.warm_up for contender in warm) / max(len(warm), 1)
         until = max(began + self.seconds, self.clock() + self.seconds * others)
-        until = min(until, self.deadline)
+        until = min(until, self.deadline) - self.lost  # what is lost from now on is added again
         first = 1 + max((max(c.rounds, default=-1) for c in warm), default=-1)
         look = first + FIRST_LOOK
-        active = self._share_out(warm, until)
+        active = self._share_out(warm, until + self.lost)
         for number in itertools.count(first):
             ready = list(filter(self._may_go_on, active))
             if number >= look or not ready:
                 look = number + max(FIRST_LOOK, (number - first) // 2)
                 open_ = warm if self.precision is None else unsettled(warm, self.precision)
-                active = self._share_out(open_, until)
+                active = self._share_out(open_, until + self.lost)
                 ready = list(filter(self._may_go_on, active))
                 if not ready:
                     return
@@ -144,8 +146,9 @@ class Schedule:
             if contender.fit_seconds > self.trials - self.on_top:
                 return False
             yield from self._warm_up_in(contender, contender.replicates[:1])
-            self.on_top += contender.spent
-            self.deadline += contender.spent
+            if not contender.lost:
+                self.on_top += contender.spent
+                self.deadline += contender.spent
             affordable = self._is_affordable(contender)
             if not affordable and not contender.lost:
                 contender.warm_up = Sample(contender.replicates[0], contender.fit_seconds)
@@ -155,7 +158,7 @@ class Schedule:
 
     def _warm_up_in(self, contender: Contender, replicates: Sequence[int]) -> Iterator[Turn]:
         for replicate in replicates:
-            turn = Turn(contender.entry, replicate, 1, None)
+            turn = Turn(contender.entry, replicate, 1, None, expected=contender.fit_seconds)
             yield from self._take(contender, turn)
             if turn.seconds is None:
                 return
@@ -190,7 +193,10 @@ class Schedule:
         if not contender.waiting:
             replicates = contender.replicates
             contender.waiting = self.rng.sample(replicates, len(replicates))
-        turn = Turn(contender.entry, contender.waiting.pop(), contender.fits, number)
+        expected = contender.fits * contender.fit_seconds
+        turn = Turn(
+            contender.entry, contender.waiting.pop(), contender.fits, number, expected=expected
+        )
         yield from self._take(contender, turn)
         if turn.seconds is not None:
             # Follow the machine's speed, but let one outlier change little.
@@ -201,6 +207,9 @@ class Schedule:
         yield turn
         contender.spent += turn.spent
         contender.lost = turn.seconds is None
+        if contender.lost:
+            self.lost += turn.spent
+            self.deadline += turn.spent
 
     def _share_out(self, contenders: Sequence[Contender], until: float) -> list[Contender]:
         """Let all spend up to one level, as high as the time left allows."""

@@ -4,6 +4,7 @@ The child's side, with the table of requests, is `backends/worker/handler.py`.
 """
 
 import json
+import math
 import os
 import secrets
 import select
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -21,6 +23,7 @@ import psutil
 import backends.worker.serve  # noqa: F401 - Python keeps it compiled; workers could not write that
 from backends import registry
 from benchmarks.engine import answers
+from benchmarks.engine.log import KEPT, trim
 from benchmarks.engine.process import (
     KEEP_MEMORY,
     ROOT,
@@ -61,6 +64,7 @@ class Worker:
         stop_idle: bool = True,
         keep_memory: bool = True,
         sandboxed: bool = True,
+        temporary: Path | None = None,
     ) -> None:
         """Start the process; it imports nothing before it is asked to.
 
@@ -73,13 +77,14 @@ class Worker:
             keep_memory: whether it keeps freed memory (`KEEP_MEMORY`).
             sandboxed: whether it is kept from writing elsewhere, where the system can do that; see
                 `backends.worker.sandbox`.
+            temporary: where its own folder for temporary files is made; None: that of the system.
         """
         self.process, self.log, self.patience = process, log, patience
         self.memory_bytes = memory_bytes or int(0.8 * psutil.virtual_memory().available)
         self.stop_idle = stop_idle
         self.failed: WorkerFailed | None = None
         with os_errors("cannot make a folder for temporary files"):
-            self._temporary = tempfile.mkdtemp(prefix="linreg-bench-")
+            self._temporary = tempfile.mkdtemp(prefix="linreg-bench-", dir=temporary)
         child_in, requests = os.pipe()
         answered, child_out = os.pipe()
         own = [self._temporary] if sandboxed else []
@@ -124,8 +129,10 @@ class Worker:
         )
         return started
 
-    def ask(self, do: str, **fields: Any) -> Any:
+    def ask(self, do: str, patience: float = math.inf, **fields: Any) -> Any:
         """Send a request and wait for its answer, of the kind that `answers.KINDS` says.
+
+        It waits for `patience` seconds, or its own patience, whichever is less.
 
         Before and after, the worker is stopped: a thread pool that spins would slow down whoever is
         measured meanwhile, by several times.
@@ -147,9 +154,10 @@ class Worker:
             self._requests.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
             raise self._fail(*self._cause_of_death()) from None
-        line = self._line()
+        line = self._line(min(patience, self.patience))
         if self.stop_idle:
             self._signal(signal.SIGSTOP)
+            trim(self.log)
         try:
             answer = answers.parse(line, do, token)
         except answers.Nonsense as nonsense:
@@ -161,6 +169,7 @@ class Worker:
 
     def close(self) -> None:
         """Stop the process, politely if it is idle; safe to call twice."""
+        started = self._started()
         self._signal(signal.SIGCONT)
         if not self._requests.closed:
             with suppress(OSError):
@@ -168,8 +177,9 @@ class Worker:
             self._requests.close()
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(timeout=0 if self.failed else 1)
-        self._kill()
+        self._kill(started)
         self._answers.close()
+        trim(self.log, 2 * KEPT)
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _has_written(self) -> bool:
@@ -178,16 +188,16 @@ class Worker:
         poll.register(self._answers, select.POLLIN)
         return any(event & select.POLLIN for _, event in poll.poll(0))
 
-    def _line(self) -> bytes:
+    def _line(self, patience: float) -> bytes:
         """The line that it writes, without its end."""
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + patience
         poll = select.poll()
         poll.register(self._answers, select.POLLIN)
         written = bytearray()
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise self._fail("hang", f"did not answer within {self.patience:g} s")
+                raise self._fail("hang", f"did not answer within {patience:.3g} s")
             if not poll.poll(1000 * min(left, _LOOK)):
                 self._check_memory()
                 continue
@@ -226,8 +236,20 @@ class Worker:
         self._kill()
         return self.failed
 
-    def _kill(self) -> None:
+    def _started(self) -> list[psutil.Process]:
+        """What the process has started, in whatever session; nothing once it is gone."""
+        if self._child.returncode is None:
+            with suppress(psutil.Error):
+                return psutil.Process(self.pid).children(recursive=True)
+        return []
+
+    def _kill(self, started: Sequence[psutil.Process] = ()) -> None:
+        """The process, its session, and what it has started in a session of its own."""
+        started = started or self._started()
         self._signal(signal.SIGKILL)
+        for process in started:
+            with suppress(psutil.Error):
+                process.kill()
         self._child.wait()
 
     def _signal(self, number: signal.Signals) -> None:

@@ -16,6 +16,8 @@ from benchmarks.runfile.records import Record
 from benchmarks.runfile.run import Run
 from benchmarks.runfile.writer import FORMAT, NAME
 
+#: How each record begins.
+_START = b'{"record": '
 _KINDS = {kind.kind: kind for kind in Record.__subclasses__()}
 #: Making one takes some milliseconds.
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
@@ -62,13 +64,23 @@ def _objects(path: Path, lines: list[bytes]) -> Iterator[tuple[int, dict[str, An
     # What follows the last newline is empty in a whole file and torn in any other.
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            fields = clean(json.loads(line))
-            if not isinstance(fields, dict):
-                raise ValueError("not an object")
+            fields = _object(line)
         except (ValueError, RecursionError) as error:
-            reason = f"not a record of a run ({error})"
-            raise UserError(f"{path}, line {number}: {reason}") from error
+            # A full disk may have torn a record, after which another one followed.
+            whole = line[line.rfind(_START) :] if line.rfind(_START) > 0 else b""
+            try:
+                fields = _object(whole)
+            except (ValueError, RecursionError):
+                reason = f"not a record of a run ({error})"
+                raise UserError(f"{path}, line {number}: {reason}") from error
         yield number, fields
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    fields = clean(json.loads(line))
+    if not isinstance(fields, dict):
+        raise ValueError("not an object")
+    return fields
 
 
 def _record(path: Path, number: int, kind: type[Record], fields: dict[str, Any]) -> Any:

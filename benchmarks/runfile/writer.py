@@ -1,5 +1,6 @@
 """Appends records to a run file."""
 
+import fcntl
 import json
 import math
 import os
@@ -7,14 +8,17 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.errors import UserError, os_errors
 from benchmarks.runfile.records import Record
+from benchmarks.signals import held_back
 
 #: What is written now; the reader knows earlier ones as well.
 FORMAT = 2
 NAME = "run.jsonl"
+#: What the first bytes of a run file hold.
+_HEADER, _FIRST = b'"record": "header"', 256
 
 
 class RunWriter:
@@ -30,25 +34,33 @@ class RunWriter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _cut_torn_line(path)
-            self._file = path.open("a", encoding="utf-8")
+            self._file = path.open("ab", buffering=0)
+            _lock(self._file, path)
             self._size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}; choose --out") from error
 
     def write(self, record: Record) -> None:
-        """Append one record and flush it.
+        """Append one record: all of it, or nothing.
 
         Raises:
             UserError: the disk is full or gone, or somebody else has written to the file. What was
                 written before stays readable.
         """
         fields = {"record": record.kind, **_plain(record)}
-        line = json.dumps(fields, allow_nan=False) + "\n"
-        with os_errors(f"cannot write {self.path}"):
+        line = (json.dumps(fields, allow_nan=False) + "\n").encode()
+        with held_back(), os_errors(f"cannot write {self.path}"):
             self._check_size()
-            self._file.write(line)
-            self._file.flush()
-        self._size += len(line.encode())
+            try:
+                self._append(line)
+            except OSError:
+                os.ftruncate(self._file.fileno(), self._size)  # a full disk takes a part of it
+                raise
+            self._size += len(line)
+
+    def _append(self, line: bytes) -> None:
+        while line:
+            line = line[self._file.write(line) :]
 
     def _check_size(self) -> None:
         """Refuse to go on if somebody else has written to the file: it would not be this run's.
@@ -77,11 +89,33 @@ def now() -> str:
 
 
 def set_aside(folder: Path) -> None:
-    """Rename a run file in `folder`: what was measured is never overwritten."""
+    """Rename a run file in `folder`: what was measured is never overwritten.
+
+    Raises:
+        UserError: another run is still writing to it, or it is somebody else's file.
+    """
     old = folder / NAME
     with suppress(OSError):  # what cannot be moved cannot be written: that is said
+        with old.open("rb") as file:
+            _lock(file, old)
+            if _HEADER not in file.read(_FIRST) and file.tell():
+                raise UserError(f"{old} is no run file of this suite: choose another folder, --out")
         taken = datetime.fromtimestamp(old.stat().st_mtime, UTC)
         old.rename(folder / f"run-{taken:%Y%m%d-%H%M%S}.jsonl")
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Lock a run file, until it is closed or this process ends.
+
+    Raises:
+        UserError: another run has it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f"another run is writing to {path}: choose another folder, --out") from None
+    except OSError:  # some file systems have no locks
+        return
 
 
 def _cut_torn_line(path: Path) -> None:

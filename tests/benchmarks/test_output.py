@@ -25,8 +25,10 @@ def shell(line: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("backends", "status"), [("numpy-gelsd", 0), ("wrong-nan", 1)])
-@pytest.mark.parametrize("line", ['"$@" | head -1', '"$@" 2>&1 | head -1'])
+@pytest.mark.parametrize(
+    ("line", "backends", "status"),
+    [('"$@" | head -1', "wrong-nan", 1), ('"$@" 2>&1 | head -1', "numpy-gelsd", 0)],
+)
 def test_a_reader_who_has_seen_enough_changes_nothing(
     tmp_path: Path, line: str, backends: str, status: int
 ) -> None:

@@ -95,7 +95,7 @@ CORES = {"clock-threads": "cores", "clock-unbound": "changed its binding to core
 def line(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     """All of them beside honest ones, on a small problem of one feature: the hardest to tell."""
     names = [*REASONS, *RIGHT, *CORES]
-    found = rows_of(tmp_path_factory.mktemp("line"), "line", names, budget=20.0)
+    found = rows_of(tmp_path_factory.mktemp("line"), "line", names, budget=10.0)
     return {name.partition("/")[2]: row for name, row in found.items()}
 
 

@@ -29,6 +29,7 @@ class FakeWorker:
     seconds: float
     noise: float = 0.05
     dies_after: int | None = None  # turns
+    hangs: float = 0.0  # seconds until it is given up
 
 
 @dataclass
@@ -51,16 +52,19 @@ class Bench:
         replicates: Sequence[int] = (0,),
         noise: float = 0.05,
         dies_after: int | None = None,
+        hangs: float = 0.0,
         rounds: dict[int, Sample] | None = None,
     ) -> Contender:
         """An entry whose fit takes about `seconds`, and took `first` when it was compiled."""
-        self.workers[entry] = FakeWorker(seconds, noise, dies_after)
+        self.workers[entry] = FakeWorker(seconds, noise, dies_after, hangs)
         return Contender(entry, first or seconds, replicates, rounds=dict(rounds or {}))
 
     def take(self, turn: Turn) -> None:
         worker = self.workers[turn.entry]
         self.calls.append((turn.entry, turn.replicate, turn.fits))
         if worker.dies_after is not None and self.count(turn.entry) > worker.dies_after:
+            turn.spent = worker.hangs
+            self.now += turn.spent
             return
         turn.seconds = worker.seconds * float(np.exp(worker.noise * self.noise.standard_normal()))
         turn.spent = turn.seconds * turn.fits
@@ -233,6 +237,23 @@ def test_a_lost_entry_is_left_out_and_the_rest_goes_on(bench: Bench, calls: int)
     assert bench.count("lost") == calls + 1
     assert len(lost.rounds) == len(bench.samples("lost")) == max(calls - 1, 0)
     assert len(kept.rounds) > 100
+
+
+@pytest.mark.parametrize("first", [0.01, 3.0], ids=["quick at first", "compiles at first"])
+@pytest.mark.parametrize("turns", [0, 1, 50, 98], ids=["warm-up", "first", "middle", "last"])
+def test_others_do_not_pay_for_one_that_hangs(turns: int, first: float) -> None:
+    def samples(dies_after: int | None) -> list[int]:
+        bench = Bench()
+        contenders = [
+            bench.contender("hangs", 0.01, first=first, dies_after=dies_after, hangs=60.0),
+            bench.contender("a", 0.01),
+            bench.contender("b", 0.01),
+        ]
+        bench.measure(contenders, 3.0, precision=None, trials=3.0)
+        return [bench.count(name) for name in "ab"]
+
+    for with_it, without in zip(samples(turns), samples(None), strict=True):
+        assert with_it >= 0.9 * without
 
 
 def test_all_lost_or_none_at_all_ends_at_once(bench: Bench) -> None:

@@ -163,7 +163,7 @@ EXPLAINED = (
     "fitted values are off by",
     "residual norm is off by",
     "each coefficient is off by",
-    "loses feature 1",
+    "loses feature ",
     "leave no digit",
     "rounding alone may reach",
     rank.NOT_DEFINITE,

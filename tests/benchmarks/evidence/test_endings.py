@@ -1,0 +1,25 @@
+"""A run may be ended at any moment: some of them, at moments that a seed chooses."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.evidence.endings import endings
+
+SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers end with their parent on Linux only")
+def test_nothing_is_lost_and_nothing_is_left(tmp_path: Path) -> None:
+    found = list(endings(tmp_path, SIGNALS, seed=3))
+    assert [one.faults for one in found] == [()] * len(SIGNALS)
+    by_signal = {one.signal: one.status for one in found}
+    assert by_signal["SIGKILL"] in (-signal.SIGKILL, 0)
+    assert by_signal["SIGTERM"] in (128 + signal.SIGTERM, 0)
+    assert by_signal["SIGINT"] in (128 + signal.SIGINT, 0)
+    assert by_signal["SIGHUP"] in (128 + signal.SIGHUP, 0)
+    assert any(one.records for one in found)
