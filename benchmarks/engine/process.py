@@ -1,11 +1,8 @@
 """A worker process: what it is, and the environment that it starts in."""
 
-import getpass
 import os
-import re
 import signal
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,18 +85,6 @@ def interpreter_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in own}
 
 
-def _compiled_by_torch() -> str:
-    """Where torch keeps what it has compiled."""
-    if told := os.environ.get("TORCHINDUCTOR_CACHE_DIR"):
-        return told
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = f"uid_{os.getuid()}"
-    name = "torchinductor_" + re.sub(r'[\\/:*?"<>|]', "_", user)
-    return str(Path(tempfile.gettempdir(), name))
-
-
 def environment(process: Process) -> dict[str, str]:
     """What fixes a worker's threads and device before anything is imported."""
     threads, tf32 = str(process.threads), "1" if process.tf32 else "0"
@@ -127,8 +112,6 @@ def environment(process: Process) -> dict[str, str]:
         "CUBLAS_EMULATE_DOUBLE_PRECISION": "0",
         # A pool of compiler processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
-        # Where torch would put it: a worker has a folder of its own for temporary files.
-        "TORCHINDUCTOR_CACHE_DIR": _compiled_by_torch(),
         "PYTHONUNBUFFERED": "1",
         # A debugging aid that makes kernels wait for each other.
         "CUDA_LAUNCH_BLOCKING": "0",

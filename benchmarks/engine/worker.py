@@ -85,6 +85,9 @@ class Worker:
         self.failed: WorkerFailed | None = None
         with os_errors("cannot make a folder for temporary files"):
             self._temporary = tempfile.mkdtemp(prefix="linreg-bench-", dir=temporary)
+        # What torch has compiled is kept for a run and no longer: a first fit would otherwise take
+        # seconds more or less, depending on what ran yesterday.
+        compiled = Path(temporary or self._temporary, "torch-compiled")
         child_in, requests = os.pipe()
         answered, child_out = os.pipe()
         own = [self._temporary] if sandboxed else []
@@ -94,7 +97,8 @@ class Worker:
             self._child = subprocess.Popen(
                 command,
                 cwd=process.launch.tree,
-                env=environment(process)
+                env={"TORCHINDUCTOR_CACHE_DIR": str(compiled)}
+                | environment(process)
                 | {"TMPDIR": self._temporary}
                 | (KEEP_MEMORY if keep_memory else {}),
                 stdin=subprocess.DEVNULL,

@@ -23,8 +23,6 @@ from benchmarks.runfile.records import SampleRecord
 
 #: Seconds in which everything that a run has started has to be gone.
 GONE_IN = 2.0
-#: A folder of caches, which are kept on purpose.
-_KEPT = "torchinductor_"
 _ARGUMENTS = "--workloads line,line-descent --backends numpy-*,scipy-cholesky --budget 1s --quiet"
 
 
@@ -139,4 +137,4 @@ def _alive(process: psutil.Process) -> bool:
 
 
 def _left(temporary: Path) -> list[str]:
-    return [path.name for path in temporary.iterdir() if not path.name.startswith(_KEPT)]
+    return [path.name for path in temporary.iterdir()]
