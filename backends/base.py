@@ -18,7 +18,7 @@ Rules that make the comparison fair:
   matrix). `load` copies data and builds what does not depend on their values: a model, compiled
   code.
 - `fit` keeps nothing from one call that makes the next one cheaper, except compiled code.
-- `renew` only copies, and takes no longer than `move` does for the same arrays.
+- `renew` only copies, and takes about as long as `move`, or a plain copy, of the same arrays.
 - The arrays that `fit` returns are complete, and belong to the caller: the worker overwrites them
   between fits to detect results that were still being computed.
 """

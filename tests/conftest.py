@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +17,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="a file with further backends for the conformance suite",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let runs share what torch compiles, which takes seconds: here nothing depends on it."""
+    folder = str(tmp_path_factory.mktemp("torch-compiled"))
+    before = os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", folder)
+    yield
+    if before == folder:
+        del os.environ["TORCHINDUCTOR_CACHE_DIR"]

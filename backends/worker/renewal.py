@@ -85,7 +85,8 @@ class Visits:
     fresh: list[float] = field(default_factory=list)  # the first fit of the data
     again: list[float] = field(default_factory=list)  # the second
     load: list[float] = field(default_factory=list)  # `Backend.renew`
-    move: list[float] = field(default_factory=list)  # `Backend.move` of the same arrays
+    #: `Backend.move` of the same arrays, or a plain copy if that takes longer.
+    move: list[float] = field(default_factory=list)
     fit: dict[str, Any] | None = None  # the first of them all, mapped back
 
     def go_on(self, judged: bool) -> bool:
@@ -126,8 +127,10 @@ def visit(
         by = moves.pop() if few and moves and not first else 0
         other = changed(data, method, rng, by)
         took, keeps = seconds(lambda: [backend.move(array) for array in other.arrays])  # noqa: B023
-        kept = keeps  # as a backend keeps the last data: memory then takes as long to get
-        seen.move.append(took)
+        copied, copies = seconds(lambda: [array.copy() for array in other.arrays])  # noqa: B023
+        kept = keeps, copies  # as a backend keeps the last data: memory then takes as long to get
+        # Whoever converts its arrays need not say so, if that takes about as long as a copy.
+        seen.move.append(max(took, copied))
         if seen.fresh and seen.fresh[0] <= _LONG:
             fit()  # its code is in the caches when the clock starts
         took, _ = seconds(lambda: backend.renew(other.data, other.method))  # noqa: B023

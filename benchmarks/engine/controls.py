@@ -19,17 +19,17 @@ MOST_CLOCK, MESSAGES = 3.0, 2e-3
 MOST_CPU, LEAST_AWAKE = 1.25, 0.2
 #: A first fit of other data may take this many times as long as the next, and seconds: its code and
 #: data are not in the caches.
-MOST_FRESH, FRESH_SECONDS = 2.0, 10e-6
+MOST_FRESH, FRESH_SECONDS = 2.0, 5e-6
 #: ... and where it is refused, the quickest takes at least this many times as long as the quickest
 #: second one: of an honest backend some are as quick, however busy the machine.
 SURELY = 1.8
 #: Or the quickest takes this many times as long as ordinary ones, which are of another moment.
-BEYOND_DOUBT = 4.0
+BEYOND_DOUBT = 3.0
 #: What is timed of data that were not seen.
 TIMES = ("fresh", "again", "load", "move")
-#: `renew` may take so many times as long as moving the arrays, plus the larger of a share of a fit
-#: and some seconds.
-MOST_MOVES, LOAD_SHARE, LOAD_SECONDS = 2.0, 0.5, 3e-6
+#: `renew` may take so many times as long as moving or copying the arrays, plus the larger of a
+#: share of a fit and some seconds.
+MOST_MOVES, LOAD_SHARE, LOAD_SECONDS = 3.0, 0.5, 3e-6
 #: Fits that take longer are not repeated on other data.
 LONGEST = 1.0
 

@@ -54,7 +54,8 @@ class RunWriter:
             try:
                 self._append(line)
             except OSError:
-                os.ftruncate(self._file.fileno(), self._size)  # a full disk takes a part of it
+                with suppress(OSError):  # a full disk takes a part of it
+                    os.ftruncate(self._file.fileno(), self._size)
                 raise
             self._size += len(line)
 

@@ -11,7 +11,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from benchmarks.problems.workloads import select
 from benchmarks.runfile.header import Absence, GpuModel, Header, Machine, Variant
 from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import (
+    ControlRecord,
     DoneRecord,
     FailureRecord,
     Footer,
@@ -111,15 +111,13 @@ def kill_and_resume(folder: Path, moment: float) -> Killed:
     return Killed(before, fits, read(file), resumed)
 
 
-MOMENTS = [random.Random(0).uniform(low, low + 1) for low in range(3)]
+MOMENTS = [random.Random(0).uniform(low, low + 1) for low in range(2)]
 
 
 @pytest.fixture(scope="module")
 def all_killed(tmp_path_factory: pytest.TempPathFactory) -> list[Killed]:
-    """At all moments side by side: what is tested is not how fast anything is."""
     folders = [tmp_path_factory.mktemp("killed") / "run" for _ in MOMENTS]
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(kill_and_resume, folders, MOMENTS))
+    return list(map(kill_and_resume, folders, MOMENTS))
 
 
 @pytest.fixture(params=range(len(MOMENTS)), ids=[f"{moment:.2f} s" for moment in MOMENTS])
@@ -148,8 +146,13 @@ def test_all_that_was_on_disk_is_still_there_and_nothing_is_there_twice(killed: 
 
 def test_the_kill_lost_one_round_at_most(killed: Killed) -> None:
     """Each process fits its data twice before the first sample: a first fit and a warm-up."""
-    made = sum(max(0, fits - 2) for fits in killed.fits.values())
-    assert made - len(killed.before.of(SampleRecord)) <= 2
+    # Fits of data that a backend has not seen follow the samples of a workload.
+    over = {record.entry.partition("/")[0] for record in killed.before.of(ControlRecord)}
+    rows = {"line": "1000", "200x2": "200"}
+    left = {rows[name] for name in rows if name not in over}
+    made = sum(max(0, n - 2) for who, n in killed.fits.items() if who.split()[1] in left)
+    samples = killed.before.of(SampleRecord)
+    assert made - sum(one.entry.partition("/")[0] not in over for one in samples) <= 2
 
 
 def test_the_budget_holds_for_both_parts_together(killed: Killed) -> None:
