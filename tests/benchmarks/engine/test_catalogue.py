@@ -115,9 +115,7 @@ def test_of_several_the_culprit_is_named(write: Write) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "import time; time.sleep(60)",
         "while True: pass",
-        "import os\nos.closerange(3, 256)\nimport time; time.sleep(60)",
         "import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(60)",
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.evidence.endings import endings
 
-SIGNALS = [signal.SIGKILL, signal.SIGTERM]
+SIGNALS = [signal.SIGKILL]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers end with their parent on Linux only")
@@ -19,5 +19,4 @@ def test_nothing_is_lost_and_nothing_is_left(tmp_path: Path) -> None:
     assert [one.faults for one in found] == [()] * len(SIGNALS)
     by_signal = {one.signal: one.status for one in found}
     assert by_signal["SIGKILL"] in (-signal.SIGKILL, 0)
-    assert by_signal["SIGTERM"] in (128 + signal.SIGTERM, 0)
     assert any(one.records for one in found)
