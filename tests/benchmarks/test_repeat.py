@@ -39,6 +39,7 @@ KINDS: dict[str, tuple[object, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", KINDS.values(), ids=KINDS)
 def test_it_measures_this_row_again_and_no_other(
     arguments: tuple[object, ...], tmp_path: Path, call: Call

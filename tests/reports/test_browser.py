@@ -30,9 +30,12 @@ from tests.reports.pages import written
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (_CHROMIUM and _DRIVER), reason="needs Debian's chromium and chromium-driver"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (_CHROMIUM and _DRIVER), reason="needs Debian's chromium and chromium-driver"
+    ),
+]
 _FLAGS = (
     "headless no-sandbox disable-gpu disable-dev-shm-usage disable-quic no-first-run "
     "disable-background-networking disable-component-update disable-sync hide-scrollbars"

@@ -135,6 +135,7 @@ def larger(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     return rows_of(tmp_path_factory.mktemp("larger"), sizes, names, budget=3.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["20000x20", "500x100"])
 def test_more_samples_and_more_features_change_nothing(larger: dict[str, Row], size: str) -> None:
     found = {row.entry.name for row in larger.values() if row.status == "passed"}

@@ -13,6 +13,7 @@ from benchmarks.evidence.endings import endings
 SIGNALS = [signal.SIGKILL]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="workers end with their parent on Linux only")
 def test_nothing_is_lost_and_nothing_is_left(tmp_path: Path) -> None:
     found = list(endings(tmp_path, SIGNALS, seed=5))

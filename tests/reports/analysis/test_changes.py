@@ -51,6 +51,7 @@ def run_against(revision: str, tree: Path, out: Path) -> subprocess.CompletedPro
     return subprocess.run(command, cwd=tree, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_slower_backend_is_found(slower: Path, tmp_path: Path) -> None:
     done = run_against("HEAD~1", slower, tmp_path)
     assert done.returncode == 1, done.stderr
@@ -62,6 +63,7 @@ def test_a_slower_backend_is_found(slower: Path, tmp_path: Path) -> None:
     assert {row.entry.name for row in rows(run)} == {"numpy-gelsd", "numpy-gelsd@HEAD~1"}
 
 
+@pytest.mark.slow
 def test_the_same_code_is_not_called_slower(slower: Path, tmp_path: Path) -> None:
     done = run_against("HEAD", slower, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
