@@ -1,6 +1,6 @@
 """`linreg-bench run`."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -77,8 +77,11 @@ def run(
     share = None if precision in ("0", "0%") else parse_share("--precision", precision)
     options = session.make_options(context.obj, seed, plugins, patience, seconds, share, wait)
     known = catalogue.known(plugins, options.patience)
-    with closing(TemporaryFolder()) as temporary:
-        older = [variants.checkout(against, temporary.path)] if against else []
+    with ExitStack() as stack:
+        older = []
+        if against:
+            temporary = stack.enter_context(closing(TemporaryFolder()))
+            older = [variants.checkout(against, temporary.path)]
         plan = session.make_plan(
             session.choose_workloads(workloads, data, target, full),
             backends or [],

@@ -15,7 +15,7 @@ from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool, WrongFit
 from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.recorder import Recorder
-from benchmarks.engine.schedule import SAMPLE_SECONDS, Contender
+from benchmarks.engine.schedule import Contender, fits_of_a_sample
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.runfile.records import ControlRecord
 
@@ -54,13 +54,9 @@ class Controls:
             if process.launch.tree != ROOT:
                 continue  # an older worker may not know the question
 
-            def write(visits: Renewed, at: tuple[Entry, Process]) -> None:
-                times = {name: getattr(visits, name) for name in controls.TIMES}
-                self.recorder.record(ControlRecord, *at, **times)
-
-            at = entry, process
+            write = partial(self._write, entry, process)
             try:
-                reason = examine(self.pool, *at, seconds[entry.id], partial(write, at=at))
+                reason = examine(self.pool, entry, process, seconds[entry.id], write)
             except WorkerFailed as failure:
                 if failure.kind != "memory" or self.pool.workers[process].failed:
                     self.recorder.failed(entry, process, "fit", failure)
@@ -68,6 +64,10 @@ class Controls:
                 self.recorder.judged(entry, process, wrong.verdict)
             else:
                 self._refuse(entry, process, reason)
+
+    def _write(self, entry: Entry, process: Process, visits: Renewed) -> None:
+        times = {name: getattr(visits, name) for name in controls.TIMES}
+        self.recorder.record(ControlRecord, entry, process, **times)
 
     def _refuse(self, entry: Entry, process: Process, reason: str) -> None:
         if reason:
@@ -99,8 +99,7 @@ def examine(
         if verdict and not verdict.passed:
             return f"a fit of data that it had not seen is wrong: {verdict.reason}"
         if look:
-            fits = max(1, round(SAMPLE_SECONDS / max(ordinary, 1e-9)))
-            samples = range(1 if ordinary > _LONG else _SAMPLES)
+            fits, samples = fits_of_a_sample(ordinary), range(1 if ordinary > _LONG else _SAMPLES)
             times.append(statistics.median(pool.sample(process, fits) for _ in samples))
         found.append(visits)
         if not (reason := controls.kept(found, times, process.device)):

@@ -19,6 +19,7 @@ from benchmarks.engine.resume import Earlier
 from benchmarks.engine.variants import git
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
+from benchmarks.gate.numbers import Malformed, real_numbers
 from benchmarks.gate.solution import relative_errors
 from benchmarks.problems.workloads import Workload
 from benchmarks.progress import Progress
@@ -246,10 +247,8 @@ def _numbers(fitted: Fitted, workload: Workload) -> dict[str, Any]:
     shapes |= {"train_losses": (epochs,), "test_losses": (epochs,)}
     found = {}
     for name, shape in shapes.items():
-        with suppress(ValueError, TypeError, OverflowError):  # not even an array
-            array = np.asarray(getattr(fitted, name))
-            if array.dtype.kind in "fiu" and array.shape == shape:
-                found[name] = array.astype(float)
+        with suppress(Malformed):
+            found[name] = real_numbers(name, getattr(fitted, name), shape)
     return found
 
 

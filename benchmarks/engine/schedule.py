@@ -59,7 +59,12 @@ class Contender:
     @property
     def fits(self) -> int:
         """How many fits make one sample."""
-        return max(1, round(SAMPLE_SECONDS / max(self.fit_seconds, 1e-9)))
+        return fits_of_a_sample(self.fit_seconds)
+
+
+def fits_of_a_sample(fit_seconds: float) -> int:
+    """How many fits that take so long each make one sample."""
+    return max(1, round(SAMPLE_SECONDS / max(fit_seconds, 1e-9)))
 
 
 class Schedule:
@@ -121,13 +126,13 @@ class Schedule:
         until = min(until, self.deadline) - self.lost  # what is lost from now on is added again
         first = 1 + max((max(c.rounds, default=-1) for c in warm), default=-1)
         look = first + FIRST_LOOK
-        active = self._share_out(warm, until + self.lost)
+        active = self._share_out(warm, until)
         for number in itertools.count(first):
             ready = list(filter(self._may_go_on, active))
             if number >= look or not ready:
                 look = number + max(FIRST_LOOK, (number - first) // 2)
                 open_ = warm if self.precision is None else unsettled(warm, self.precision)
-                active = self._share_out(open_, until + self.lost)
+                active = self._share_out(open_, until)
                 ready = list(filter(self._may_go_on, active))
                 if not ready:
                     return
@@ -212,9 +217,12 @@ class Schedule:
             self.deadline += turn.spent
 
     def _share_out(self, contenders: Sequence[Contender], until: float) -> list[Contender]:
-        """Let all spend up to one level, as high as the time left allows."""
+        """Let all spend up to one level, as high as the time left allows.
+
+        What was lost comes after `until`.
+        """
         active = [contender for contender in contenders if not contender.lost]
-        left = max(0.0, until - self.clock())
+        left = max(0.0, until + self.lost - self.clock())
         # Those that have spent more than the level already get nothing.
         totals = itertools.accumulate(sorted(contender.spent for contender in active))
         level = min(((left + total) / n for n, total in enumerate(totals, start=1)), default=0.0)

@@ -23,13 +23,8 @@ BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear
 
 Status = Literal["passed", "failed", "not judged", "absent", "not timed", "not reached"]
 _SELF = Estimate(1.0, 1.0, 1.0)  # the baseline over itself; other ratios have wider intervals
-_ORDER = (
-    "not timed",
-    "not judged",
-    "failed",
-    "absent",
-    "not reached",
-)  # of rows that are not ranked
+#: In which rows stand that are not ranked.
+_ORDER = ("not timed", "not judged", "failed", "absent", "not reached")
 
 
 @dataclass(frozen=True)
