@@ -71,8 +71,9 @@ def refuse_foreign(paths: Iterable[Path]) -> None:
         UserError: one of these files is there and is somebody else's.
     """
     for path in paths:
-        if path.exists() and not _is_own(path):
-            raise UserError(f"{path} is not of this suite: choose another folder, --out")
+        with os_errors(f"cannot read {path}"):
+            if path.exists() and not _is_own(path):
+                raise UserError(f"{path} is not of this suite: choose another folder, --out")
 
 
 def _is_own(path: Path) -> bool:

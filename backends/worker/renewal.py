@@ -119,29 +119,34 @@ def visit(
         result = call()
         return (clock() - began) / 1e9, result
 
-    gc.disable()
     kept: Any = None
-    while seen.go_on(judged):
-        few = data.X.shape[1] < _FEW
-        first = judged and not seen.fresh
-        by = moves.pop() if few and moves and not first else 0
-        other = changed(data, method, rng, by)
-        took, keeps = seconds(lambda: [backend.move(array) for array in other.arrays])  # noqa: B023
-        copied, copies = seconds(lambda: [array.copy() for array in other.arrays])  # noqa: B023
-        kept = keeps, copies  # as a backend keeps the last data: memory then takes as long to get
-        # Whoever converts its arrays need not say so, if that takes about as long as a copy.
-        seen.move.append(max(took, copied))
-        if seen.fresh and seen.fresh[0] <= _LONG:
-            fit()  # its code is in the caches when the clock starts
-        took, _ = seconds(lambda: backend.renew(other.data, other.method))  # noqa: B023
-        seen.load.append(took)
-        took, result = seconds(fit)
-        seen.fresh.append(took)
-        check_types((result,))
-        if first:
-            seen.fit = other.back(result)
-        seen.again.append(seconds(fit)[0])
-    gc.enable()
+    gc.disable()
+    try:
+        while seen.go_on(judged):
+            few = data.X.shape[1] < _FEW
+            first = judged and not seen.fresh
+            by = moves.pop() if few and moves and not first else 0
+            other = changed(data, method, rng, by)
+            took, keeps = seconds(lambda: [backend.move(array) for array in other.arrays])  # noqa: B023
+            copied, copies = seconds(lambda: [array.copy() for array in other.arrays])  # noqa: B023
+            kept = (
+                keeps,
+                copies,
+            )  # as a backend keeps the last data: memory then takes as long to get
+            # Whoever converts its arrays need not say so, if that takes about as long as a copy.
+            seen.move.append(max(took, copied))
+            if seen.fresh and seen.fresh[0] <= _LONG:
+                fit()  # its code is in the caches when the clock starts
+            took, _ = seconds(lambda: backend.renew(other.data, other.method))  # noqa: B023
+            seen.load.append(took)
+            took, result = seconds(fit)
+            seen.fresh.append(took)
+            check_types((result,))
+            if first:
+                seen.fit = other.back(result)
+            seen.again.append(seconds(fit)[0])
+    finally:
+        gc.enable()
     del kept
     backend.renew(data, method)
     return seen

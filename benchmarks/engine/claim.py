@@ -1,5 +1,6 @@
 """One run at a time on a core: two that measure on the same cores would measure each other."""
 
+import errno
 import os
 import socket
 import struct
@@ -37,7 +38,8 @@ def cores(wanted: Sequence[int], wait: bool, say: Callable[[str], None]) -> Iter
     told = False
     with ExitStack() as held:
         for core in sorted(wanted):  # in order: two that wait never wait for each other
-            while (claim := _claim(core)) is None:
+            claim = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            while not _is_held_by(claim, core):
                 holder = f"core {core} is in use by another run{_holder(core)}"
                 if not wait:
                     raise UserError(f"{holder}: --wait waits for it, and --cores takes others")
@@ -45,7 +47,6 @@ def cores(wanted: Sequence[int], wait: bool, say: Callable[[str], None]) -> Iter
                     say(f"waiting: {holder}")
                     told = True
                 time.sleep(_LOOK)
-            held.enter_context(claim)
         yield
 
 
@@ -53,16 +54,15 @@ def _name(core: int) -> str:
     return f"\0linreg-bench/core/{core}"
 
 
-def _claim(core: int) -> socket.socket | None:
-    """The claim of a core; None if another process has it."""
-    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def _is_held_by(claim: socket.socket, core: int) -> bool:
+    """Whether `claim` has a core now, which no other process has."""
     try:
         claim.bind(_name(core))
         claim.listen()
-    except OSError:
-        claim.close()
-        return None
-    return claim
+    except OSError as error:
+        # A system that has no such sockets can keep nobody away.
+        return error.errno != errno.EADDRINUSE
+    return True
 
 
 def _holder(core: int) -> str:

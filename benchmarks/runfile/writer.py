@@ -33,9 +33,9 @@ class RunWriter:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _cut_torn_line(path)
             self._file = path.open("ab", buffering=0)
             _lock(self._file, path)
+            _cut_torn_line(path)  # of an earlier run: this one has the lock
             self._size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}; choose --out") from error
@@ -121,7 +121,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
 
 def _cut_torn_line(path: Path) -> None:
     """Cut off a torn last line: the next record needs a line of its own."""
-    if path.is_file():
+    if path.is_file():  # and not a device, which takes no lines away
         with path.open("rb+") as file:
             file.truncate(file.read().rfind(b"\n") + 1)
 

@@ -57,6 +57,29 @@ def test_somebody_elses_file_of_the_same_name_is_not_written_over(
     assert (tmp_path / name).read_text() == '{"mine": true}\n'
 
 
+def test_a_folder_that_is_called_like_a_page_is_one_line(
+    tmp_path: Path, call: Callable[..., Done]
+) -> None:
+    (tmp_path / "index.html").mkdir()
+    done = call(*CHECK, tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"linreg-bench: cannot read {tmp_path / 'index.html'}: Is a directory\n"
+
+
+def test_whoever_may_not_write_takes_nothing_away(tmp_path: Path) -> None:
+    """The half of a record is that of a run which goes on."""
+    path = tmp_path / "run.jsonl"
+    first = RunWriter(path)
+    first.write(runs.header())
+    with path.open("ab") as file:
+        file.write(b'{"record": ')
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="another run is writing to"):
+        RunWriter(path)
+    assert path.read_bytes() == before
+    first.close()
+
+
 def test_one_run_at_a_time_writes_to_a_folder(tmp_path: Path, call: Callable[..., Done]) -> None:
     first = RunWriter(tmp_path / "run.jsonl")
     first.write(runs.header())
