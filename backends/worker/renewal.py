@@ -129,10 +129,8 @@ def visit(
             other = changed(data, method, rng, by)
             took, keeps = seconds(lambda: [backend.move(array) for array in other.arrays])  # noqa: B023
             copied, copies = seconds(lambda: [array.copy() for array in other.arrays])  # noqa: B023
-            kept = (
-                keeps,
-                copies,
-            )  # as a backend keeps the last data: memory then takes as long to get
+            # As a backend keeps the last data: memory then takes as long to get.
+            kept = keeps, copies
             # Whoever converts its arrays need not say so, if that takes about as long as a copy.
             seen.move.append(max(took, copied))
             if seen.fresh and seen.fresh[0] <= _LONG:

@@ -89,14 +89,16 @@ def _ending(out: Path, sent: signal.Signals, after: float) -> Ending:
     process = _start(out, temporary)
     with suppress(subprocess.TimeoutExpired):
         process.wait(after)
-    started = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    started = []
+    if process.poll() is None:
+        started = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(sent)
     status = process.wait()
     deadline = time.monotonic() + GONE_IN
-    while time.monotonic() < deadline and (any(map(_alive, started)) or _left(temporary)):
+    while time.monotonic() < deadline and (any(map(is_alive, started)) or _left(temporary)):
         time.sleep(0.05)
     faults = []
-    if alive := sum(map(_alive, started)):
+    if alive := sum(map(is_alive, started)):
         faults.append(f"{alive} processes are left")
     if left := _left(temporary):
         faults.append(f"left in the folder for temporary files: {left[0]}")
@@ -130,9 +132,10 @@ def _records(out: Path, temporary: Path) -> tuple[int, str]:
     return records, ""
 
 
-def _alive(process: psutil.Process) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, which has not ended."""
     with suppress(psutil.Error):
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     return False
 
 

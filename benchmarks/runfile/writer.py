@@ -121,7 +121,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
 
 def _cut_torn_line(path: Path) -> None:
     """Cut off a torn last line: the next record needs a line of its own."""
-    if path.is_file():  # and not a device, which takes no lines away
+    if path.is_file():  # a device cannot be cut
         with path.open("rb+") as file:
             file.truncate(file.read().rfind(b"\n") + 1)
 

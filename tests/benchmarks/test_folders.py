@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from benchmarks.engine import claim, machine
 from benchmarks.errors import UserError
+from benchmarks.evidence.endings import is_alive
 from benchmarks.runfile import reader
 from benchmarks.runfile.writer import RunWriter
 from tests.reports import runs
@@ -175,25 +175,32 @@ def test_a_record_that_was_torn_in_the_middle_of_a_file_is_left_out(tmp_path: Pa
         reader.read(path)
 
 
+def printed(call: Callable[..., Done], folder: Path, source: str) -> str:
+    """The log of the worker of a plug-in's backend `mine`, which passes."""
+    plugin = folder / "plugin.py"
+    plugin.write_text(source)
+    given = ("check", "--workloads", "line", "--plugin", plugin, "--backends", "mine")
+    assert call(*given, "--quiet", "--out", folder / "out").returncode == 0
+    [log] = (folder / "out" / "logs").iterdir()
+    return log.read_text()
+
+
 def test_a_worker_that_prints_without_end_fills_no_disk(
     tmp_path: Path, call: Callable[..., Done]
 ) -> None:
-    plugin = tmp_path / "loud.py"
-    plugin.write_text(
+    text = printed(
+        call,
+        tmp_path,
         "from backends.numpy import NumpyGelsd\n"
         "class Loud(NumpyGelsd):\n"
-        "    name = 'loud-one'\n"
+        "    name = 'mine'\n"
         "    def fit(self):\n"
         "        print('first words' if not hasattr(self, 'said') else '')\n"
         "        self.said = True\n"
         "        for _ in range(160): print('x' * 100_000)\n"
         "        print('last words', flush=True)\n"
-        "        return super().fit()\n"
+        "        return super().fit()\n",
     )
-    given = ("check", "--workloads", "line", "--plugin", plugin, "--backends", "loud-one")
-    assert call(*given, "--quiet", "--out", tmp_path / "out").returncode == 0
-    [log] = (tmp_path / "out" / "logs").iterdir()
-    text = log.read_text()
     assert len(text) < 3 << 20
     assert text.startswith("first words")
     assert text.endswith("last words\n")
@@ -202,32 +209,22 @@ def test_a_worker_that_prints_without_end_fills_no_disk(
 def test_what_a_worker_leaves_in_a_session_of_its_own_ends_with_it(
     tmp_path: Path, call: Callable[..., Done]
 ) -> None:
-    plugin = tmp_path / "leaves.py"
-    plugin.write_text(
+    text = printed(
+        call,
+        tmp_path,
         "import subprocess\n"
         "from backends.numpy import NumpyGelsd\n"
         "class Leaves(NumpyGelsd):\n"
-        "    name = 'leaves-one'\n"
+        "    name = 'mine'\n"
         "    def fit(self):\n"
         "        child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
         "        print('child', child.pid, flush=True)\n"
-        "        return super().fit()\n"
+        "        return super().fit()\n",
     )
-    given = ("check", "--workloads", "line", "--plugin", plugin, "--backends", "leaves-one")
-    assert call(*given, "--quiet", "--out", tmp_path / "out").returncode == 0
-    [log] = (tmp_path / "out" / "logs").iterdir()
-    pid = int(log.read_text().split()[1])
-    deadline = time.monotonic() + 2
-    while alive(pid) and time.monotonic() < deadline:
+    pid, deadline = int(text.split()[1]), time.monotonic() + 2
+    while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not alive(pid)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+    assert not is_alive(pid)
 
 
 def test_a_run_file_says_nothing_of_where_the_data_were(

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 PLUGINS = Path(__file__).parents[1] / "plugins"
 
 
+def of_a_table(folder: Path, head: str, rows: list[str]) -> tuple[object, ...]:
+    """The options that fit `y` of a table, and leave the run in `out`."""
+    path = folder / "here.csv"
+    path.write_text("\n".join([head, *rows, ""]))
+    return "--data", path, "--target", "y", "--out", folder / "out"
+
+
 def test_what_cannot_be_judged_has_a_status_of_its_own(
     tmp_path: Path, call: Callable[..., Done]
 ) -> None:
@@ -33,10 +40,8 @@ def test_a_feature_lost_by_its_units_is_named_with_its_r2(
     tmp_path: Path, call: Callable[..., Done]
 ) -> None:
     rows = [f"{1e13 * (1 + (7 * n) % 11)},{(3 * n) % 7 / 100},{n % 5 + n % 7}" for n in range(60)]
-    path = tmp_path / "here.csv"
-    path.write_text("dollars,share,y\n" + "\n".join(rows) + "\n")
-    given = ("--data", path, "--target", "y", "--out", tmp_path / "out", "--backends")
-    done = call("check", *given, "scipy-cholesky,sklearn-linear")
+    given = of_a_table(tmp_path, "dollars,share,y", rows)
+    done = call("check", *given, "--backends", "scipy-cholesky,sklearn-linear")
     assert done.returncode == 1
     assert "loses 'share': R² " in " ".join(done.stdout.split())
     assert "1 of 2 fits passed" in done.stdout
@@ -45,9 +50,6 @@ def test_a_feature_lost_by_its_units_is_named_with_its_r2(
 def test_numbers_of_any_size_make_a_run_that_can_be_read(
     tmp_path: Path, call: Callable[..., Done]
 ) -> None:
-    rows = [f"{2e14 + 1e13 * n},{n % 3}" for n in range(10)]
-    path = tmp_path / "here.csv"
-    path.write_text("x,y\n" + "\n".join(rows) + "\n")
-    given = ("--data", path, "--target", "y", "--out", tmp_path / "out")
+    given = of_a_table(tmp_path, "x,y", [f"{2e14 + 1e13 * n},{n % 3}" for n in range(10)])
     assert call("check", *given, "--backends", "scipy-gels").returncode == 0
     assert call("report", tmp_path / "out").returncode == 0

@@ -7,20 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from backends.base import LeastSquares
 from backends.numpy import NumpyGelsd, NumpyLoop
 from backends.worker import renewal
 from backends.worker.messages import fit_to_json
-from benchmarks.engine import catalogue, controls, machine, plan
+from benchmarks.engine import controls, machine
 from benchmarks.engine.answers import Renewed
-from benchmarks.engine.plan import Options
-from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
-from benchmarks.runfile.reader import read
-from reports.analysis.rows import Row, rows
+from reports.analysis.rows import Row
+from tests.benchmarks.engine import test_run
 
 FOLDER = Path(__file__).parents[2] / "plugins"
 PLUGINS = tuple(FOLDER / f"{name}.py" for name in ("clock", "results", "watched"))
@@ -28,18 +25,8 @@ PLUGINS = tuple(FOLDER / f"{name}.py" for name in ("clock", "results", "watched"
 
 def rows_of(folder: Path, workloads: str, backends: Sequence[str], budget: float) -> dict[str, Row]:
     """A run's rows by `workload/backend`."""
-    made = plan.make(
-        select(workloads.split(",")),
-        plan.choose_backends(backends, catalogue.known(PLUGINS)),
-        ["cpu"],
-        n_cores=len(machine.usable_cores()),
-        n_gpus=0,
-        threads=1,
-        available_bytes=psutil.virtual_memory().available,
-        replicates=1,
-    )
-    run(made, Options(["test"], machine.usable_cores(), budget=budget, plugins=PLUGINS), folder)
-    return {f"{row.entry.workload}/{row.entry.name}": row for row in rows(read(folder))}
+    made = test_run.make_plan(workloads, backends, PLUGINS)
+    return test_run.rows_of(made, folder, budget=budget, plugins=PLUGINS)
 
 
 UNSEEN = "a fit of data that it had not seen"
