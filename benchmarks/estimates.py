@@ -1,13 +1,8 @@
 """From samples to a typical time and to a ratio, each with its interval.
 
 Everything is paired: two entries are compared through the rounds in which both were timed, so
-that a machine that slows down for a second slows both. Intervals cover two kinds of variation:
-
-- *within* a process, rounds scatter, and neighbouring rounds scatter together. So the rounds are
-  cut into `BLOCKS` consecutive blocks, whose medians give the variance.
-- *between* processes of the same program there is a difference that lasts as long as they live
-  (memory layout, placement of threads): about `PROCESS_SPREAD`. Replicate processes refine this
-  figure; with a single process it is assumed.
+that a machine that slows down for a second slows both. `benchmarks.scatter` says how far their
+medians scatter.
 """
 
 import itertools
@@ -15,34 +10,24 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from scipy import special
 
+from benchmarks import scatter
+from benchmarks.samples import Rounds, logs
+from benchmarks.scatter import Scatter, Variance
+
 CONFIDENCE = 0.95
-BLOCKS = 10
-#: A typical standard deviation of log time between processes of one program.
-PROCESS_SPREAD = 0.006
-#: `PROCESS_SPREAD` weighs as much as so many further processes.
-PRIOR_FREEDOM = 6
-#: With fewer rounds, no interval is computed from their scatter.
+#: With fewer rounds, no interval is computed from their own scatter alone.
 FEWEST = 3
 #: A time is then known within this factor: no machine was seen to drift more.
 DRIFT = 2.0
+#: What is typical where nothing else is known.
+UNKNOWN = Scatter()
 
 Comparison = Literal["faster", "slower", "cannot tell"]
-
-
-class Sample(NamedTuple):
-    """One timed sample of an entry."""
-
-    replicate: int  # which of the entry's processes
-    seconds: float  # per fit
-
-
-#: The samples of one entry by round.
-Rounds = Mapping[int, Sample]
 
 
 @dataclass(frozen=True)
@@ -68,51 +53,50 @@ class Estimate:
         return (self.high - self.low) / (2 * self.value)
 
 
-class Variance(NamedTuple):
-    """The variance of an estimate, and its degrees of freedom."""
-
-    value: float
-    freedom: float
-
-
-def typical(rounds: Rounds, confidence: float = CONFIDENCE) -> Estimate:
-    """The median time of one fit, in seconds.
+def typical(rounds: Rounds, confidence: float = CONFIDENCE, known: Scatter = UNKNOWN) -> Estimate:
+    """The median time of one fit, in seconds; `known` is what is typical of its workload.
 
     Raises:
         ValueError: no samples.
     """
     if not rounds:
         raise ValueError("no samples")
-    return _estimate(*_logs(rounds), confidence)
+    return _estimate(*logs(rounds), confidence, known.processes, known.time)
 
 
 def ratio(
     times: Rounds,
     baseline: Rounds,
     confidence: float = CONFIDENCE,
+    known: Scatter = UNKNOWN,
     further: Sequence[Variance] = (),
 ) -> Estimate | None:
     """The median of `times` / `baseline` over the rounds that have both; None if none has.
 
-    `further` are variances of the log ratio that the rounds do not show.
+    `known` is what is typical of their workload, and `further` are variances of the log ratio
+    that the rounds do not show.
     """
-    both = sorted(times.keys() & baseline.keys())
-    if not both:
+    values, sides = logs(times, baseline)
+    if not len(values):
         return None
-    logs = np.array([math.log(times[r].seconds / baseline[r].seconds) for r in both])
-    sides = [np.array([side[r].replicate for r in both]) for side in (times, baseline)]
-    return _estimate(logs, sides, confidence, further)
+    return _estimate(values, sides, confidence, known.processes, known.ratio, further)
 
 
 def simultaneous(n_entries: int, confidence: float = CONFIDENCE) -> float:
     """The confidence of each pair with which all pairs of `n_entries` hold together.
 
-    Bonferroni's correction: the pairs share the risk equally. It is valid for dependent pairs.
+    Pairs that share an entry go wrong together: this is Tukey's range of normal variables, which
+    asks for a little less than Bonferroni's correction.
     """
-    return 1 - (1 - confidence) / max(math.comb(n_entries, 2), 1)
+    if n_entries < 3:
+        return confidence
+    from scipy.stats import studentized_range  # takes longer to import than all else here
+
+    reach = studentized_range.ppf(confidence, n_entries, math.inf) / math.sqrt(2)
+    return float(1 - 2 * special.ndtr(-reach))
 
 
-def places(times: Mapping[str, Rounds], confidence: float) -> dict[str, str]:
+def places(times: Mapping[str, Rounds], confidence: float, known: Scatter) -> dict[str, str]:
     """By entry, one more than the number of certainly faster others; "2=" if shared.
 
     If the intervals of all pairs hold together, no entry's true place is better: this is the
@@ -121,7 +105,7 @@ def places(times: Mapping[str, Rounds], confidence: float) -> dict[str, str]:
     """
     found = dict.fromkeys(times, 1)
     for one, other in itertools.combinations(times, 2):
-        pair = ratio(times[one], times[other], confidence)
+        pair = ratio(times[one], times[other], confidence, known)
         verdict = pair.against_one() if pair else "cannot tell"
         found[one] += verdict == "slower"
         found[other] += verdict == "faster"
@@ -129,7 +113,15 @@ def places(times: Mapping[str, Rounds], confidence: float) -> dict[str, str]:
     return {e: f"{place}=" if shared[place] > 1 else f"{place}" for e, place in found.items()}
 
 
-def log_typical(rounds: Rounds) -> tuple[float, Variance]:
+def speeds(rounds: Rounds, known: Scatter = UNKNOWN) -> list[float]:
+    """The median seconds of each process if they differ for certain; nothing if not."""
+    values, (processes,) = logs(rounds)
+    if len(values) < FEWEST:
+        return []
+    return [math.exp(m) for m in scatter.speeds(values, processes, known.time)]
+
+
+def log_typical(rounds: Rounds, known: Scatter = UNKNOWN) -> tuple[float, Variance]:
     """The log of the median time in seconds, and its variance.
 
     Raises:
@@ -137,66 +129,31 @@ def log_typical(rounds: Rounds) -> tuple[float, Variance]:
     """
     if len(rounds) < FEWEST:
         raise ValueError("too few samples")
-    logs, sides = _logs(rounds)
-    return float(np.median(logs)), _variance(logs, sides)
-
-
-def _logs(rounds: Rounds) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The log times of an entry, and its side, as `_estimate` takes them."""
-    order = sorted(rounds)
-    logs = np.array([math.log(rounds[r].seconds) for r in order])
-    return logs, [np.array([rounds[r].replicate for r in order])]
+    values, sides = logs(rounds)
+    variance = scatter.of_median(values, sides, known.processes, known.time)
+    return float(np.median(values)), variance
 
 
 def _estimate(
-    logs: np.ndarray,
+    values: np.ndarray,
     sides: Sequence[np.ndarray],
     confidence: float,
+    processes: Variance,
+    one_round: float | None,
     further: Sequence[Variance] = (),
 ) -> Estimate:
-    """Median and interval of log times (one side) or log ratios (two) by round.
-
-    `sides` are, for each side, the process of its sample in each round.
-    """
-    centre = float(np.median(logs))
-    if len(logs) < FEWEST:
+    """Median and interval of logarithms by round; see `scatter.of_median`."""
+    centre = float(np.median(values))
+    if len(values) < (FEWEST if one_round is None else 2):
         return assumed(centre)
-    return interval(centre, add([_variance(logs, sides), *further]), confidence)
-
-
-def _variance(logs: np.ndarray, sides: Sequence[np.ndarray]) -> Variance:
-    """The variance of the median; arguments as in `_estimate`."""
-    blocks = [float(np.median(block)) for block in np.array_split(logs, min(BLOCKS, len(logs)))]
-    # Blocks of one or two rounds scatter like rounds: the variance of a median is then pi/2 times
-    # that of the mean.
-    few = math.pi / 2 if len(logs) < 2 * BLOCKS else 1.0
-    within = Variance(few * float(np.var(blocks, ddof=1)) / len(blocks), len(blocks) - 1)
-    return add([within, *(_between(logs, side, within.value) for side in sides)])
-
-
-def _between(logs: np.ndarray, processes: np.ndarray, within: float) -> Variance:
-    """What the choice of processes on one side contributes.
-
-    The variance between the processes' medians, less that from the scatter of rounds. Few
-    processes say too little, so it is averaged with `PROCESS_SPREAD`, which counts as
-    `PRIOR_FREEDOM` processes (Smyth 2004, *Linear models and empirical Bayes methods*, section 3).
-    """
-    names = np.unique(processes)
-    medians = [float(np.median(logs[processes == name])) for name in names]
-    own = len(names) - 1
-    # `within` is that of a median of all rounds; each process has only a share.
-    observed = float(np.var(medians, ddof=1)) if own else 0.0
-    found = max(0.0, observed - len(names) * within)
-    freedom = PRIOR_FREEDOM + own
-    moderated = (PRIOR_FREEDOM * PROCESS_SPREAD**2 + own * found) / freedom
-    return Variance(moderated / len(names), freedom)
-
-
-def add(variances: Sequence[Variance]) -> Variance:
-    """The variance of a sum of independent estimates (Satterthwaite)."""
-    total = sum(variance.value for variance in variances)
-    weight = sum(variance.value**2 / variance.freedom for variance in variances)
-    return Variance(total, total**2 / weight)
+    variance = scatter.of_median(values, sides, processes, one_round)
+    found = interval(centre, scatter.add([variance, *further]), confidence)
+    # Who comes in two speeds may be as fast, or as slow, as any of its processes.
+    below = above = 0.0
+    for side in sides:
+        if medians := scatter.speeds(values, side, one_round):
+            below, above = below + medians[0] - centre, above + medians[-1] - centre
+    return Estimate(found.value, found.low * math.exp(below), found.high * math.exp(above))
 
 
 def interval(centre: float, variance: Variance, confidence: float) -> Estimate:
@@ -212,8 +169,3 @@ def assumed(centre: float) -> Estimate:
 
 def _around(centre: float, reach: float) -> Estimate:
     return Estimate(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
-
-
-def middle(rounds: Rounds) -> float:
-    """The median time of one fit, in seconds, without an interval."""
-    return float(np.median([sample.seconds for sample in rounds.values()]))

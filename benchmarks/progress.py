@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from benchmarks.estimates import Rounds
 from benchmarks.runfile.header import EntryRecord
+from benchmarks.samples import Rounds
 
 
 class Progress:

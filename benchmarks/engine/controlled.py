@@ -8,7 +8,7 @@ from functools import partial
 import psutil
 
 from backends.worker.renewal import MOST_BYTES
-from benchmarks import estimates
+from benchmarks import samples
 from benchmarks.engine import controls
 from benchmarks.engine.answers import Renewed
 from benchmarks.engine.plan import Entry
@@ -44,7 +44,7 @@ class Controls:
 
     def unseen(self, entries: Iterable[Entry], contenders: Sequence[Contender]) -> None:
         """Time and judge fits of data that the backend has not seen, in one process of each."""
-        seconds = {c.entry: estimates.middle(c.rounds) for c in contenders if c.rounds}
+        seconds = {c.entry: samples.middle(c.rounds) for c in contenders if c.rounds}
         for entry in entries:
             size = entry.workload.bytes
             short = size > MOST_BYTES or _COPIES * size > psutil.virtual_memory().available

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from backends.description import Description
 from benchmarks.engine.plan import Entry, Plan
 from benchmarks.errors import UserError
-from benchmarks.estimates import Rounds
 from benchmarks.problems.workloads import Workload, select
 from benchmarks.runfile import records
 from benchmarks.runfile.header import DataFile, Header, Machine
 from benchmarks.runfile.run import Run
+from benchmarks.samples import Rounds
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from benchmarks import estimates
+from benchmarks import samples
 from benchmarks.engine import claim, gpu, machine
 from benchmarks.engine.alone import fit_alone
 from benchmarks.engine.answers import Transferred
@@ -245,7 +245,7 @@ class _Execution:
 
         It is on top of the budget; for all entries it would take too long.
         """
-        typical = {c.entry: estimates.middle(c.rounds) for c in schedule.contenders if c.rounds}
+        typical = {c.entry: samples.middle(c.rounds) for c in schedule.contenders if c.rounds}
         for device, gauges in self.gpus.items():
             entries = self.recorder.entries_of(workload)
             there = [e for e in entries if e.process.device == device and e.id in typical]

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks import estimates
-from benchmarks.estimates import Sample
+from benchmarks import estimates, samples
+from benchmarks.samples import Sample
 
 #: A sample lasts at least about this long; a shorter fit is repeated within it. Shorter samples
 #: are blurred by the clock and the wake-up, longer ones by the machine's changing its speed.
@@ -242,7 +242,7 @@ def unsettled(contenders: Sequence[Contender], precision: float) -> list[Contend
     if len(timed) == 1:
         typical = estimates.typical(timed[0].rounds, STOP_CONFIDENCE)
         found |= {timed[0]} if typical.precision > precision else set()
-    timed.sort(key=lambda contender: estimates.middle(contender.rounds))
+    timed.sort(key=lambda contender: samples.middle(contender.rounds))
     by_entry = {contender.entry: contender for contender in timed}
     pairs = list(itertools.pairwise(timed))
     pairs += [(c, by_entry[c.rival]) for c in timed if c.rival in by_entry]

@@ -31,6 +31,10 @@ def backend_name(backend: str, variant: Variant | None) -> str:
     return f"{backend}@{variant.name}" if variant else backend
 
 
+#: By method, what most people use today: the others are compared with it, if it passed.
+BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class EntryRecord:
     """A workload on a backend, a device and a number of threads."""
@@ -140,7 +144,8 @@ class Header(Record):
     seed: int
     budget_seconds: Duration | None  # None: nothing is timed
     precision: Gauge | None
-    replicates: Count
+    replicates: Count  # processes of each entry
+    most_replicates: Count = 0  # of those that are in the race for a place, if that is more
     absent: Sequence[Absence] = ()
     started: str = ""  # ISO 8601, UTC
     command: Sequence[str] = ()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from benchmarks.estimates import Sample
 from benchmarks.runfile.header import Header
 from benchmarks.runfile.records import (
     FitRecord,
@@ -17,6 +16,7 @@ from benchmarks.runfile.records import (
     WorkerRecord,
     WorkloadRecord,
 )
+from benchmarks.samples import Sample
 
 R = TypeVar("R", bound=Record)
 

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks import estimates
-from benchmarks.estimates import Estimate, Rounds, Variance
+from benchmarks import estimates, samples
+from benchmarks.estimates import Estimate
+from benchmarks.samples import Rounds
+from benchmarks.scatter import Variance
 from reports.analysis.crossing import Crossing, crossings
 from reports.analysis.rows import Row
 from reports.analysis.scaling import Key, Series, log_time
@@ -55,7 +57,8 @@ def _break_even(one: Series, device: str, backend: str | None, transfer: bool) -
         cpu, gpu = (_fastest(there, where, backend, transfer) for where in ("cpu", device))
         if cpu and gpu:
             confidence = estimates.simultaneous(len(there))
-            if ratio := estimates.ratio(cpu[0], gpu[0], confidence, cpu[1] + gpu[1]):
+            known = next(iter(there.values())).scatter
+            if ratio := estimates.ratio(cpu[0], gpu[0], confidence, known, cpu[1] + gpu[1]):
                 ratios[size] = ratio
     last = next(reversed(crossings(ratios)), None)
     return BreakEven(device, backend, transfer, ratios, _answer(ratios), last)
@@ -81,7 +84,7 @@ def _fastest(
         for (name, where, _), row in there.items()
         if where == device and backend in (None, name) and (row.transfers or not transfer)
     ]
-    return min(sides, key=lambda side: estimates.middle(side[0]), default=None)
+    return min(sides, key=lambda side: samples.middle(side[0]), default=None)
 
 
 def _with_transfer(row: Row) -> tuple[Rounds, list[Variance]]:
@@ -89,5 +92,5 @@ def _with_transfer(row: Row) -> tuple[Rounds, list[Variance]]:
     centre, known = log_time(row.transfers)
     transfer = math.exp(centre)
     totals = {n: one._replace(seconds=one.seconds + transfer) for n, one in row.times.items()}
-    share = transfer / estimates.middle(totals)
+    share = transfer / samples.middle(totals)
     return totals, [Variance(share**2 * known.value, known.freedom)]

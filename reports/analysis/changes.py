@@ -31,9 +31,12 @@ class Change:
 def changes(run: Run, rows: Sequence[Row]) -> list[Change]:
     """Every entry that has a variant against it; all intervals hold together."""
     pairs = [(entry.original, entry.id) for entry in run.header.entries if entry.variant]
-    times = {row.entry.id: row.times for row in rows if row.status == "passed"}
+    timed = {row.entry.id: row for row in rows if row.status == "passed"}
     confidence = 1 - (1 - CONFIDENCE) / max(len(pairs), 1)
-    return [
-        Change(one, other, estimates.ratio(times.get(one, {}), times.get(other, {}), confidence))
-        for one, other in pairs
-    ]
+
+    def ratio(one: str, other: str) -> Estimate | None:
+        if one not in timed or other not in timed:
+            return None
+        return estimates.ratio(timed[one].times, timed[other].times, confidence, timed[one].scatter)
+
+    return [Change(one, other, ratio(one, other)) for one, other in pairs]

@@ -28,10 +28,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from benchmarks import estimates
-from benchmarks.estimates import Estimate, Rounds, Variance
+from benchmarks import estimates, samples, scatter
+from benchmarks.estimates import Estimate
 from benchmarks.runfile.header import Header
 from benchmarks.runfile.run import Run
+from benchmarks.samples import Rounds
+from benchmarks.scatter import Variance
 from reports.analysis.rows import Row
 
 #: With fewer common entries in a workload, the machine's change cannot be told from the code's.
@@ -147,7 +149,7 @@ def _changes(pairs: Sequence[tuple[Row, Row]]) -> tuple[list[EntryChange], list[
     for delta, others in [(delta, _others(delta, same)) for same in workloads for delta in same]:
         old, new = delta.old, delta.new
         if len(others) < FEWEST_ENTRIES - 1:
-            plain = math.log(estimates.middle(new.times) / estimates.middle(old.times))
+            plain = math.log(samples.middle(new.times) / samples.middle(old.times))
             changes.append(EntryChange(old, new, None, estimates.assumed(plain)))
             continue
         machine = float(np.median(others))
@@ -171,11 +173,11 @@ def _deltas(pairs: Sequence[tuple[Row, Row]]) -> list[_Delta]:
     sides = (_steady([row.times for row in side]) for side in zip(*pairs, strict=True))
     found = []
     for (old, new), was, now in zip(pairs, *sides, strict=True):
-        value = math.log(estimates.middle(now) / estimates.middle(was))
+        value = math.log(samples.middle(now) / samples.middle(was))
         variance = None
         if min(len(was), len(now)) >= estimates.FEWEST:
             (before, one), (after, other) = map(estimates.log_typical, (was, now))
-            value, variance = after - before, estimates.add([one, other])
+            value, variance = after - before, scatter.add([one, other])
         found.append(_Delta(old, new, value, variance))
     return found
 
@@ -188,7 +190,7 @@ def _mean(deltas: Sequence[_Delta], beyond: Variance, confidence: float) -> Esti
     if len(parts) < n:
         return estimates.assumed(centre)
     # The variance is a product of two estimates, whose relative errors add up.
-    within = estimates.add(parts)
+    within = scatter.add(parts)
     freedom = 1 / (1 / within.freedom + 1 / beyond.freedom)
     return estimates.interval(centre, Variance(within.value * beyond.value, freedom), confidence)
 
@@ -199,7 +201,7 @@ def _steady(times: Sequence[Rounds]) -> list[Rounds]:
     That is the median of the round's other times, each over its entry's typical time: median
     polish (Tukey 1977, *Exploratory Data Analysis*, ch. 11) without the entry itself.
     """
-    middles = [estimates.middle(rounds) for rounds in times]
+    middles = [samples.middle(rounds) for rounds in times]
 
     def speed(entry: int, number: int) -> float:
         others = [
@@ -230,7 +232,7 @@ def _beyond_rounds(workloads: Sequence[Sequence[_Delta]]) -> Variance:
         for delta in same
         if delta.variance and (others := _others(delta, same))
     ]
-    prior, own = estimates.PRIOR_FREEDOM, _EFFICIENCY * len(off)
+    prior, own = scatter.PRIOR_FREEDOM, _EFFICIENCY * len(off)
     found = (float(np.median(off)) / _QUARTILE) ** 2 if off else USUAL
     return Variance(max(1.0, (prior * USUAL + own * found) / (prior + own)), prior + own)
 

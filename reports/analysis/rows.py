@@ -7,19 +7,18 @@ from typing import Literal
 
 import numpy as np
 
-from benchmarks import estimates
-from benchmarks.estimates import Estimate, Rounds, Sample
+from benchmarks import estimates, samples, scatter
+from benchmarks.estimates import Estimate
 from benchmarks.runfile import records
-from benchmarks.runfile.header import EntryRecord
+from benchmarks.runfile.header import BASELINES, EntryRecord
 from benchmarks.runfile.run import Run
+from benchmarks.samples import Rounds, Sample
+from benchmarks.scatter import Scatter
 from benchmarks.verdict import Verdict
 from reports.analysis.roofline import Floor, Place, floors
 
 #: A fit that certainly takes less than this share of reading the data once was none.
 LEAST_READING = 0.5
-
-#: By method, what most people use today: the others are compared with it, if it passed.
-BASELINES = {"gradient descent": "torch-eager", "least squares": "sklearn-linear"}
 
 Status = Literal["passed", "failed", "not judged", "absent", "not timed", "not reached"]
 _SELF = Estimate(1.0, 1.0, 1.0)  # the baseline over itself; other ratios have wider intervals
@@ -41,6 +40,7 @@ class Row:
     reason: str  # why not passed; empty if it did
     samples: int = 0
     times: Rounds = field(default_factory=dict)
+    scatter: Scatter = estimates.UNKNOWN  # what is typical of its workload
     time: Estimate | None = None  # of one fit
     ratio: Estimate | None = None
     baseline: str = ""  # the backend (and device) that `ratio` is relative to; empty if none
@@ -82,11 +82,21 @@ class Row:
         return self.time.value / self.floor.seconds if self.time and self.floor else None
 
     @property
+    def assumed(self) -> bool:
+        """Whether there were too few samples for an interval of `time`."""
+        return self.samples < (estimates.FEWEST if self.scatter.time is None else 2)
+
+    @property
+    def speeds(self) -> list[float]:
+        """Seconds of a fit in each process, if they certainly differ by much; else nothing."""
+        return estimates.speeds(self.times, self.scatter) if self.times else []
+
+    @property
     def with_transfer(self) -> float | None:
         """The time of a fit of data on the host; `time` is that of data on the device."""
         if not self.transfers or self.time is None:
             return None
-        return estimates.middle(self.transfers) + self.time.value
+        return samples.middle(self.transfers) + self.time.value
 
     @property
     def coefficients(self) -> np.ndarray | None:
@@ -100,11 +110,14 @@ class Row:
 
 def rows(run: Run) -> list[Row]:
     """The rows of a run, workload by workload, the fastest that passed first."""
-    known = floors(run)
+    known, typical = floors(run), _scatters(run)
+    made = [
+        _row(run, e, known, typical.get(e.workload, estimates.UNKNOWN)) for e in run.header.entries
+    ]
     result: list[Row] = []
-    for name, made in by_workload(_row(run, e, known) for e in run.header.entries).items():
+    for name, same in by_workload(made).items():
         workload = run.workloads.get(name)
-        result += ranked(made, [BASELINES[workload.method.kind]] if workload else [])
+        result += ranked(same, [BASELINES[workload.method.kind]] if workload else [])
     return result
 
 
@@ -116,7 +129,21 @@ def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
+def _scatters(run: Run) -> dict[str, Scatter]:
+    """How times scatter, by workload; between processes, as far as the whole run shows it."""
+    times: dict[bool, dict[str, list[Rounds]]] = {True: {}, False: {}}
+    for entry in run.header.entries:
+        if rounds := run.rounds(entry.id):
+            # Threads of one process disturb each other, and so differ more.
+            times[entry.threads > 1].setdefault(entry.workload, []).append(rounds)
+    found: dict[str, Scatter] = {}
+    for like in times.values():
+        processes = scatter.between_processes(like.values())
+        found |= {name: scatter.typical(rounds, processes) for name, rounds in like.items()}
+    return found
+
+
+def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor], typical: Scatter) -> Row:
     """A row without the fields that depend on other rows."""
     name = entry.id
     times, fit, verdict = run.rounds(name), run.first_fit(name), run.verdict(name)
@@ -131,7 +158,7 @@ def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
     if unfit and entry.known_failure:
         reason += f"; known: {entry.known_failure}"
     devices = run.of(records.DeviceRecord, name)
-    time = estimates.typical(times) if times else None
+    time = estimates.typical(times, known=typical) if times else None
     floor = known.get((entry.workload, entry.device, entry.threads))
     status = _status(verdict, failure, bool(times))
     impossible = ""
@@ -147,6 +174,7 @@ def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor]) -> Row:
         reason="" if passed else reason,
         samples=len(times),
         times=times,
+        scatter=typical,
         time=time,
         fit=fit,
         worker=run.workers.get(fit.worker) if fit else None,
@@ -208,12 +236,14 @@ def ranked(made: Sequence[Row], baselines: Collection[str]) -> list[Row]:
     baseline = min(wanted, key=lambda row: row.entry.device != "cpu", default=timed[0])
     name = _short_name(baseline, timed)
     confidence = estimates.simultaneous(len(timed))
-    places = estimates.places({row.entry.id: row.times for row in timed}, confidence)
+    places = estimates.places(
+        {row.entry.id: row.times for row in timed}, confidence, baseline.scatter
+    )
     placed = []
     for row in timed:
         ratio: Estimate | None = _SELF
         if row is not baseline:
-            ratio = estimates.ratio(row.times, baseline.times, confidence)
+            ratio = estimates.ratio(row.times, baseline.times, confidence, baseline.scatter)
         placed.append(replace(row, ratio=ratio, baseline=name, place=places[row.entry.id]))
     return placed + [replace(row, baseline=name) for row in others]
 

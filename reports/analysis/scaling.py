@@ -13,10 +13,12 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import optimize, special
 
-from benchmarks import estimates
-from benchmarks.estimates import CONFIDENCE, Rounds, Variance
+from benchmarks import estimates, samples, scatter
+from benchmarks.estimates import CONFIDENCE
 from benchmarks.runfile.records import MethodRecord
 from benchmarks.runfile.run import Run
+from benchmarks.samples import Rounds
+from benchmarks.scatter import Scatter, Variance
 from reports.analysis.crossing import crossings
 from reports.analysis.rows import Row, by_workload
 
@@ -88,7 +90,8 @@ class Series:
             ratios = {}
             for size in curve.keys() & other.keys():
                 confidence = estimates.simultaneous(len(self.at(size)))
-                if ratio := estimates.ratio(curve[size].times, other[size].times, confidence):
+                one, two = curve[size], other[size]
+                if ratio := estimates.ratio(one.times, two.times, confidence, one.scatter):
                     ratios[size] = ratio
             for passage in crossings(ratios):
                 pair = (left, right) if passage.rises else (right, left)
@@ -145,7 +148,7 @@ def exponent(curve: Mapping[int, Row]) -> Exponent | None:
     Returns:
         None where even the three largest sizes are no power law, or there are fewer.
     """
-    known = [(size, *log_time(row.times)) for size, row in sorted(curve.items())]
+    known = [(size, *log_time(row.times, row.scatter)) for size, row in sorted(curve.items())]
     points = [(size, centre, math.sqrt(variance.value)) for size, centre, variance in known]
     found = None
     for first in range(len(points) - FEWEST_POINTS, -1, -1):
@@ -156,13 +159,13 @@ def exponent(curve: Mapping[int, Row]) -> Exponent | None:
     return found
 
 
-def log_time(rounds: Rounds) -> tuple[float, Variance]:
+def log_time(rounds: Rounds, known: Scatter = estimates.UNKNOWN) -> tuple[float, Variance]:
     """The logarithm of a typical time, in log seconds, and the variance with which it is known."""
     try:
-        return estimates.log_typical(rounds)
+        return estimates.log_typical(rounds, known)
     except ValueError:  # too few samples: known within a factor that is assumed
-        assumed = Variance((math.log(estimates.DRIFT) / 2) ** 2, estimates.PRIOR_FREEDOM)
-        return math.log(estimates.middle(rounds)), assumed
+        assumed = Variance((math.log(estimates.DRIFT) / 2) ** 2, scatter.PRIOR_FREEDOM)
+        return math.log(samples.middle(rounds)), assumed
 
 
 def _straight(points: Sequence[tuple[int, float, float]]) -> Exponent | None:
@@ -197,7 +200,7 @@ def _line(x: np.ndarray, y: np.ndarray, variance: np.ndarray) -> tuple[float, np
 def fastest(one: Series) -> list[Key]:
     """The fastest backend at each size, the smallest first."""
     found = (one.at(size) for size in one.by_size)
-    return [min(rows, key=lambda key: estimates.middle(rows[key].times)) for rows in found]
+    return [min(rows, key=lambda key: samples.middle(rows[key].times)) for rows in found]
 
 
 def leading(one: Series) -> list[Crossover]:

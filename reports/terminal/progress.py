@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.text import Text
 
 from benchmarks import estimates
-from benchmarks.estimates import Rounds
 from benchmarks.printable import line
 from benchmarks.progress import Progress
-from benchmarks.runfile.header import EntryRecord
+from benchmarks.runfile.header import BASELINES, EntryRecord
+from benchmarks.samples import Rounds
 from reports import text
-from reports.analysis.rows import BASELINES, Row, ranked
+from reports.analysis.rows import Row, ranked
 from reports.terminal.console import Console
 from reports.terminal.table import grid, with_interval
 
@@ -73,7 +73,7 @@ class TerminalProgress(Progress):
     def standings(self, title: str, timed: Sequence[tuple[EntryRecord, Rounds]]) -> None:
         """Show the entries of one workload by speed, with their samples so far."""
         made = [
-            Row(entry, "passed", True, "", len(rounds), rounds, estimates.typical(rounds))
+            Row(entry, "passed", True, "", len(rounds), rounds, time=estimates.typical(rounds))
             for entry, rounds in timed
             if rounds
         ]

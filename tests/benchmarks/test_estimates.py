@@ -7,16 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import estimates
+from benchmarks import estimates, samples, scatter
 from benchmarks.estimates import (
     DRIFT,
     FEWEST,
-    PROCESS_SPREAD,
     Estimate,
-    Sample,
     ratio,
     typical,
 )
+from benchmarks.samples import Sample
+from benchmarks.scatter import PROCESS_SPREAD, Scatter, between_processes
 
 SIMULATIONS = 400
 
@@ -85,7 +85,7 @@ def test_the_interval_of_a_ratio_holds_the_truth_whatever_the_machine_does(
         found.append(ratio(times, baseline))
     assert coverage(found, 1.5) > ENOUGH
     # Drift by a factor of two cancels, except for a few per cent.
-    assert np.median([one.precision for one in found]) < 0.035
+    assert np.median([one.precision for one in found]) < 0.06
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -93,7 +93,7 @@ def test_the_interval_of_a_typical_time_holds_the_truth(case: dict[str, float]) 
     rng = np.random.default_rng(2)
     found = [typical(entry(rng, seconds=0.2, **case)) for _ in range(SIMULATIONS)]  # type: ignore[arg-type]
     assert coverage(found, 0.2) > ENOUGH
-    assert np.median([one.precision for one in found]) < 0.025
+    assert np.median([one.precision for one in found]) < 0.04
 
 
 def test_more_confidence_holds_the_truth_more_often() -> None:
@@ -187,9 +187,10 @@ def test_a_ratio_in_a_word(low: float, high: float, word: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("entries", "pairs"), [(0, 1), (1, 1), (2, 1), (3, 3), (6, 15)])
-def test_pairs_share_the_risk(entries: int, pairs: int) -> None:
-    assert 1 - estimates.simultaneous(entries, 0.95) == pytest.approx(0.05 / pairs)
+@pytest.mark.parametrize(("entries", "pairs"), [(0, 1), (1, 1), (2, 1), (3, 3), (6, 15), (12, 66)])
+def test_pairs_share_the_risk_as_far_as_they_go_wrong_apart(entries: int, pairs: int) -> None:
+    risk = 1 - estimates.simultaneous(entries, 0.95)
+    assert risk == pytest.approx(0.05) if pairs == 1 else 0.05 / pairs < risk < 0.09 / pairs
 
 
 def test_all_pairs_of_a_workload_hold_together() -> None:
@@ -204,5 +205,73 @@ def test_all_pairs_of_a_workload_hold_together() -> None:
     assert held >= 92
 
 
+def workload(
+    rng: np.random.Generator, rounds: int, entries: int = 8, **case: float
+) -> tuple[list[dict[int, Sample]], Scatter]:
+    """Like entries on a drifting machine, half of them with few rounds; and what is typical."""
+    common = drift(rng, 60)
+    found = [
+        entry(rng, rounds=n, common=common[:n], **case)  # type: ignore[arg-type]
+        for n in [rounds, 60] * (entries // 2)
+    ]
+    return found, scatter.typical(found)
+
+
+@pytest.mark.parametrize("rounds", [2, 3, 6])
+def test_a_few_samples_borrow_from_the_others_of_their_workload(rounds: int) -> None:
+    rng = np.random.default_rng(12)
+    found, alone = [], []
+    for _ in range(120):
+        (few, many, other, *_), known = workload(rng, rounds, replicates=1)
+        found += [ratio(few, many, known=known), ratio(few, other, known=known)]
+        alone.append(ratio(few, other))
+    assert coverage(found, 1.0) > ENOUGH
+    assert np.median([one.precision for one in found]) < 0.2
+    if rounds < FEWEST:  # without the others, they say next to nothing
+        assert np.median([one.precision for one in alone]) > 0.7
+
+
+def test_one_sample_alone_is_known_within_the_drift_whatever_the_others_do() -> None:
+    (one, many, *_), known = workload(np.random.default_rng(13), 1, replicates=1)
+    found = ratio(one, many, known=known)
+    assert found.high / found.low == pytest.approx(DRIFT**2)
+
+
+def test_how_far_processes_differ_is_found_in_the_run() -> None:
+    rng = np.random.default_rng(14)
+    for spread in (0.002, 0.04):
+        found = between_processes(
+            workload(rng, 60, replicates=2, spread=spread, noise=0.01)[0] for _ in range(6)
+        )
+        assert 0.6 * spread < math.sqrt(found.value) < max(1.5 * spread, PROCESS_SPREAD)
+
+
+def test_one_process_that_is_slow_for_life_does_not_blur_the_others() -> None:
+    rng = np.random.default_rng(15)
+    entries, _ = workload(rng, 60, replicates=2, noise=0.01)
+    entries[0] = {
+        n: s._replace(seconds=s.seconds * (4 if s.replicate else 1)) for n, s in entries[0].items()
+    }
+    assert math.sqrt(between_processes([entries]).value) < 2.5 * PROCESS_SPREAD
+
+
+def test_who_comes_in_two_speeds_is_never_told_from_who_lies_between() -> None:
+    """However many of its processes are quick ones."""
+    rng = np.random.default_rng(16)
+    for slow in ([1], [1, 2], [1, 2, 3]):
+        entries, _ = workload(rng, 60, replicates=4)
+        both, between, *_ = entries[1::2]
+        both = {
+            n: s._replace(seconds=s.seconds * (3 if s.replicate in slow else 1))
+            for n, s in both.items()
+        }
+        between = {n: s._replace(seconds=1.7 * s.seconds) for n, s in between.items()}
+        known = scatter.typical([both, between, *entries[5::2]])
+        assert ratio(both, between, known=known).against_one() == "cannot tell"
+        assert ratio(between, both, known=known).against_one() == "cannot tell"
+        assert estimates.speeds(both, known)[0] < 1.5 < 2.0 < estimates.speeds(both, known)[-1]
+        assert estimates.speeds(between, known) == []
+
+
 def test_the_middle_is_the_median() -> None:
-    assert estimates.middle({n: Sample(0, s) for n, s in enumerate([1.0, 2.0, 50.0])}) == 2.0
+    assert samples.middle({n: Sample(0, s) for n, s in enumerate([1.0, 2.0, 50.0])}) == 2.0

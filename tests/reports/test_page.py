@@ -246,7 +246,7 @@ def test_a_run_against_a_revision_says_first_what_changed(tmp_path: Path) -> Non
     assert "line/torch-gelsy/cpu/1: +25.0%" in slower
     assert "- 1 of 2 entries: no difference that this run could tell" in lines
     words = _read(tmp_path).text
-    assert "line torch-gelsy 2.12.0 main 2.12.0 1.2500 1.2" in words
+    assert "line torch-gelsy 2.12.0 main 2.12.0 1.2500 1.1" in words
     assert "--against 0123abc" in words  # in the command that repeats such a row
 
 

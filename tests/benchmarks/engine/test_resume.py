@@ -19,7 +19,6 @@ import pytest
 
 from benchmarks.engine import catalogue, plan, resume
 from benchmarks.errors import UserError
-from benchmarks.estimates import Sample
 from benchmarks.problems import table
 from benchmarks.problems.workloads import select
 from benchmarks.runfile.header import Absence, GpuModel, Header, Machine, Variant
@@ -38,6 +37,7 @@ from benchmarks.runfile.records import (
 )
 from benchmarks.runfile.run import Run
 from benchmarks.runfile.writer import FORMAT, NAME, RunWriter
+from benchmarks.samples import Sample
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Done

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks import estimates
-from benchmarks.estimates import Estimate, Sample
+from benchmarks.estimates import Estimate
+from benchmarks.samples import Sample
 from reports.analysis.crossing import crossings
 
 SIZES = (100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.estimates import Sample
 from benchmarks.problems.workloads import SIZES, select
 from benchmarks.runfile.header import EntryRecord
 from benchmarks.runfile.records import (
@@ -20,6 +19,7 @@ from benchmarks.runfile.records import (
     WorkloadRecord,
 )
 from benchmarks.runfile.run import Run
+from benchmarks.samples import Sample
 from reports.analysis import rows as results
 from reports.analysis import scaling
 from reports.analysis.rows import Row

@@ -8,8 +8,8 @@ import threading
 import pytest
 from rich.console import Console
 
-from benchmarks.estimates import Rounds, Sample
 from benchmarks.runfile.header import EntryRecord
+from benchmarks.samples import Rounds, Sample
 from reports.terminal.progress import TerminalProgress
 from tests.reports import runs
 
