@@ -17,7 +17,7 @@ def fit_alone(recorder: Recorder) -> None:
         pool.retire(list(pool.workers))
     for entry, (process, phase, reason) in list(recorder.killed.items()):
         recorder.progress.status(f"{entry.id}: fitting alone")
-        name, number = entry.workload.name, recorder.plan.replicates
+        name, number = entry.workload.name, recorder.plan.most_replicates
         again = replace(process, workload=name, replicate=number)  # a process of its own
         try:
             wrong = pool.first_fit(entry, again).reason

@@ -11,11 +11,11 @@ from backends.worker.renewal import MOST_BYTES
 from benchmarks import samples
 from benchmarks.engine import controls
 from benchmarks.engine.answers import Renewed
+from benchmarks.engine.contender import Contender, fits_of_a_sample
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool, WrongFit
 from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.recorder import Recorder
-from benchmarks.engine.schedule import Contender, fits_of_a_sample
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.runfile.records import ControlRecord
 
@@ -36,7 +36,7 @@ class Controls:
     def outside(self, entries: Iterable[Entry]) -> None:
         """Look at clocks, CPU time and cores; nothing else may be asked since the samples."""
         for entry in entries:
-            for process in self.recorder.plan.processes(entry):
+            for process in self.recorder.processes(entry):
                 if watch := self.pool.watched(process):
                     found = {"clock": watch.clock(), "cpu": watch.cpu()}
                     self.recorder.record(ControlRecord, entry, process, **found)
@@ -50,7 +50,7 @@ class Controls:
             short = size > MOST_BYTES or _COPIES * size > psutil.virtual_memory().available
             if short or seconds.get(entry.id, controls.LONGEST) >= controls.LONGEST:
                 continue
-            process = self.rng.choice(self.recorder.plan.processes(entry))
+            process = self.rng.choice(self.recorder.processes(entry))
             if process.launch.tree != ROOT:
                 continue  # an older worker may not know the question
 

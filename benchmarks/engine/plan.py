@@ -19,6 +19,8 @@ from benchmarks.runfile.header import Absence, EntryRecord
 _COPIES = 4
 #: By default: replicates of an entry, and processes of all entries. Starting one takes seconds.
 MOST_REPLICATES, MOST_PROCESSES = 4, 8
+#: Replicates of an entry that is in the race for a place, whatever the others have.
+IN_THE_RACE = 4
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ class Plan:
     entries: list[Entry]
     absent: list[Absence]
     replicates: int = 1  # processes for each entry, which take turns
+    most_replicates: int = 1  # of those that are in the race for a place
     cold: bool = False  # whether each entry has processes of its own
     environments: Sequence[Environment] = ()  # other interpreters that take part
     tf32: bool = False  # whether it was asked for
@@ -217,7 +220,8 @@ def make(
         n_gpus: that the driver shows.
         threads: for all entries, instead of each workload's own number.
         available_bytes: of memory.
-        replicates: of each entry; by default as many as `MOST_PROCESSES` allows.
+        replicates: of each entry; by default as many as `MOST_PROCESSES` allows, and further
+            ones where they decide who is first.
         launches: of each backend, under this interpreter.
         cold: give every entry processes of its own.
         environments: other interpreters under which each backend is to run as well.
@@ -278,5 +282,14 @@ def make(
         raise UserError(f"nothing to run: {reasons or none}")
     used = [w for w in workloads if any(entry.workload is w for entry in entries)]
     processes = len({replace(entry.process, workload="") for entry in entries})
-    replicates = replicates or min(MOST_REPLICATES, max(1, MOST_PROCESSES // processes))
-    return Plan(used, entries, absent, replicates, cold, environments, tf32)
+    allowed = min(MOST_REPLICATES, max(1, MOST_PROCESSES // processes))
+    return Plan(
+        used,
+        entries,
+        absent,
+        replicates or allowed,
+        replicates or max(allowed, IN_THE_RACE),
+        cold,
+        environments,
+        tf32,
+    )

@@ -46,12 +46,21 @@ class Recorder:
         self.killed: dict[Entry, tuple[Process, str, str]] = {}
         ahead = [e for e in plan.entries if e.workload.name not in earlier.done]
         self.entries = [e for e in ahead if e.id not in self.dropped]
-        processes = dict.fromkeys(p for e in self.entries for p in plan.processes(e))
-        self._numbers = {process: earlier.workers + n for n, process in enumerate(processes)}
+        self._processes = {entry: plan.processes(entry) for entry in self.entries}
+        self._numbers: dict[Process, int] = {}
+        self._fitted: set[Process] = set()  # that have had their first workload
 
     def entries_of(self, workload: Workload) -> list[Entry]:
         """The entries of a workload that have not dropped out."""
         return [e for e in self.entries if e.workload is workload and e.id not in self.dropped]
+
+    def processes(self, entry: Entry) -> list[Process]:
+        """Those in which an entry is measured."""
+        return self._processes[entry]
+
+    def add_process(self, entry: Entry, process: Process) -> None:
+        """One more, which has made its first fit."""
+        self._processes[entry] = [*self._processes[entry], process]
 
     def record(
         self, kind: Callable[..., Record], entry: Entry, process: Process, **fields: Any
@@ -82,6 +91,7 @@ class Recorder:
                 budget_seconds=options.budget,
                 precision=options.precision,
                 replicates=plan.replicates,
+                most_replicates=plan.most_replicates,
                 cold=plan.cold,
                 tf32=plan.tf32,
                 plugins=[str(path.resolve()) for path in options.plugins],
@@ -104,7 +114,7 @@ class Recorder:
             return
         self.write(
             records.WorkerRecord(
-                worker=self._numbers[process],
+                worker=self._number(process),
                 backend=process.name,
                 device=process.device,
                 threads=process.threads,
@@ -135,8 +145,8 @@ class Recorder:
             records.FitRecord,
             entry,
             process,
-            worker=self._numbers[process],
-            fresh=self._served_by(process)[0] is entry,
+            worker=self._number(process),
+            fresh=process not in self._fitted,
             cores=first.cores,
             sha256=first.loaded.sha256,
             transfer_seconds=first.loaded.transfer_seconds,
@@ -145,6 +155,7 @@ class Recorder:
             description=answer.description,
             **_numbers(answer.fit, entry.workload),
         )
+        self._fitted.add(process)
         if first.mismatch:
             self.drop(entry, "parity", first.mismatch)
         else:
@@ -198,7 +209,11 @@ class Recorder:
         return any(other.plugin for other in self.pool.workers if other != process)
 
     def _served_by(self, process: Process) -> list[Entry]:
-        return [entry for entry in self.entries if process in self.plan.processes(entry)]
+        return [entry for entry in self.entries if process in self._processes[entry]]
+
+    def _number(self, process: Process) -> int:
+        """Under which a worker is recorded."""
+        return self._numbers.setdefault(process, self.earlier.workers + len(self._numbers))
 
     def _log(self, process: Process) -> str:
         """Where the output of a worker is, seen from the run's folder."""

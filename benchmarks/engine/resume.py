@@ -64,6 +64,7 @@ def plan(header: Header, known: Mapping[str, Description]) -> Plan:
         entries,
         list(header.absent),
         header.replicates,
+        max(header.replicates, header.most_replicates),
         cold=header.cold,
         tf32=header.tf32,
     )

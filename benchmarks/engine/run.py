@@ -8,30 +8,31 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import samples
-from benchmarks.engine import claim, gpu, machine
+from benchmarks.engine import claim, further, gpu, machine
 from benchmarks.engine.alone import fit_alone
 from benchmarks.engine.answers import Transferred
+from benchmarks.engine.contender import Contender
 from benchmarks.engine.controlled import Controls
+from benchmarks.engine.opening import Opening
 from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import Pool, WrongFit
 from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.resume import Earlier
 from benchmarks.engine.roofline import Roofline
-from benchmarks.engine.schedule import Contender, Schedule, Turn
+from benchmarks.engine.schedule import Schedule, Turn
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.gate.solution import Unsolvable
 from benchmarks.problems.workloads import Workload
 from benchmarks.progress import Progress
 from benchmarks.runfile import records
+from benchmarks.runfile.header import BASELINES
 from benchmarks.runfile.writer import NAME, RunWriter, now
-
-#: Data that a core has in its own cache.
-_FEW_BYTES = 1 << 20
 
 
 def run(
@@ -85,6 +86,7 @@ class _Execution:
         self.gpus = gpu.of({entry.process.device for entry in self.plan.entries})
         self.roofline = Roofline(self.pool, recorder, options.seed)
         self.controls = Controls(self.pool, recorder)
+        self.opening = Opening(recorder, len(options.cores))
 
     def go(self) -> None:
         """All workloads that are not done yet."""
@@ -93,13 +95,15 @@ class _Execution:
         workloads = [w for w in self.plan.workloads if w.name not in earlier.done]
         for position, workload in enumerate(workloads):
             title = f"{workload.name} ({position + 1} of {len(workloads)})"
-            self._start_workers(workload)
-            fastest = self._first_fits(workload, title)
+            entries = self.recorder.entries_of(workload)
+            self.opening.start(self._processes(entries), workload.name)
+            self._first_fits(workload, title)
             if self.options.budget is not None:
-                self.roofline.measure(list(fastest))
+                entries = self.recorder.entries_of(workload)
+                self.roofline.measure(entries)
                 before, began = machine.reading(), time.perf_counter()
                 schedule = Schedule(
-                    [self._contender(e, fastest[e]) for e in self.recorder.entries_of(workload)],
+                    self._contenders(workload),
                     left / (len(workloads) - position),
                     began + left,
                     self.rng,
@@ -108,7 +112,7 @@ class _Execution:
                 )
                 throttling = self._measure(workload, schedule, title)
                 self.controls.outside(self.recorder.entries_of(workload))
-                left -= time.perf_counter() - began - schedule.on_top - schedule.lost
+                left -= time.perf_counter() - began - schedule.beside
                 trials -= schedule.on_top
                 self._record_gpus(workload)
                 self._measure_energy(workload, schedule)
@@ -119,26 +123,18 @@ class _Execution:
                 self.controls.unseen(self.recorder.entries_of(workload), schedule.contenders)
             self.recorder.write(records.DoneRecord(workload=workload.name))
             later = [e for w in workloads[position + 1 :] for e in self.recorder.entries_of(w)]
-            needed = {process for entry in later for process in self.plan.processes(entry)}
-            self.pool.retire(process for process in self.pool.workers if process not in needed)
+            # Further processes may take part again.
+            needed = {entry.process for entry in later}
+            idle = [p for p in self.pool.workers if replace(p, replicate=0) not in needed]
+            self.pool.retire(idle)
         fit_alone(self.recorder)
 
-    def _start_workers(self, workload: Workload) -> None:
-        """Those that this workload needs and no earlier one did."""
-        entries = self.recorder.entries_of(workload)
-        needed = dict.fromkeys(p for entry in entries for p in self.plan.processes(entry))
-        missing = [process for process in needed if process not in self.pool.workers]
-        count = len(missing)
-        if count:
-            self.progress.say(f"starting {count} workers for {workload.name}")
-        # Cold ones one by one: the time that each takes is wanted.
-        at_once = 1 if self.plan.cold else len(self.options.cores)
-        for ready, (process, answer) in enumerate(self.pool.start(missing, at_once), start=1):
-            self.progress.status(f"started {ready} of {count} workers: {process.name}")
-            self.recorder.started(process, answer)
+    def _processes(self, entries: Sequence[Entry]) -> list[Process]:
+        every = (process for entry in entries for process in self.recorder.processes(entry))
+        return list(dict.fromkeys(every))
 
-    def _first_fits(self, workload: Workload, title: str) -> dict[Entry, float]:
-        """The entries that pass the gate, with the seconds of the shortest fit."""
+    def _first_fits(self, workload: Workload, title: str) -> None:
+        """Those who fail the gate drop out."""
         self.progress.status(f"{title}: making the data and the reference solution")
         entries = self.recorder.entries_of(workload)
         try:
@@ -146,52 +142,60 @@ class _Execution:
         except Unsolvable as error:
             for entry in entries:
                 self.recorder.drop(entry, "reference", str(error))
-            return {}
+            return
         self.recorder.prepared(prepared, self.options.seed)
-        seconds: dict[Entry, float] = dict.fromkeys(entries, math.inf)
+        wanted = [(e, process) for e in entries for process in self.recorder.processes(e)]
+        self.opening.fit(wanted, title)
 
-        def wanted() -> Iterator[tuple[Entry, Process]]:
-            for entry in entries:
-                for process in self.plan.processes(entry):
-                    if entry.id not in self.recorder.dropped:
-                        self.progress.status(f"{title}: first fit of {process.name}")
-                        yield entry, process
+    def _contenders(self, workload: Workload) -> list[Contender]:
+        entries = self.recorder.entries_of(workload)
+        usual = [e for e in entries if e.process.name == BASELINES[workload.method.kind]]
+        # The same as in reports.
+        baseline = min(usual, key=lambda e: e.process.device != "cpu", default=None)
+        return [self._contender(entry, baseline) for entry in entries]
 
-        for entry, process, first in self.pool.first_fits(wanted(), self._at_once(entries)):
-            if isinstance(first, WorkerFailed):
-                self.recorder.failed(entry, process, "fit", first)
-            else:
-                self.recorder.fitted(entry, process, first)
-                seconds[entry] = min(seconds[entry], first.answer.seconds)
-        return {entry: seconds[entry] for entry in self.recorder.entries_of(workload)}
-
-    def _at_once(self, entries: Sequence[Entry]) -> int:
-        """How many first fits go on at the same time, each on cores of its own.
-
-        On few data they mostly compile; on many they would compete for memory.
-        """
-        few = all(e.workload.bytes <= _FEW_BYTES and e.process.device == "cpu" for e in entries)
-        if self.plan.cold or not few or not entries:
-            return 1
-        return max(1, len(self.options.cores) // max(e.process.threads for e in entries))
-
-    def _contender(self, entry: Entry, first_seconds: float) -> Contender:
-        replicates = [self.recorder.replicate(p) for p in self.plan.processes(entry)]
-        rival = entry.record().original if entry.process.launch.variant else None
-        rounds = dict(self.recorder.earlier.rounds.get(entry.id, {}))
-        return Contender(entry.id, first_seconds, replicates, rival, rounds)
+    def _contender(self, entry: Entry, baseline: Entry | None) -> Contender:
+        return Contender(
+            entry.id,
+            self.opening.fit_seconds(entry),
+            [self.recorder.replicate(process) for process in self.recorder.processes(entry)],
+            original=entry.record().original if entry.process.launch.variant else None,
+            baseline=baseline.id if baseline else None,
+            idiomatic=entry.backend.style == "idiomatic",
+            rounds=dict(self.recorder.earlier.rounds.get(entry.id, {})),
+        )
 
     def _measure(self, workload: Workload, schedule: Schedule, title: str) -> gpu.Throttling:
-        """Time the entries as the schedule says."""
+        """Time the entries as the schedule says; those in the race get further processes."""
+        self._record_gpus(workload)
+        throttling = gpu.Throttling(self.gpus.values())
+        self._take(workload, schedule, schedule.scout(), throttling, title)
+        began = time.perf_counter()
+        further.add(self.opening, workload, schedule.contenders, schedule.seconds / 2)
+        schedule.pause(time.perf_counter() - began)
+        self._take(workload, schedule, schedule.decide(), throttling, title)
+        for c in schedule.contenders:
+            if not c.rounds and not c.lost:
+                took = f"a fit took {c.fit_seconds:.2g} s"
+                self.progress.say(f"{c.entry}: not timed: {took}, the budget is too small")
+        return throttling
+
+    def _take(
+        self,
+        workload: Workload,
+        schedule: Schedule,
+        turns: Iterator[Turn],
+        throttling: gpu.Throttling,
+        title: str,
+    ) -> None:
+        """Take turns, and record them."""
         by_id = {entry.id: entry for entry in self.recorder.entries_of(workload)}
         processes = {
             (entry.id, self.recorder.replicate(process)): process
             for entry in by_id.values()
-            for process in self.plan.processes(entry)
+            for process in self.recorder.processes(entry)
         }
-        self._record_gpus(workload)
-        throttling = gpu.Throttling(self.gpus.values())
-        for turn in schedule.turns():
+        for turn in turns:
             if turn.seconds is None:
                 process = processes[turn.entry, turn.replicate]
                 self._sample(by_id[turn.entry], process, turn)
@@ -211,11 +215,6 @@ class _Execution:
                 timed = [(by_id[c.entry].record(), c.rounds) for c in schedule.contenders]
                 status = f"{title}: round {turn.round}, {schedule.left:.0f} s left"
                 self.progress.standings(status, timed)
-        for c in schedule.contenders:
-            if not c.rounds and not c.lost:
-                took = f"a fit took {c.fit_seconds:.2g} s"
-                self.progress.say(f"{c.entry}: not timed: {took}, the budget is too small")
-        return throttling
 
     def _sample(self, entry: Entry, process: Process, turn: Turn) -> None:
         """Take a turn; also the energy of a fit, if it lasts long enough to tell."""
@@ -260,7 +259,7 @@ class _Execution:
     def _judge_last(self, entries: Sequence[Entry]) -> None:
         """Judge the last timed fits as well."""
         for entry in entries:
-            for process in self.plan.processes(entry):
+            for process in self.recorder.processes(entry):
                 if entry.id in self.recorder.dropped:
                     break
                 try:

@@ -1,29 +1,28 @@
 """The schedule: interleaved rounds in random order, until the answer is known or time is up.
 
 In each round every entry that is still measured gives one sample, in fresh random order, so that
-what the machine does meanwhile, it does to all of them.
+what the machine does meanwhile, it does to all of them. All take part at first; then the entries
+of one question after another do (`benchmarks.engine.questions`).
 """
 
 import itertools
 import random
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from benchmarks import estimates, samples
+from benchmarks.engine import questions
+from benchmarks.engine.contender import Contender
+from benchmarks.engine.questions import Pair
 from benchmarks.samples import Sample
 
-#: A sample lasts at least about this long; a shorter fit is repeated within it. Shorter samples
-#: are blurred by the clock and the wake-up, longer ones by the machine's changing its speed.
-SAMPLE_SECONDS = 5e-3
 #: A warm-up fit that took longer than this is too expensive to discard: it is the sample of the
 #: first round.
 EXPENSIVE_SECONDS = 0.5
-#: Rounds after which it is first decided who goes on; then after half as many again.
-FIRST_LOOK = 30
-#: Entries leave the rounds only when settled at this confidence. It is stricter than what is
-#: reported: to stop when an interval happens to be narrow makes intervals too narrow.
-STOP_CONFIDENCE = 0.999
+#: Rounds of one question after which it is looked at again; then after half as many again. At
+#: first all entries take part in so many, if that takes no more than a share of the time.
+FIRST_LOOK, SCOUTING = 10, 0.35
 
 
 @dataclass(eq=False)
@@ -41,38 +40,12 @@ class Turn:
     expected: float = 0.0  # seconds that its fits should take
 
 
-@dataclass(eq=False)
-class Contender:
-    """One entry while it is being measured."""
-
-    entry: str  # id
-    fit_seconds: float  # expected time of one fit; at first, that of the first fit
-    replicates: Sequence[int] = (0,)  # the processes that take turns
-    rival: str | None = None  # to be told from, besides its neighbours in the ranking
-    rounds: dict[int, Sample] = field(default_factory=dict)  # the samples so far
-    spent: float = 0.0  # seconds of measurement so far
-    allowance: float = 0.0  # seconds that it may have spent by the next look
-    lost: bool = False
-    warm_up: Sample | None = None  # one that still has to be recorded as a sample
-    waiting: list[int] = field(default_factory=list)  # replicates that are next
-
-    @property
-    def fits(self) -> int:
-        """How many fits make one sample."""
-        return fits_of_a_sample(self.fit_seconds)
-
-
-def fits_of_a_sample(fit_seconds: float) -> int:
-    """How many fits that take so long each make one sample."""
-    return max(1, round(SAMPLE_SECONDS / max(fit_seconds, 1e-9)))
-
-
 class Schedule:
     """Shares out the time of one workload.
 
-    The time goes in equal parts to the entries that are not settled, so that one slow entry does
-    not cost the others their rounds; but each gets a first sample, if half of what is left until
-    the deadline is enough for it.
+    The time goes in equal parts to the entries of a question that are not settled, so that one
+    slow entry does not cost the others their rounds; but each gets a first sample, if half of what
+    is left until the deadline is enough for it.
 
     Where half is less than the first fit took, the first fit may have been long because it
     compiled. The second fit, which tells, is made on top of the time, and is the only sample if it
@@ -105,14 +78,33 @@ class Schedule:
         self.rng, self.precision, self.trials, self.clock = rng, precision, trials, clock
         self.on_top = 0.0  # seconds that second fits took on top of the time
         self.lost = 0.0  # seconds in which a worker was lost: the others do not pay for them
+        self._paused = 0.0  # seconds in which something else was done
+        self._until = 0.0  # when the time of all rounds ends
+        self._next = 1 + max((max(c.rounds, default=-1) for c in contenders), default=-1)
 
     @property
     def left(self) -> float:
         """Seconds until the deadline."""
         return max(0.0, self.deadline - self.clock())
 
+    @property
+    def beside(self) -> float:
+        """Seconds that are not the contenders' time."""
+        return self.on_top + self.lost + self._paused
+
+    def pause(self, seconds: float) -> None:
+        """Something else has taken so long: it is not the contenders' time."""
+        self._paused += seconds
+        self.deadline += seconds
+        self._until += seconds
+
     def turns(self) -> Iterator[Turn]:
         """Turn after turn, until all is settled or the time is used up."""
+        yield from self.scout()
+        yield from self.decide()
+
+    def scout(self) -> Iterator[Turn]:
+        """Warm-ups, and rounds of all entries in a share of the time."""
         began = self.clock()
         warm: list[Contender] = []
         # The quick ones first: then it is known what they leave to slow ones.
@@ -123,22 +115,59 @@ class Schedule:
         # Expensive warm-ups may have taken the others' time: they get it anyway.
         others = sum(not contender.warm_up for contender in warm) / max(len(warm), 1)
         until = max(began + self.seconds, self.clock() + self.seconds * others)
-        until = min(until, self.deadline) - self.lost  # what is lost from now on is added again
-        first = 1 + max((max(c.rounds, default=-1) for c in warm), default=-1)
-        look = first + FIRST_LOOK
-        active = self._share_out(warm, until)
-        for number in itertools.count(first):
-            ready = list(filter(self._may_go_on, active))
+        # What is lost from now on is added again.
+        self._until = min(until, self.deadline) - self.lost
+        every = [(contender, contender) for contender in warm]
+        if self.precision is None:
+            yield from self._rounds(every, lambda: every, 1.0, {})
+        else:
+            yield from self._rounds(every, list, SCOUTING, {})
+
+    def decide(self) -> Iterator[Turn]:
+        """Rounds for one question after another, until all are settled or the time is used up."""
+        for contender in self.contenders:
+            if not contender.lost:
+                yield from self._warm_up_in(contender, contender.joined)
+        if self.precision is None:
+            return
+        for question, share in questions.IN_ORDER:
+            still_open = partial(question, self.contenders, self.precision)
+            before = {contender: contender.spent for contender in self.contenders}
+            yield from self._rounds(still_open(), still_open, share, before)
+
+    def _rounds(
+        self,
+        pairs: Sequence[Pair],
+        still_open: Callable[[], Sequence[Pair]],
+        share: float,
+        before: Mapping[Contender, float],
+    ) -> Iterator[Turn]:
+        """Rounds of some pairs, as long as they are open, in a share of the time that is left.
+
+        Each of them may use the same time, besides what it had spent `before`.
+        """
+        until = self.clock() + share * max(0.0, self._until + self.lost - self.clock())
+        until -= self.lost
+        self._share_out(pairs, until, before)
+        look = FIRST_LOOK
+        for number in itertools.count():
+            ready = self._ready(pairs)
             if number >= look or not ready:
-                look = number + max(FIRST_LOOK, (number - first) // 2)
-                open_ = warm if self.precision is None else unsettled(warm, self.precision)
-                active = self._share_out(open_, until)
-                ready = list(filter(self._may_go_on, active))
+                look = number + max(FIRST_LOOK, number // 2)
+                pairs = still_open()
+                self._share_out(pairs, until, before)
+                ready = self._ready(pairs)
                 if not ready:
                     return
             for contender in self.rng.sample(ready, len(ready)):
                 if self._may_go_on(contender):
-                    yield from self._sample(contender, number)
+                    yield from self._sample(contender, self._next)
+            self._next += 1
+
+    def _ready(self, pairs: Sequence[Pair]) -> list[Contender]:
+        """Whose turn it is: a sample alone does not tell it from anybody."""
+        both = (pair for pair in pairs if all(map(self._may_go_on, pair)))
+        return list(dict.fromkeys(itertools.chain.from_iterable(both)))
 
     def _warm_up(self, contender: Contender) -> Generator[Turn, None, bool]:
         """One fit in each process, which says how long it takes when compiled.
@@ -216,39 +245,18 @@ class Schedule:
             self.lost += turn.spent
             self.deadline += turn.spent
 
-    def _share_out(self, contenders: Sequence[Contender], until: float) -> list[Contender]:
+    def _share_out(
+        self, pairs: Sequence[Pair], until: float, before: Mapping[Contender, float]
+    ) -> None:
         """Let all spend up to one level, as high as the time left allows.
 
         What was lost comes after `until`.
         """
-        active = [contender for contender in contenders if not contender.lost]
+        active = {one: before.get(one, 0.0) for pair in pairs for one in pair if not one.lost}
         left = max(0.0, until + self.lost - self.clock())
         # Those that have spent more than the level already get nothing.
-        totals = itertools.accumulate(sorted(contender.spent for contender in active))
-        level = min(((left + total) / n for n, total in enumerate(totals, start=1)), default=0.0)
-        for contender in active:
-            contender.allowance = level
-        return active
-
-
-def unsettled(contenders: Sequence[Contender], precision: float) -> list[Contender]:
-    """Those with a neighbour in the ranking that they have not been told from yet.
-
-    A pair is settled when the sign of its difference is certain, or its ratio is known to
-    `precision`, both at `STOP_CONFIDENCE` for all these pairs together.
-    """
-    timed = [contender for contender in contenders if contender.rounds and not contender.lost]
-    found = {contender for contender in contenders if not contender.rounds}
-    if len(timed) == 1:
-        typical = estimates.typical(timed[0].rounds, STOP_CONFIDENCE)
-        found |= {timed[0]} if typical.precision > precision else set()
-    timed.sort(key=lambda contender: samples.middle(contender.rounds))
-    by_entry = {contender.entry: contender for contender in timed}
-    pairs = list(itertools.pairwise(timed))
-    pairs += [(c, by_entry[c.rival]) for c in timed if c.rival in by_entry]
-    confidence = 1 - (1 - STOP_CONFIDENCE) / max(len(pairs), 1)
-    for one, other in pairs:
-        ratio = estimates.ratio(one.rounds, other.rounds, confidence)
-        if ratio is None or (ratio.against_one() == "cannot tell" and ratio.precision > precision):
-            found |= {one, other}
-    return [contender for contender in contenders if contender in found]
+        spent = sorted(one.spent - earlier for one, earlier in active.items())
+        totals = enumerate(itertools.accumulate(spent), start=1)
+        level = min(((left + total) / n for n, total in totals), default=0.0)
+        for one, earlier in active.items():
+            one.allowance = earlier + level

@@ -1,0 +1,44 @@
+"""An entry while it is being measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.samples import Sample
+
+#: A sample lasts at least about this long; a shorter fit is repeated within it. Shorter samples
+#: are blurred by the clock and the wake-up, longer ones by the machine's changing its speed.
+SAMPLE_SECONDS = 5e-3
+
+
+@dataclass(eq=False)
+class Contender:
+    """One entry, its samples so far, and how much time it may use."""
+
+    entry: str  # id
+    fit_seconds: float  # expected time of one fit; at first, that of the first fit
+    replicates: Sequence[int] = (0,)  # the processes that take turns
+    original: str | None = None  # of a variant: the entry that it is to be told from
+    baseline: str | None = None  # the entry that the report compares it with
+    idiomatic: bool = False  # written as documentation teaches
+    rounds: dict[int, Sample] = field(default_factory=dict)  # the samples so far
+    spent: float = 0.0  # seconds of measurement so far
+    allowance: float = 0.0  # seconds that it may have spent by the next look
+    lost: bool = False
+    warm_up: Sample | None = None  # one that still has to be recorded as a sample
+    joined: list[int] = field(default_factory=list)  # replicates that came later
+    waiting: list[int] = field(default_factory=list)  # replicates that are next
+
+    def join(self, replicate: int) -> None:
+        """One more process takes turns from now on."""
+        self.replicates = [*self.replicates, replicate]
+        self.joined.append(replicate)
+
+    @property
+    def fits(self) -> int:
+        """How many fits make one sample."""
+        return fits_of_a_sample(self.fit_seconds)
+
+
+def fits_of_a_sample(fit_seconds: float) -> int:
+    """How many fits that take so long each make one sample."""
+    return max(1, round(SAMPLE_SECONDS / max(fit_seconds, 1e-9)))
