@@ -22,9 +22,10 @@ GROUPS = {".": ",", ",": r"\."}
 
 
 def _pattern(mark: str) -> re.Pattern[str]:
-    """A number in groups of three digits, or two as in India, or in none."""
-    gap = rf"[{GROUPS[mark]}{_GAPS}]"
-    whole = rf"(?!0)\d{{1,3}}(?P<gap>{gap})(?:\d{{2,3}}(?P=gap))*\d{{3}}|\d+(?:_\d+)*"
+    """A number in groups of three digits, or as in India (12,34,567), or without groups."""
+    threes = rf"(?!0)\d{{1,3}}(?P<gap>[{GROUPS[mark]}{_GAPS}])\d{{3}}(?:(?P=gap)\d{{3}})*"
+    indian = r"|(?!0)\d{1,2}(?:,\d\d)+,\d{3}" if mark == "." else ""
+    whole = rf"{threes}{indian}|\d+(?:_\d+)*"
     exponent = rf"(?:[eE][+{_MINUS}]?\d+)?"
     number = rf"(?:(?:{whole})(?:[{mark}]\d*)?|[{mark}]\d+){exponent}"
     sign = rf"[+{_MINUS}]?"

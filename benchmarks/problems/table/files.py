@@ -55,8 +55,10 @@ class File:
         with os_errors(f"--data: cannot read {line(path)}"):
             whole = path.resolve()
             if path.is_dir():
-                digest = hashlib.sha256()
-                for one in _parts(path):
+                digest, found = hashlib.sha256(), _parts(path)
+                if not found:
+                    raise UserError(f"--data: {line(path)} is a folder without .parquet files")
+                for one in found:
                     digest.update(str(one.relative_to(path)).encode(errors="surrogateescape"))
                     digest.update(hashlib.sha256(one.read_bytes()).digest())
                 return cls(_name(whole), str(whole), digest.hexdigest(), "folder")
@@ -100,10 +102,13 @@ def _name(path: Path) -> str:
 
 
 def _parts(folder: Path) -> list[Path]:
-    """The Parquet files of a folder, in the order of their names."""
-    parts = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _PARQUET and p.is_file())
-    if not parts:
-        raise UserError(f"--data: the folder {line(folder)} holds no Parquet files (.parquet, .pq)")
+    """The Parquet files of a folder and of its parts, which are called `key=value`, in order."""
+    parts: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and "=" in path.name:
+            parts += _parts(path)
+        elif path.suffix.lower() in _PARQUET and path.is_file():
+            parts.append(path)
     return parts
 
 

@@ -206,24 +206,29 @@ def decimal_mark(columns: Mapping[str, TextColumn], delimiter: str, where: str) 
     Raises:
         UserError: columns contradict each other, or nothing tells.
     """
-    votes: dict[str, tuple[str, str]] = {}
     # Semicolons are used where commas begin fractions.
     european = delimiter == ";"
-    for plain in (False, True):
+    votes: dict[str, tuple[str, str]] = {}
+
+    def ask(name: str, column: TextColumn) -> None:
+        vote, cell, row = _vote(column)
+        if vote and (vote != "either" or european or "," in cell):
+            votes.setdefault(vote, (name, f"{line(cell)[:40]!r} in row {row}"))
+
+    for name, column in columns.items():
+        if column.plain is None:
+            ask(name, column)
+    if european or votes.keys() - {"."}:
         for name, column in columns.items():
-            if (column.plain is not None) is plain and not (plain and "." in votes):
-                vote, cell, row = _vote(column) if not plain or column.has_point() else _NONE
-                if vote != "either" or european or "," in cell:
-                    votes.setdefault(vote, (name, f"{line(cell)[:40]!r} in row {row}"))
-        if not european and votes.keys() <= {".", ""}:
-            return "."
+            if "." not in votes and column.plain is not None and column.has_point():
+                ask(name, column)
     if "," in votes and "." in votes:
         (comma, a), (point, b) = votes[","], votes["."]
         raise UserError(
             f"{where}: column {comma!r} has decimal commas ({a}) and column {point!r} decimal"
             f" points ({b}); say which with --decimal, or leave one out with --exclude"
         )
-    if "," in votes or "." in votes or "either" not in votes or delimiter == ",":
+    if "either" not in votes or len(votes) > 1 or delimiter == ",":
         return "," if "," in votes else "."
     name, what = votes["either"]
     raise UserError(

@@ -201,7 +201,7 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     folder.mkdir()
     for path, message in [
         (tmp_path / "none.csv", "No such file"),
-        (folder, "holds no Parquet files"),
+        (folder, "is a folder without .parquet files"),
         (Path("/dev/null"), "is a device and not a file"),
         (csv(tmp_path, "PAR1 and no more", "t.parquet"), "cannot be read: "),
         (csv(tmp_path, "ARROW1", "t.feather"), "cannot be read: "),
