@@ -56,7 +56,7 @@ class Table:
         return len(self.columns[0]) if self.columns else 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Choice:
     """The data of a table, and what is to be said about them."""
 

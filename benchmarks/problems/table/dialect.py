@@ -86,13 +86,8 @@ def read(content: bytes, target: str | None, reading: Reading, where: str) -> Te
     names = [line(name) for name in names]
     unnamed = {n for n, name in enumerate(names) if not name}
     table = _columns(text, delimiter, len(names), where)
-    return Text(
-        table,
-        [name or f"column {n}" for n, name in enumerate(names, 1)],
-        unnamed,
-        delimiter,
-        said,
-    )
+    names = [name or f"column {n}" for n, name in enumerate(names, 1)]
+    return Text(table, names, unnamed, delimiter, said)
 
 
 def _decoded(content: bytes, asked: str, where: str) -> tuple[str, str]:

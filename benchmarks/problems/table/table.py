@@ -122,10 +122,9 @@ def _table(file: File, target: str | None, reading: Reading) -> Table:
         if getattr(reading, option):
             name = option.replace("_", "-")
             raise UserError(f"--{name} is for tables of text, and {file.name} is {file.kind}")
-    found, names = typed(file), []
+    found = typed(file)
     index = pandas_index(found.schema)
-    for position, name in enumerate(found.column_names, 1):
-        names.append(line(name) or f"column {position}")
+    names = [line(name) or f"column {n}" for n, name in enumerate(found.column_names, 1)]
     unnamed = {n for n, name in enumerate(found.column_names) if not line(name)}
     places = {n for n, name in enumerate(found.column_names) if name in index}
     said = "a folder of Parquet files" if file.kind == "folder" else file.kind

@@ -142,6 +142,11 @@ def test_names_of_rows_as_r_writes_them_have_no_name(tmp_path: Path) -> None:
     assert "'column 1' (an index: it comes first and has no name)" in found.description
 
 
+def test_blanks_in_cells_separate_no_columns(tmp_path: Path) -> None:
+    rows = [[f"row {n}", *row] for n, row in enumerate(ROWS[1:])]
+    assert_fits(read(write(tmp_path / "t.tsv", rows, delimiter="\t"), "column 4"), [A, B])
+
+
 def test_a_delimiter_at_the_end_of_each_row_makes_no_column(tmp_path: Path) -> None:
     for head in (ROWS[0], [*ROWS[0], ""]):
         found = read(write(tmp_path / "t.csv", [head, *([*row, ""] for row in ROWS[1:])]))

@@ -95,9 +95,9 @@ def test_a_comma_that_may_group_or_not_is_asked_about(tmp_path: Path) -> None:
     assert_fits(read(path, decimal="."), [grouped], y)
     assert_fits(read(path, decimal=","), [fractions], y)
     # One cell may tell.
-    for cell, others in (("0,5", fractions[1:]), ("1,234.5", grouped[1:])):
+    for cell, others in (("0,125", fractions[1:]), ("1,234.5", grouped[1:])):
         table[1][0] = cell
-        number = float(cell.replace(",", "." if cell == "0,5" else ""))
+        number = float(cell.replace(",", "." if cell == "0,125" else ""))
         assert_fits(read(write(path, table, delimiter="\t")), [[number, *others]], y)
 
 
