@@ -27,7 +27,9 @@ def _pattern(mark: str) -> re.Pattern[str]:
     indian = r"|(?!0)\d{1,2}(?:,\d\d)+,\d{3}" if mark == "." else ""
     whole = rf"{threes}{indian}|\d+(?:_\d+)*"
     exponent = rf"(?:[eE][+{_MINUS}]?\d+)?"
-    number = rf"(?:(?:{whole})(?:[{mark}]\d*)?|[{mark}]\d+){exponent}"
+    # In "1, 2" the comma separates.
+    fraction = r"\.\d*" if mark == "." else r",\d+"
+    number = rf"(?:(?:{whole})(?:{fraction})?|[{mark}]\d+){exponent}"
     sign = rf"[+{_MINUS}]?"
     return re.compile(
         rf"(?P<sign>{sign})\s*(?P<before>[{_CURRENCY}]?)\s*(?P<number>{sign}{number})"

@@ -63,7 +63,7 @@ def read(content: bytes, target: str | None, reading: Reading, where: str) -> Te
         UserError: it is no table, or its layout has to be said.
     """
     text, encoding = _decoded(content, reading.encoding, where)
-    text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n\x1a")
     if excel := _SEPARATOR.match(text):
         text = text[excel.end() :].lstrip("\n")
     asked = reading.delimiter or (excel[1] if excel else "")
@@ -243,8 +243,12 @@ def _columns(text: str, delimiter: str, n_columns: int, where: str) -> "pa.Table
         raise UserError(f"{where} cannot be read: {line(error)[:300]}") from None
     if ragged:
         row = ragged[0]
+        found = (
+            f"{row.actual_columns} cells and not {row.expected_columns}: {line(row.text)[:60]!r}"
+        )
+        what = "correct it" if row.number > 1 else "leave out what stands above the table"
         raise UserError(
-            f"{where}, row {row.number}: {row.actual_columns} cells and not {row.expected_columns}:"
-            f" {line(row.text)[:60]!r}; correct it, or say what separates columns with --delimiter"
+            f"{where}, row {row.number}: {found}; {what}, or say what separates columns with"
+            " --delimiter"
         )
     return table

@@ -194,6 +194,22 @@ def test_as_many_columns_as_there_are_genes(tmp_path: Path) -> None:
     assert "'gene 19' and 69,980 more" in found.description
 
 
+@pytest.mark.parametrize("above", ["Houses", "# a b y", 'a, "b, c", y'])
+def test_a_line_above_the_table_is_named(tmp_path: Path, above: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{above}\n" + "\n".join(", ".join(row) for row in ROWS))
+    with pytest.raises(
+        UserError, match=r"row 1: 3 cells .*; leave out what stands above the table"
+    ):
+        read(path)
+
+
+def test_what_old_systems_write_at_the_end_is_no_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", ROWS)
+    path.write_text(path.read_text() + "\x1a")
+    assert_fits(read(path), [A, B])
+
+
 def test_a_row_with_too_few_cells_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", [*ROWS, ["1", "2"], ["1"]])
     with pytest.raises(UserError, match="row 9: 2 cells and not 3: '1,2'; correct it, or say"):
