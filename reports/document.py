@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, starmap
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.runfile.records import RooflineRecord, WarningRecord
 from benchmarks.runfile.run import Run
@@ -48,6 +49,7 @@ class Document:
     facts: Sequence[tuple[str, str]]
     limits: Sequence[RooflineRecord] = ()  # measurements of what the machine can do at best
     calls: Sequence[Call] = ()
+    truth: Literal["known", "known of some", "unknown"] = "known"  # that the data were made from
     interleaved: bool = True  # or timed by something else, one after the other, and not judged
 
     @cached_property
@@ -94,6 +96,7 @@ def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Docum
         facts=words.run_facts(run),
         limits=run.of(RooflineRecord),
         calls=calls(run),
+        truth=_truth(run),
     )
 
 
@@ -129,6 +132,11 @@ def _state(run: Run) -> str:
     if run.footer.outcome != "complete":
         return "This run was interrupted. Shown is what it measured until then."
     return ""
+
+
+def _truth(run: Run) -> Literal["known", "known of some", "unknown"]:
+    known = {w.weight is not None or w.certified is not None for w in run.workloads.values()}
+    return "known" if False not in known else "known of some" if True in known else "unknown"
 
 
 def _is_shown_together(run: Run, name: str) -> bool:

@@ -62,6 +62,7 @@ def _benchmark(row: Row) -> dict[str, Any]:
             "threads": entry.threads,
             "ratio": row.ratio and row.ratio.value,
             "baseline": row.baseline,
+            **({"data": row.data} if row.data else {}),
         },
         "options": {},
         "stats": stats.as_dict() | {"median": row.time and row.time.value, "iterations": 1},

@@ -42,7 +42,7 @@ class WorkloadTable:
     name: str
     slug: str
     answers: Mapping[str, str]  # by run; empty where it does not have the workload
-    note: str  # what is not the same work; empty if it is the same as far as is known
+    note: str  # what is not the same work, and what is said of the user's own data
     lines: Sequence[BackendLine]
 
     @property
@@ -124,7 +124,9 @@ def tables(runs: Mapping[str, Source]) -> list[WorkloadTable]:
         rows = {letter: by_name.get(name, []) for letter, by_name in found.items()}
         answers = {letter: _answer(source, rows[letter]) for letter, source in runs.items()}
         lines = _lines(list(rows.values()))
-        result.append(WorkloadTable(name, slug, answers, _note(name, runs), lines))
+        own = dict.fromkeys(row.data for same in rows.values() for row in same if row.data)
+        note = " ".join(filter(None, [_note(name, runs), *own]))
+        result.append(WorkloadTable(name, slug, answers, note, lines))
     return result
 
 

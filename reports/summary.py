@@ -31,6 +31,7 @@ def markdown(document: Document) -> str:
         "summary.md",
         document=document,
         run=", ".join(f"{name} {value}" for name, value in document.facts if name in names),
+        data=" ".join(dict.fromkeys(row.data for one in shown for row in one.rows if row.data)),
         unchanged=f"{len(document.changes) - len(told)} of {len(document.changes)} entries",
         differences=_cut(told, _MOST_CHANGES),
         answers=_cut(document.workloads, _MOST_WORKLOADS),

@@ -11,6 +11,14 @@ def check(
     workloads: given.Workloads = None,
     data: given.Data = None,
     target: given.Target = None,
+    features: given.Features = "",
+    exclude: given.Exclude = "",
+    missing: given.Missing = "",
+    drop_missing: given.DropMissing = False,
+    delimiter: given.Delimiter = "",
+    decimal: given.Decimal = "",
+    encoding: given.Encoding = "",
+    no_header: given.NoHeader = False,
     backends: given.Backends = None,
     full: given.Full = False,
     devices: given.Devices = None,
@@ -35,7 +43,7 @@ def check(
     plugins = tuple(plugin or ())
     options = session.make_options(context.obj, seed, plugins, patience)
     plan = session.make_plan(
-        session.choose_workloads(workloads, data, target, full),
+        session.choose_workloads(workloads, data, target, full, context.params),
         backends or [],
         devices or "",
         catalogue.known(plugins, options.patience),

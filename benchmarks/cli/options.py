@@ -13,18 +13,42 @@ Workloads = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    Option(help="Your own table (.csv, .parquet), or certified data in NIST's form (.dat)."),
+    Option(
+        help="Your own table: text such as CSV, also gzipped; Parquet or a folder of it; Feather; "
+        "- for standard input; or certified data in NIST's form (.dat)."
+    ),
 ]
 Target = Annotated[
     str | None,
     Option(help="The column of --data to predict from all other columns of numbers."),
+]
+Features = Annotated[
+    str, Option(help="Only these columns of --data: names or globs such as 'x_*', comma-separated.")
+]
+Exclude = Annotated[
+    str, Option(help="Not these columns of --data: names or globs, comma-separated.")
+]
+Missing = Annotated[
+    str, Option(help="What else stands for no value in --data, such as '?,-999', comma-separated.")
+]
+DropMissing = Annotated[
+    bool, Option("--drop-missing", help="Leave out the rows of --data that lack a value.")
+]
+Delimiter = Annotated[
+    str, Option(help="What separates the columns of --data: one character, tab or space.")
+]
+Decimal = Annotated[str, Option(help="What begins a fraction in --data: . or a comma.")]
+Encoding = Annotated[str, Option(help="The encoding of --data, such as cp1252.")]
+NoHeader = Annotated[
+    bool, Option("--no-header", help="The first line of --data holds data and not names.")
 ]
 Backends = Annotated[
     list[str] | None,
     Option(help="Names or globs such as 'torch-*', comma-separated; may be repeated."),
 ]
 Full = Annotated[
-    bool, Option("--full", help="All workloads and backends, including optional ones.")
+    bool,
+    Option("--full", help="All backends, also optional ones; without --data, all workloads."),
 ]
 Devices = Annotated[
     str | None,

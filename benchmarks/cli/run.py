@@ -17,6 +17,14 @@ def run(
     workloads: given.Workloads = None,
     data: given.Data = None,
     target: given.Target = None,
+    features: given.Features = "",
+    exclude: given.Exclude = "",
+    missing: given.Missing = "",
+    drop_missing: given.DropMissing = False,
+    delimiter: given.Delimiter = "",
+    decimal: given.Decimal = "",
+    encoding: given.Encoding = "",
+    no_header: given.NoHeader = False,
     backends: given.Backends = None,
     full: given.Full = False,
     devices: given.Devices = None,
@@ -83,7 +91,7 @@ def run(
             temporary = stack.enter_context(closing(TemporaryFolder()))
             older = [variants.checkout(against, temporary.path)]
         plan = session.make_plan(
-            session.choose_workloads(workloads, data, target, full),
+            session.choose_workloads(workloads, data, target, full, context.params),
             backends or [],
             devices or "",
             known,

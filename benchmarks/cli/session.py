@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,6 +23,7 @@ from benchmarks.evidence import calibrate
 from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
 from benchmarks.runfile import reader, writer
+from benchmarks.runfile.header import Reading
 from reports.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
@@ -30,21 +32,34 @@ if TYPE_CHECKING:
 
 
 def choose_workloads(
-    names: str | None, data: Path | None, target: str | None, full: bool
+    names: str | None,
+    data: Path | None,
+    target: str | None,
+    full: bool,
+    given: Mapping[str, Any],
 ) -> list[Workload]:
     """The named workloads; with `--data` the table, and others only if named.
+
+    Args:
+        names: the value of `--workloads`.
+        data: that of `--data`.
+        target: that of `--target`.
+        full: whether all workloads are meant where none is named.
+        given: all parameters of the command, with those that say how to read a table.
 
     Raises:
         UserError: a name is unknown, or the table cannot be fitted.
     """
     chosen = select(split(names) if names else FULL if full else DEFAULT)
-    if data is None and target is None:
-        return chosen
+    reading = Reading(**{option.name: given[option.name] for option in fields(Reading)})
+    asked = {"target": target, **vars(reading)}
     if data is None:
-        raise UserError("--target needs --data, the table that has this column")
-    from benchmarks.problems import table  # imports pyarrow
+        if option := next((name for name, value in asked.items() if value), None):
+            raise UserError(f"--{option.replace('_', '-')} needs --data, the table it is about")
+        return chosen
+    from benchmarks.problems.table import table
 
-    return [table.workload(data, target), *(chosen if names or full else [])]
+    return [table.workload(data, target, reading), *(chosen if names else [])]
 
 
 def make_plan(

@@ -82,6 +82,8 @@ class Recorder:
         )
         if options.calibration:
             self.progress.say(options.calibration)
+        for workload in (workload for workload in plan.workloads if workload.file):
+            self.progress.say(f"{workload.name}: {workload.description}")
         self.write(
             Header(
                 format=FORMAT,

@@ -73,7 +73,7 @@ def plan(header: Header, known: Mapping[str, Description]) -> Plan:
 def _workload(name: str, file: DataFile | None) -> Workload:
     if file is None:
         return select([name])[0]
-    from benchmarks.problems import table  # pyarrow is imported for nothing else
+    from benchmarks.problems.table import table
 
     return table.again(file)
 

@@ -125,13 +125,31 @@ class EnvironmentRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the user's own table is to be read: each field is an option, as it was given.
+
+    What is empty is found out from the table itself.
+    """
+
+    features: str = ""  # names and globs of columns, comma-separated
+    exclude: str = ""  # the same
+    delimiter: str = ""  # one character, "tab" or "space"
+    decimal: str = ""  # "." or ","
+    encoding: str = ""
+    no_header: bool = False
+    missing: str = ""  # what stands for no value, comma-separated
+    drop_missing: bool = False  # leave out the rows with missing values
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataFile:
     """Where the user's own data came from."""
 
     name: str  # of the workload
-    path: str  # absolute
+    path: str  # absolute; "-" for standard input
     target: str | None = None  # the column; None for a certified set
-    sha256: str = ""  # of the file
+    sha256: str = ""  # of the file, or of the files of a folder
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,12 @@ class Run:
         return self._by_kind.get((kind, entry), [])
 
     @cached_property
+    def own_data(self) -> dict[str, str]:
+        """By workload, what is said of the user's own data: features, and what is left out."""
+        own = {file.name for file in self.header.files}
+        return {name: work.description for name, work in self.workloads.items() if name in own}
+
+    @cached_property
     def workloads(self) -> dict[str, WorkloadRecord]:
         """By name."""
         return {record.name: record for record in self.of(WorkloadRecord)}

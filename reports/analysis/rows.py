@@ -51,6 +51,7 @@ class Row:
     floor: Floor | None = None  # that no implementation can beat here
     device_seconds: float | None = None  # of one fit, by the device's own clock
     joules: float | None = None  # of one fit, drawn by its GPU
+    data: str = ""  # of the user's own data: the features, and what is left out
     #: Transfers of its data: those after the samples, or else the first of each process.
     transfers: Rounds = field(default_factory=dict)
 
@@ -182,6 +183,7 @@ def _row(run: Run, entry: EntryRecord, known: Mapping[Place, Floor], typical: Sc
         floor=floor,
         device_seconds=_median([device.device_seconds for device in devices]),
         joules=_median([device.joules for device in devices]),
+        data=run.own_data.get(entry.workload, ""),
         transfers=_transfers(run, name),
     )
 

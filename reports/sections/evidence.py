@@ -24,10 +24,13 @@ def repeat_command(run: Run, entry: EntryRecord) -> list[str]:
     header, variant = run.header, entry.variant
     if variant and variant.kind == "copy":
         return []
-    options = [("--workloads", entry.workload)]
+    options, flags = [("--workloads", entry.workload)], list[str]()
     if file := next((file for file in header.files if file.name == entry.workload), None):
         options = [("--data", file.path)]
         options += [("--target", file.target)] if file.target is not None else []
+        asked = {f"--{name.replace('_', '-')}": value for name, value in vars(file.reading).items()}
+        options += [(name, value) for name, value in asked.items() if value and value is not True]
+        flags += [name for name, value in asked.items() if value is True]
     options += [("--backends", entry.backend), ("--devices", entry.device)]
     options += [("--threads", str(entry.threads)), ("--seed", str(header.seed))]
     options += [("--plugin", path) for path in header.plugins]
@@ -35,7 +38,7 @@ def repeat_command(run: Run, entry: EntryRecord) -> list[str]:
         options += [("--env", f"{variant.name}={variant.source}")]
     elif variant:
         options += [("--against", variant.source)]
-    flags = ["--tf32"] if header.tf32 and entry.device.startswith("cuda") else []
+    flags += ["--tf32"] if header.tf32 and entry.device.startswith("cuda") else []
     flags += ["--cold"] if header.cold else []
     # Without a budget nothing was timed.
     command = "check" if header.budget_seconds is None else "run"
@@ -44,7 +47,9 @@ def repeat_command(run: Run, entry: EntryRecord) -> list[str]:
 
 def shell_command(entry: EntryRecord, run: Run | None) -> str:
     """The command that repeats an entry, quoted for a shell; empty if there is none."""
-    return shlex.join(repeat_command(run, entry)) if run else ""
+    words = repeat_command(run, entry) if run else []
+    piped = "--data" in words and words[words.index("--data") + 1] == "-"
+    return shlex.join(words) + ("  # the same table on standard input" if piped else "")
 
 
 def log_end(row: Row, run: Run | None, folder: Path | None) -> str:

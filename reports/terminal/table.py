@@ -29,6 +29,8 @@ def show(rows: Sequence[Row], console: Console) -> None:
         # A terminal has no room to repeat a place that all rows share.
         where = places.pop() if len(places) == 1 else ""
         console.print(Text(workload, style="bold"), Text(where, style="dim"))
+        if same[0].data:
+            console.print(Text(same[0].data))
         console.print(Text(answer.sentence(same)))
         if passed := [row for row in same if row.passed]:
             console.print(_ranking(passed, mixed=not where))

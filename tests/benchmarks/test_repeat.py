@@ -30,6 +30,10 @@ KINDS: dict[str, tuple[object, ...]] = {
     "a workload": ("--workloads", "line,300x2"),
     "a check": ("check", "--workloads", "line"),
     "a table": ("--data", "table.csv", "--target", "price"),
+    "a table in pieces": (
+        *("--data", "table.csv", "--target", "price", "--features", "s*", "--missing", "?,-9"),
+        *("--drop-missing", "--decimal", ".", "--delimiter", ",", "--encoding", "latin-1"),
+    ),
     "certified data": ("--data", CERTIFIED),
     "threads": ("--workloads", "line", "--threads", "1"),
     "an own process": ("--workloads", "line", "--cold"),

@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from benchmarks.errors import UserError
-from benchmarks.runfile.header import Variant
+from benchmarks.runfile.header import DataFile, Variant
 from benchmarks.runfile.records import FailureRecord
 from benchmarks.runfile.run import Run
 from reports import export
@@ -24,7 +24,7 @@ from tests.reports import runs
 COLUMNS = str.split("""
 workload backend device threads status passed reason samples seconds_median seconds_low seconds_high
 ratio ratio_low ratio_high baseline import_seconds start_seconds transfer_seconds compile_seconds
-weight_error bound r2 best_r2 floor_seconds times_floor peak_bytes
+weight_error bound r2 best_r2 floor_seconds times_floor peak_bytes data
 """)
 
 
@@ -133,6 +133,18 @@ def test_a_variant_is_named_after_its_backend() -> None:
     entry = runs.entry("line", "torch-gelsy", variant=variant)
     (row,) = _csv(runs.of(runs.header([entry])))
     assert row["backend"] == "torch-gelsy@main"
+
+
+def test_own_data_say_what_was_fitted() -> None:
+    own = [DataFile(name="line", path="/data/table.csv", target="y")]
+    run = runs.with_header(runs.run(("line", "tutorial")), files=own)
+    said = {"line": run.workloads["line"].description}
+    found = json.loads(_written(run, "pytest-benchmark"))["benchmarks"]
+    assert {one["group"] for one in found} == {"line", "tutorial"}
+    for one in found:
+        assert one["extra_info"].get("data") == said.get(one["group"])
+    for row in json.loads(_written(run, "json")):
+        assert row["data"] == said.get(row["workload"])
 
 
 def test_hostile_text_of_a_run_file_stays_text() -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from benchmarks.engine import catalogue, plan, resume
 from benchmarks.errors import UserError
-from benchmarks.problems import table
+from benchmarks.problems.table import table
 from benchmarks.problems.workloads import select
 from benchmarks.runfile.header import Absence, GpuModel, Header, Machine, Variant
 from benchmarks.runfile.reader import read

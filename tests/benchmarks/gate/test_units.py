@@ -18,8 +18,8 @@ from backends.base import Backend, Data, Fit, LeastSquares, Stability
 from benchmarks.gate import gate, reference
 from benchmarks.gate.bounds import NO_DIGIT
 from benchmarks.gate.reference import Reference
-from benchmarks.problems import table
 from benchmarks.problems.problem import Problem
+from benchmarks.problems.table import table
 from benchmarks.problems.workloads import WORKLOADS
 from benchmarks.verdict import Verdict
 

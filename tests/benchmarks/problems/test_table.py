@@ -16,7 +16,8 @@ from pyarrow import parquet
 from backends.base import Fit
 from benchmarks.errors import UserError
 from benchmarks.gate import gate, reference
-from benchmarks.problems import certified, table
+from benchmarks.problems import certified
+from benchmarks.problems.table import table
 from benchmarks.problems.workloads import Workload
 from tests.exact import shortest
 
@@ -80,8 +81,8 @@ def test_names_of_columns_become_printable(tmp_path: Path) -> None:
         workload = table.workload(path, target)
         assert workload.file is not None
         assert (workload.name, workload.file.target) == ("t .csv", "two lines")
-        assert "'two lines' on all other columns of numbers (1) in t .csv" in workload.description
-        assert "without '[31mred' (no numbers)" in workload.description
+        assert workload.description.startswith("'two lines' on 1 feature, 'a'; ")
+        assert "without '[31mred' (text: 'x' in row 1)" in workload.description
 
 
 def test_booleans_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
@@ -94,7 +95,8 @@ def test_text_is_left_out_and_that_is_said(tmp_path: Path) -> None:
     content = "a,city,day,y\n1,Rome,2024-01-02,3\n4,Oslo,2024-01-03,7\n5,,2024-01-04,2\n"
     workload = table.workload(csv(tmp_path, content), "y")
     assert workload.recipe.n_features == 1
-    assert "'city', 'day' (no numbers)" in workload.description
+    texts = "'city' (text: 'Rome' in row 1), 'day' (text: '2024-01-02' in row 1)"
+    assert f"without {texts}; " in workload.description
 
 
 @pytest.mark.parametrize(
@@ -156,18 +158,26 @@ def test_whole_numbers_beyond_float64_are_rounded(tmp_path: Path) -> None:
         ("a,b,y\n", "y", "t.csv has no rows"),
         ("a,b,y\n" + ROWS, None, "needs --target; its columns are 'a', 'b', 'y'"),
         ("a,height,y\n" + ROWS, "heigth", "unknown column 'heigth'; did you mean 'height'?"),
-        ("a;b;y\n1;2;3\n", "y", "only one column was found; separate columns by commas"),
+        ("a:b:y\n1:2:3\n", "y", "only one column was found; is there another --delimiter"),
         ("a,a,y\n" + ROWS, "y", "t.csv has two columns 'a'; rename one of them"),
         ("a,b,y\n1,2,3\n4,,7\n", "y", "column 'b', row 2: no value; fill it in"),
         ("a,b,y\n1,2,3\n4,5,\n", "y", "column 'y', row 2: no value"),
         ("a,b,y\n1,,3\n4,,7\n", "y", "column 'b', row 1: no value"),
         ("a,b,y\n1,2,3\n4,inf,7\n", "y", "column 'b', row 2: infinite"),
-        ("a,b,y\n1,2,3\n4,x5,7\n2,2,2\n", "y", "column 'b', row 2: 'x5' is not a number"),
-        ("a,b,y\n1,2,3\n4,5,7a\n2,2,2\n", "y", "column 'y', row 2: '7a' is not a number"),
-        ("a,b,y\n1,2,u\n4,5,v\n", "y", "--target 'y': that column of .* holds no numbers"),
+        (
+            "a,b,y\n1,2,3\n4,x5,7\n2,2,2\n",
+            "y",
+            "column 'b': 'x5' in row 2 is not a number; correct",
+        ),
+        ("a,b,y\n1,2,3\n4,5,7a\n2,2,2\n", "y", "column 'y': '7a' in row 2 is not a number"),
+        ("a,b,y\n1,2,u\n4,5,v\n", "y", "column 'y': 'u' in row 1 is not a number"),
         ("city,y\nRome,1\nOslo,2\n", "y", "no column of numbers besides 'y'"),
-        ("a,b,y\n1,2,3\n4,5\n", "y", "cannot read .*Expected 3 columns, got 2"),
-        ("a,stra\xdfe,y\n1,2,3\n".encode("latin-1"), "y", "t.csv is not UTF-8"),
+        ("a,b,y\n1,2,3\n4,5\n", "y", "row 2: 2 cells and not 3: '4,5'; .* --delimiter"),
+        (
+            b"a,\x81,y\n1,2,3\n",
+            "y",
+            "t.csv cannot be decoded: .*; say its encoding with --encoding",
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_in_one_line(
@@ -178,22 +188,26 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("value", "message"), [(float("nan"), "row 2: not a number"), (None, "row 2: no value")]
-)
-def test_what_is_missing_in_a_parquet_file(tmp_path: Path, value: Any, message: str) -> None:
+@pytest.mark.parametrize("value", [float("nan"), None])
+def test_what_is_missing_in_a_parquet_file(tmp_path: Path, value: Any) -> None:
     path = tmp_path / "t.parquet"
     parquet.write_table(pa.table({"a": [1.0, value, 3.0], "y": [1.0, 2.0, 3.0]}), path)
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match="column 'a', row 2: no value; fill it in"):
         table.workload(path, "y")
 
 
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
     for path, message in [
         (tmp_path / "none.csv", "No such file"),
-        (tmp_path, "Is a directory"),
-        (csv(tmp_path, "a,y\n1,2\n", "t.txt"), r"none of \.csv, \.parquet"),
-        (csv(tmp_path, "no parquet", "t.parquet"), "cannot read"),
+        (folder, "is a folder without .parquet files"),
+        (Path("/dev/null"), "is a device and not a file"),
+        (csv(tmp_path, "PAR1 and no more", "t.parquet"), "cannot be read: "),
+        (csv(tmp_path, "ARROW1", "t.feather"), "cannot be read: "),
+        (csv(tmp_path, b"\x1f\x8b and no more", "t.csv.gz"), "cannot be unpacked by gzip"),
+        (csv(tmp_path, b"PK\x03\x04", "t.xlsx"), "a spreadsheet; unpack it, or save it as CSV"),
+        (csv(tmp_path, "a,y\n1,\0\n3,4\n", "t.bin"), "holds zero bytes"),
     ]:
         with pytest.raises(UserError, match=message) as caught:
             table.workload(path, "y")

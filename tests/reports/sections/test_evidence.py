@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
-from benchmarks.runfile.header import DataFile, EntryRecord, Variant
+from benchmarks.runfile.header import DataFile, EntryRecord, Reading, Variant
 from benchmarks.runfile.records import FailureRecord, FitRecord, SampleRecord, WorkerRecord
 from benchmarks.runfile.run import Run
 from reports.analysis.rows import Row, rows
@@ -77,6 +77,17 @@ def test_own_data_are_named_by_their_file(target: str | None, words: list[str]) 
     assert options(made, entry) == ["--data", "/data/table.csv", *words, "--devices", "cpu"]
     other = one(files=[DataFile(name="other", path="/data/table.csv", target=target)])
     assert options(*other) == LINE
+
+
+def test_own_data_are_read_again_as_they_were() -> None:
+    reading = Reading(features="x_*,b", missing="?,-999", delimiter="tab", no_header=True)
+    file = DataFile(name="line", path="-", target="y", reading=replace(reading, drop_missing=True))
+    made, entry = one(files=[file])
+    words = ["--features", "x_*,b", "--delimiter", "tab", "--missing", "?,-999"]
+    flags = ["--no-header", "--drop-missing"]
+    table = ["--data", "-", "--target", "y"]
+    assert options(made, entry) == [*table, *words, "--devices", "cpu", *flags]
+    assert shell_command(entry, made).endswith("  # the same table on standard input")
 
 
 def test_cold_and_tf32_are_asked_for_where_they_matter() -> None:

@@ -1,0 +1,256 @@
+"""Columns of numbers, whatever type they have, and the decimal mark of a table.
+
+A comma may group digits or begin a fraction. One of the two holds for a whole table, and columns
+tell which, where only one of them makes numbers.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.errors import UserError
+from benchmarks.printable import line
+from benchmarks.problems.table.cells import GROUPS, MISSING, PLAIN, UNGROUPED, parse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: A column of text with at least this share of numbers has mistakes in it.
+MOSTLY = 0.5
+#: From here on not every whole number is a float64.
+_INEXACT = 2.0**53
+
+_TRUTH = {"true": 1.0, "false": 0.0}
+#: A column that tells nothing of the decimal mark.
+_NONE = ("", "", 0)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column of numbers."""
+
+    values: np.ndarray  # (n,), float64 or float32; NaN where there is no value
+    said: str = ""  # how it was read, if that is not plain
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A column that is not all numbers, and the first cell that is none."""
+
+    share: float  # of numbers among its values
+    row: int
+    text: str
+    reason: str = "is not a number"
+
+    @property
+    def cell(self) -> str:
+        """What stands where."""
+        return f"{line(self.text)[:40]!r} in row {self.row}"
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """A column of text. What is in `missing` is no value."""
+
+    column: "pa.ChunkedArray"
+    missing: Collection[str] = MISSING
+
+    @cached_property
+    def plain(self) -> np.ndarray | None:
+        """The numbers, if all are written as programs write them."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for prepare in (_same, self._without_missing):
+            try:
+                found = pc.cast(prepare(self.column), pa.float64())
+                return np.array(found.to_numpy())  # null becomes NaN
+            except pa.ArrowInvalid:
+                continue
+        return None
+
+    def _without_missing(self, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = pc.utf8_trim_whitespace(column)
+        none = pc.is_in(column, value_set=pa.array(list(self.missing), column.type))
+        return pc.if_else(none, pa.scalar(None, column.type), column)
+
+    @cached_property
+    def _encoded(self) -> "pa.DictionaryArray":
+        import pyarrow.compute as pc
+
+        column = pc.fill_null(pc.utf8_trim_whitespace(self.column), "")
+        return pc.dictionary_encode(column.combine_chunks())
+
+    @cached_property
+    def cells(self) -> list[str]:
+        """All different texts."""
+        found: list[str] = self._encoded.dictionary.to_pylist()
+        return found
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """(n,): for each row the place in `cells`."""
+        return np.asarray(self._encoded.indices)
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """Of each of the cells: whether it is a value."""
+        return np.array([cell not in self.missing for cell in self.cells], bool)
+
+    def count(self, chosen: np.ndarray) -> int:
+        """The number of rows with the chosen cells."""
+        return int(chosen[self.places].sum())
+
+    def first(self, chosen: np.ndarray) -> tuple[int, str]:
+        """The first row with a chosen cell, and its text."""
+        row = int(np.argmax(chosen[self.places]))
+        return row + 1, self.cells[self.places[row]]
+
+    def parsed(self, mark: str) -> list[tuple[float, str] | None]:
+        """What each of the cells is."""
+        pairs = zip(self.cells, self.known, strict=True)
+        return [parse(cell, mark) if known else None for cell, known in pairs]
+
+    @property
+    def _truth(self) -> list[tuple[float, str] | None]:
+        """1 and 0, if all cells are true or false; else nothing."""
+        values = [_TRUTH.get(cell.lower()) for cell in self.cells]
+        if any(known and value is None for known, value in zip(self.known, values, strict=True)):
+            return []
+        return [None if value is None else (value, "") for value in values]
+
+    def has_point(self) -> bool:
+        """Whether any cell has a decimal point."""
+        import pyarrow.compute as pc
+
+        return bool(pc.any(pc.match_substring(self.column, ".")).as_py())
+
+    def read(self, mark: str) -> Numbers | Wrong:
+        """The numbers of the column, or why it has none."""
+        if self.plain is not None and (mark == "." or not self.has_point()):
+            return Numbers(self.plain, _rounded(self.column, self.plain, "."))
+        found = self._truth or self.parsed(mark)
+        wrong = np.array([f is None for f in found], bool) & self.known
+        n_known, n_wrong = self.count(self.known), self.count(wrong)
+        if n_wrong:
+            return Wrong(1 - n_wrong / n_known, *self.first(wrong))
+        units = np.array([f[1] if f else "" for f in found])
+        if n_known:
+            usual = units[self.cells.index(self.first(self.known)[1])]
+            if (other := self.known & (units != usual)).any():
+                what = f"has not the unit of the others ({usual or 'none'})"
+                return Wrong(1.0, *self.first(other), what)
+        values = np.array([f[0] if f else np.nan for f in found])
+        written = self.known & np.array([PLAIN.fullmatch(c) is None for c in self.cells], bool)
+        said = _rounded(self.column, values[self.places], mark)
+        if written.any() and not said and not self._truth:
+            _, text = self.first(written)
+            said = f"{text!r} is {values[self.cells.index(text)]:.10g}"
+        return Numbers(values[self.places], said)
+
+
+def _same(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    return column
+
+
+def typed(column: "pa.ChunkedArray") -> Numbers | None:
+    """A column of a type that holds numbers; None for any other type.
+
+    Booleans are 0 and 1. float32 stays; everything else becomes float64.
+    """
+    import pyarrow as pa
+
+    kinds = pa.types
+    if kinds.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+    numeric = (kinds.is_integer, kinds.is_floating, kinds.is_decimal, kinds.is_null)
+    if not any(is_kind(column.type) for is_kind in numeric):
+        return None
+    wanted = pa.float32() if kinds.is_float32(column.type) else pa.float64()
+    values = np.array(column.cast(wanted, safe=False).to_numpy())
+    return Numbers(values, "" if kinds.is_floating(column.type) else _rounded(column, values, "."))
+
+
+def is_text(type_: "pa.DataType") -> bool:
+    """Whether a column is text."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+
+
+def _rounded(column: "pa.ChunkedArray", values: np.ndarray, mark: str) -> str:
+    """The first whole number that is no float64, in words; empty if there is none."""
+    large = np.flatnonzero(np.isfinite(values) & (np.abs(values) >= _INEXACT))
+    for row in large.tolist():
+        text = UNGROUPED[mark].sub("", str(column[row].as_py()))
+        if re.fullmatch(r"[+-]?\d+", text) and int(text) != int(values[row]):
+            return f"whole numbers beyond 2^53 are rounded, such as {text[:40]} in row {row + 1}"
+    return ""
+
+
+def decimal_mark(columns: Mapping[str, TextColumn], delimiter: str, where: str) -> str:
+    """The decimal mark of a table: "." unless a column can only be read with ",".
+
+    Args:
+        columns: the columns of text that are asked for.
+        delimiter: what separates columns, if that is known.
+        where: begins the message.
+
+    Raises:
+        UserError: columns contradict each other, or nothing tells.
+    """
+    # Semicolons are used where commas begin fractions.
+    european = delimiter == ";"
+    votes: dict[str, tuple[str, str]] = {}
+
+    def ask(name: str, column: TextColumn) -> None:
+        vote, cell, row = _vote(column)
+        if vote and (vote != "either" or european or "," in cell):
+            votes.setdefault(vote, (name, f"{line(cell)[:40]!r} in row {row}"))
+
+    for name, column in columns.items():
+        if column.plain is None:
+            ask(name, column)
+    if european or votes.keys() - {"."}:
+        for name, column in columns.items():
+            if "." not in votes and column.plain is not None and column.has_point():
+                ask(name, column)
+    if "," in votes and "." in votes:
+        (comma, a), (point, b) = votes[","], votes["."]
+        raise UserError(
+            f"{where}: column {comma!r} has decimal commas ({a}) and column {point!r} decimal"
+            f" points ({b}); say which with --decimal, or leave one out with --exclude"
+        )
+    if "either" not in votes or len(votes) > 1 or delimiter == ",":
+        return "," if "," in votes else "."
+    name, what = votes["either"]
+    raise UserError(
+        f"{where}, column {name!r}: {what} can be read in two ways; say what begins a fraction,"
+        " --decimal . or --decimal ,"
+    )
+
+
+def _vote(column: TextColumn) -> tuple[str, str, int]:
+    """Which decimal mark makes more numbers of a column, or "either"; a cell to show it, its row.
+
+    Empty if none of the two makes it a column of numbers, or both make the same of it.
+    """
+    found = {mark: column.parsed(mark) for mark in GROUPS}
+    right = {mark: np.array([f is not None for f in found[mark]], bool) for mark in GROUPS}
+    counts = {mark: column.count(right[mark]) for mark in GROUPS}
+    best, other = (".", ",") if counts["."] >= counts[","] else (",", ".")
+    shown = right[best] & ~right[other]
+    if counts[best] == counts[other]:
+        best = "either"
+        shown = np.array([a != b for a, b in zip(found["."], found[","], strict=True)], bool)
+    if max(counts.values()) < MOSTLY * column.count(column.known) or not shown.any():
+        return _NONE
+    row, cell = column.first(shown)
+    return best, cell, row
