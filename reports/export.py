@@ -40,6 +40,7 @@ COLUMNS: dict[str, tuple[type, Callable[[Row], Any]]] = {
     "floor_seconds": (float, lambda row: row.floor and row.floor.seconds),
     "times_floor": (float, lambda row: row.times_floor),
     "peak_bytes": (float, lambda row: row.fit and row.fit.peak_bytes),
+    "plugin": (str, lambda row: row.entry.plugin or None),
 }
 #: A row, by column.
 Cells = dict[str, Any]

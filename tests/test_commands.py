@@ -97,7 +97,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         runs.write(run, folder / name)
     stats = {"median": 1e-3, "q1": 9e-4, "q3": 2e-3, "rounds": 5}
     theirs = {"benchmarks": [{"name": "test_x", "stats": stats}]}
-    (folder / "theirs.json").write_text(json.dumps(theirs))
+    (folder / ".benchmarks/Linux-CPython-3.12-64bit").mkdir(parents=True)
+    for path in (
+        "theirs.json",
+        *(f".benchmarks/Linux-CPython-3.12-64bit/000{n}.json" for n in "12"),
+    ):
+        (folder / path).write_text(json.dumps(theirs))
     return folder
 
 
