@@ -4,7 +4,7 @@ A command imports what it needs when called, so that `list` and `--help` answer 
 """
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -12,13 +12,34 @@ from benchmarks import command_line
 from benchmarks.cli import calibrate, check, compare, env, export, list, report, run
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Which linear-regression implementation is fastest on your machine, "
     "at the accuracy you need?",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"linreg-bench {version('linreg-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options that come before a command."""
+
+
 app.command("list")(list.list_)
 app.command()(run.run)
 app.command()(check.check)

@@ -22,6 +22,7 @@ def check(
     patience: given.Patience = "60s",
     tf32: given.TF32 = False,
     quiet: given.Quiet = False,
+    as_json: given.JSON = False,
 ) -> None:
     """Fit and judge without timing.
 
@@ -44,4 +45,4 @@ def check(
         threads=threads,
         replicates=1,
     )
-    session.execute(plan, options, out, quiet)
+    session.execute(plan, options, out, quiet, as_json=as_json)

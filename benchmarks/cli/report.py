@@ -17,6 +17,9 @@ def report(
     out: Annotated[Path | None, Option(help="Folder; default: that of the run.")] = None,
 ) -> None:
     """Draw the report of a run again, or set several runs side by side."""
+    homeless = "several runs have no folder of their own: say where with --out"
+    if out is None and len(runs) > 1:
+        raise UserError(homeless)
     from reports import page, side_by_side, sources
     from reports.document import of_source
 
@@ -24,7 +27,7 @@ def report(
     if len(found) == 1:
         written = page.write(of_source(found[0]), out or found[0].folder)
     elif out is None:
-        raise UserError(f"{len(found)} runs have no folder of their own: say where with --out")
+        raise UserError(homeless)
     else:
         written = side_by_side.write(found, out)
     print(line(f"report: {written}"))

@@ -8,7 +8,7 @@ import typer
 from typer import Option
 
 from benchmarks.cli import options as given
-from benchmarks.cli.options import LATEST, parse_seconds, parse_share
+from benchmarks.cli.options import LATEST, parse_limit, parse_seconds, parse_share
 from benchmarks.errors import UserError
 
 
@@ -62,7 +62,7 @@ def run(
         raise UserError("--against: needs a git revision, such as main")
     if fail_if_slower is not None and against is None and not env:
         raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
-    limit = parse_share("--fail-if-slower", fail_if_slower)
+    limit = parse_limit(fail_if_slower)
     from benchmarks.cli import session
 
     session.use_cores(cores)
