@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchmarks import command_line
-from benchmarks.cli import calibrate, check, compare, env, export, list, report, run
+from benchmarks.cli import calibrate, check, compare, env, export, list, report, run, settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,4 +56,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: of the command line; None: those of this process.
     """
-    command_line.run(app, "linreg-bench", arguments)
+    command_line.run(app, "linreg-bench", arguments, settings.defaults)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
+import typer
 from typer import Argument, Option
 
 from benchmarks.errors import UserError
@@ -87,6 +88,12 @@ RunPath = Annotated[Path, Argument(help="A run file, or the folder that holds on
 
 LATEST = Path("reports/latest")
 _UNITS = {"min": 60.0, "ms": 1e-3, "m": 60.0, "s": 1.0}
+
+
+def is_written(context: typer.Context, parameter: str) -> bool:
+    """Whether it stands on the command line, and is no default or setting."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def parse_seconds(option: str, text: str) -> float:

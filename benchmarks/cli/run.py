@@ -61,7 +61,9 @@ def run(
     if against is not None and not against.strip():
         raise UserError("--against: needs a git revision, such as main")
     if fail_if_slower is not None and against is None and not env:
-        raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
+        if given.is_written(context, "fail_if_slower"):
+            raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
+        fail_if_slower = None  # of the project's settings: for runs that compare
     limit = parse_limit(fail_if_slower)
     from benchmarks.cli import session
 
