@@ -35,11 +35,12 @@ def check(
     session.use_cores(cores)
     plugins = tuple(plugin or ())
     options = session.make_options(context.obj, seed, plugins, patience)
+    found = catalogue.survey(plugins, options.patience)
     plan = session.make_plan(
-        session.choose_workloads(workloads, data, target, full),
+        session.choose_workloads(workloads, data, target, full, found.workloads),
         backends or [],
         devices or "",
-        catalogue.known(plugins, options.patience),
+        found.backends,
         full=full,
         tf32=tf32,
         threads=threads,

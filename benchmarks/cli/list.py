@@ -24,11 +24,11 @@ def list_(plugin: Plugin = None, as_json: JSON = False) -> None:
     """Show backends, devices and workloads, and why something is not available."""
     from benchmarks.engine import catalogue
 
-    known = catalogue.known(plugin or ())
+    known = catalogue.survey(plugin or ())
     found = {
-        "backends": _backends(known),
+        "backends": _backends(known.backends),
         "devices": _devices(),
-        "workloads": _workloads(),
+        "workloads": _workloads(known.workloads),
         "groups": _groups(),
     }
     if as_json:
@@ -71,7 +71,7 @@ def _devices() -> list[dict[str, Any]]:
     return found if gpus else [*found, none | {"available": False}]
 
 
-def _workloads() -> list[dict[str, Any]]:
+def _workloads(further: dict[str, Any]) -> list[dict[str, Any]]:
     from benchmarks.problems.workloads import WORKLOADS
 
     return [
@@ -84,7 +84,7 @@ def _workloads() -> list[dict[str, Any]]:
             "dtype": workload.recipe.dtype,
             "description": workload.description,
         }
-        for workload in WORKLOADS.values()
+        for workload in (*WORKLOADS.values(), *further.values())
     ]
 
 

@@ -78,17 +78,17 @@ def run(
     seconds = parse_seconds("--budget", budget)
     share = None if precision in ("0", "0%") else parse_share("--precision", precision)
     options = session.make_options(context.obj, seed, plugins, patience, seconds, share, wait)
-    known = catalogue.known(plugins, options.patience)
+    found = catalogue.survey(plugins, options.patience)
     with ExitStack() as stack:
         older = []
         if against:
             temporary = stack.enter_context(closing(TemporaryFolder()))
             older = [variants.checkout(against, temporary.path)]
         plan = session.make_plan(
-            session.choose_workloads(workloads, data, target, full),
+            session.choose_workloads(workloads, data, target, full, found.workloads),
             backends or [],
             devices or "",
-            known,
+            found.backends,
             full=full,
             tf32=tf32,
             threads=threads,
@@ -116,5 +116,6 @@ def _resume(context: typer.Context, out: Path, patience: str, quiet: bool, wait:
     resume.check_machine(head, machine.describe(machine.usable_cores()))
     timing = head.budget_seconds, head.precision, wait
     options = session.make_options(context.obj, head.seed, plugins, patience, *timing)
-    plan = resume.plan(head, catalogue.known(plugins, options.patience))
+    found = catalogue.survey(plugins, options.patience)
+    plan = resume.plan(head, found.backends, found.workloads)
     session.execute(plan, options, out, quiet, resume.earlier(run))

@@ -30,14 +30,20 @@ if TYPE_CHECKING:
 
 
 def choose_workloads(
-    names: str | None, data: Path | None, target: str | None, full: bool
+    names: str | None,
+    data: Path | None,
+    target: str | None,
+    full: bool,
+    further: Mapping[str, Workload],
 ) -> list[Workload]:
     """The named workloads; with `--data` the table, and others only if named.
+
+    `further` are those of plug-ins.
 
     Raises:
         UserError: a name is unknown, or the table cannot be fitted.
     """
-    chosen = select(split(names) if names else FULL if full else DEFAULT)
+    chosen = select(split(names) if names else FULL if full else DEFAULT, further)
     if data is None and target is None:
         return chosen
     if data is None:
