@@ -35,6 +35,11 @@ def test_version(call: Call) -> None:
     assert (done.returncode, done.stdout) == (0, f"linreg-bench {version('linreg-bench')}\n")
 
 
+def test_who_cites_it_cites_this_version() -> None:
+    cited = re.findall(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)
+    assert cited == [version("linreg-bench")]
+
+
 def _completions(words: str) -> list[str]:
     """What bash is told where Tab is pressed after `words`."""
     place = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
