@@ -7,7 +7,9 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,6 +93,18 @@ def test_optional_backends_come_with_full(full: bool) -> None:
         for name, backend in registry.load().items()
         if (full or not backend.optional) and "cpu" in backend.devices
     }
+
+
+def test_its_clock_advances_by_one_fit_and_by_nothing_else() -> None:
+    class Pool:
+        def sample(self, process: str, fits: int) -> float:
+            time.sleep(0.05)
+            return 0.05 / fits / 10  # the rest is talk
+
+    clock = test_fits.WorkerClock()
+    before = clock()
+    seconds = clock.run(Pool(), SimpleNamespace(process="x"), fits=5)  # type: ignore[arg-type]
+    assert seconds <= clock() - before < 0.05
 
 
 def test_it_runs_under_a_plugin_that_takes_the_place_of_pytest_benchmark(tmp_path: Path) -> None:
