@@ -279,12 +279,9 @@ def test_an_environment_is_made_found_listed_and_removed(pip: Pip) -> None:
 def test_uv_installs_where_it_is(pip: Pip, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     uv = script(tmp_path / "bin/uv", "")
-    pip.create("torch==2.12.*")
-    python = pip.folder / "old" / "bin" / "python"
-    assert pip.calls[1][:4] == [str(uv), "pip", "install", "--compile-bytecode"]
-    assert pip.calls[1][4:] == [
-        *("--python", str(python), "numpy", "threadpoolctl", "torch==2.12.*"),
-    ]
+    pip.create("torch")
+    told = ["--compile-bytecode", "--python", str(pip.folder / "old/bin/python")]
+    assert pip.calls[1] == [str(uv), "pip", "install", *told, "numpy", "threadpoolctl", "torch"]
 
 
 def test_a_package_is_not_asked_for_twice(pip: Pip) -> None:
