@@ -2,7 +2,7 @@
 
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,12 @@ def defaults(words: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Values of parameters, by command, for a command line that consists of `words`.
 
     The nearest file in or above the current folder that has the section is read, and named on
-    standard error.
+    standard error; what lies above a git repository is left alone.
 
     Raises:
-        UserError: it cannot be read, or has a setting that is not known or of another type.
+        UserError: it is not sound, or has a setting that is not known or of another type.
     """
-    found = next(filter(None, map(_section, [Path.cwd(), *Path.cwd().parents])), None)
+    found = next(filter(None, map(_section, _folders())), None)
     if found is None:
         return {}
     path, section = found
@@ -64,13 +64,22 @@ def defaults(words: Sequence[str]) -> dict[str, dict[str, Any]]:
     return made
 
 
+def _folders() -> Iterator[Path]:
+    with os_errors("cannot tell the current folder"):
+        here = Path.cwd()
+    for folder in (here, *here.parents):
+        yield folder
+        if (folder / ".git").exists():
+            return
+
+
 def _section(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     """The file of a folder, and its section; None if there is none."""
     path = folder / FILE
-    if not path.is_file():
-        return None
-    with os_errors(f"cannot read {path}"):
+    try:
         content = path.read_bytes()
+    except OSError:  # it is not there, or somebody else's
+        return None
     if SECTION.encode() not in content:
         return None
     try:

@@ -116,6 +116,13 @@ def test_what_is_wrong_there_is_one_line(
     assert said.count("\n") == 1
 
 
+def test_what_lies_above_a_repository_is_left_alone(project: Path) -> None:
+    _settings(project, 'budget = "9s"')
+    assert settings.defaults(["run"])
+    (project / "docs/.git").mkdir()
+    assert settings.defaults(["run"]) == {}
+
+
 def test_other_projects_are_left_alone(project: Path) -> None:
     (project / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
     (project / "docs/sub").mkdir()
