@@ -10,12 +10,15 @@ READY := $(VENV)/.ready
 EXTRA := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 \
 	&& echo cuda || echo cpu)
 
+# What fits a screen of the table of pytest-benchmark.
+TABLE := --benchmark-columns=median,iqr,rounds --benchmark-sort=mean --benchmark-name=short
+
 .PHONY: help report test bench check lint format clean
 
 help:
 	@echo "make report   fit, judge, time, and draw the report (reports/latest/index.html)"
 	@echo "make test     the test suite"
-	@echo "make bench    the pytest-benchmark suite"
+	@echo "make bench    the pytest-benchmark suite; ARGS=--full for optional backends as well"
 	@echo "make check    fit and judge every backend, without timing"
 	@echo "make lint     ruff, mypy, and the directions of imports"
 	@echo "make format   let ruff format the code"
@@ -28,7 +31,7 @@ test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: $(READY)
-	$(BIN)/python -m pytest benchmarks $(ARGS)
+	$(BIN)/python -m pytest benchmarks -v $(TABLE) $(ARGS)
 
 check: $(READY)
 	$(BIN)/linreg-bench check $(ARGS)

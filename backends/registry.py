@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from inspect import isabstract
@@ -20,6 +21,7 @@ from typing import Any
 
 from backends.base import Backend
 from backends.base import installed_version as installed_version
+from backends.custom import CustomWorkload
 from backends.description import Description, PluginError, described
 
 #: The modules of this package with backends, in the order in which these are listed.
@@ -35,7 +37,7 @@ ENTRY_POINTS = "linreg_bench.backends"
 def own() -> list[type[Backend]]:
     """The suite's own backends."""
     modules = (importlib.import_module(f"backends.{module}") for module in MODULES)
-    return [backend for module in modules for backend in _classes(module)]
+    return [backend for module in modules for backend in _classes(module, Backend)]
 
 
 def sources(plugins: Iterable[Path] = ()) -> list[str]:
@@ -92,26 +94,42 @@ def find(name: str, sources: Sequence[str]) -> type[Backend] | None:
     return None
 
 
+@dataclass(frozen=True)
+class Defined:
+    """The classes of a source, which are not checked yet."""
+
+    backends: list[type[Backend]]
+    workloads: list[type[CustomWorkload]]
+
+
 def further(source: str) -> list[type[Backend]]:
-    """Import a source; its backends, which are not checked yet.
+    """Import a source; its backends. For the errors see `defined`."""
+    return defined(source).backends
+
+
+def defined(source: str) -> Defined:
+    """Import a source, and find what it defines.
 
     Raises:
-        PluginError: it does not import, or holds no backend.
+        PluginError: it does not import, or holds neither a backend nor a workload.
     """
     # Whatever it raises: `sys.exit` in a module must not end the program without a word.
     try:
         if is_file(source):
-            found = _classes(_imported(Path(source)))
-            trouble = "defines no complete subclass of Backend"
+            module = _imported(Path(source))
+            found = Defined(_classes(module, Backend), _classes(module, CustomWorkload))
+            trouble = "defines no complete subclass of Backend or CustomWorkload"
         else:
             loaded = [p.load() for p in entry_points(group=ENTRY_POINTS, name=source)]
-            found = loaded if all(map(_is_complete, loaded)) else []
+            found = Defined([], [])
+            if all(_is_complete(item, Backend) for item in loaded):
+                found = Defined(loaded, [])
             trouble = "is not a complete subclass of Backend"
     except PluginError:
         raise
     except BaseException as error:
         raise PluginError(f"{where(source)} does not import: {described(error)}") from error
-    if not found:
+    if not found.backends and not found.workloads:
         raise PluginError(f"{where(source)} {trouble}")
     return found
 
@@ -128,14 +146,14 @@ def to_install(backend: type[Backend] | Description) -> str:
     return shlex.quote(backend.requires[0])
 
 
-def _classes(module: ModuleType) -> list[type[Backend]]:
-    """The concrete backends that a module defines itself; a leading underscore hides one."""
-    own = [item for item in vars(module).values() if _is_complete(item)]
+def _classes(module: ModuleType, base: Any) -> list[Any]:
+    """The concrete subclasses that a module defines itself; a leading underscore hides one."""
+    own = [item for item in vars(module).values() if _is_complete(item, base)]
     return [c for c in own if c.__module__ == module.__name__ and not c.__name__.startswith("_")]
 
 
-def _is_complete(item: Any) -> bool:
-    return isinstance(item, type) and issubclass(item, Backend) and not isabstract(item)
+def _is_complete(item: Any, base: Any) -> bool:
+    return isinstance(item, type) and issubclass(item, base) and not isabstract(item)
 
 
 def _spec(path: Path) -> ModuleSpec:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import typer
@@ -16,8 +16,15 @@ from benchmarks.printable import line
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
-def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> NoReturn:
+def run(
+    app: typer.Typer,
+    name: str,
+    arguments: Sequence[str] | None = None,
+    defaults: Callable[[Sequence[str]], dict[str, Any]] = lambda words: {},
+) -> NoReturn:
     """Run a command line, and exit.
+
+    `defaults` gives values to parameters that its words leave out, by command.
 
     Whatever is wrong with the input is one line on standard error, with the status `USAGE`;
     Typer itself would print a box of several lines. The whole command, a list of words, is `obj`
@@ -29,7 +36,13 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> 
     status: Any = 0
     try:
         try:
-            status = app(words, standalone_mode=False, prog_name=name, obj=[name, *words])
+            status = app(
+                words,
+                standalone_mode=False,
+                prog_name=name,
+                obj=[name, *words],
+                default_map=defaults(words),
+            )
             if signals.received():  # Typer has made a status of it
                 raise KeyboardInterrupt
         except SystemExit as ended:

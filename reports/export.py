@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.errors import UserError, unknown
+from benchmarks.estimates import Estimate
 from benchmarks.runfile.run import Run
 from reports import pytest_format
+from reports.analysis.compare import Compared
 from reports.analysis.rows import Row
 
 #: Of each column, in order: its type, and where it comes from.
@@ -41,6 +43,7 @@ COLUMNS: dict[str, tuple[type, Callable[[Row], Any]]] = {
     "times_floor": (float, lambda row: row.times_floor),
     "peak_bytes": (float, lambda row: row.fit and row.fit.peak_bytes),
     "data": (str, lambda row: row.data or None),
+    "plugin": (str, lambda row: row.entry.plugin or None),
 }
 #: A row, by column.
 Cells = dict[str, Any]
@@ -67,6 +70,46 @@ def write(run: Run, rows: Sequence[Row], format: str) -> bytes:
     if format not in _TABLES:
         raise unknown("format", format, FORMATS)
     return _TABLES[format]([{name: _cell(name, row) for name in COLUMNS} for row in rows])
+
+
+def comparison(compared: Compared, limit: float | None = None) -> str:
+    """Two runs against each other as JSON; `slower` are those by more than the share `limit`.
+
+    A ratio is new/old, with the machine's own change (`machine`) divided out.
+    """
+    found = {
+        "changes": [
+            {
+                "entry": change.new.entry.id,
+                "old_seconds": change.old.time and change.old.time.value,
+                "new_seconds": change.new.time and change.new.time.value,
+                "machine": change.machine,
+                **_ratio(change.ratio),
+            }
+            for change in compared.changes
+        ],
+        "backends": [
+            {"backend": one.backend, "workloads": one.n_workloads, **_ratio(one.ratio)}
+            for one in compared.overall
+        ],
+        "newly_failing": [
+            {"entry": row.entry.id, "reason": row.reason} for row in compared.newly_failing
+        ],
+        "not_compared": [{"entry": entry, "reason": why} for entry, why in compared.unmatched],
+        "missing": compared.missing,
+        "versions": [{"of": of, "old": old, "new": new} for of, old, new in compared.versions],
+        "slower": None if limit is None else compared.slower(limit),
+    }
+    return json.dumps(found, indent=2, allow_nan=False) + "\n"
+
+
+def _ratio(ratio: Estimate) -> dict[str, Any]:
+    return {
+        "ratio": ratio.value,
+        "ratio_low": ratio.low,
+        "ratio_high": ratio.high,
+        "verdict": ratio.against_one(),
+    }
 
 
 def _cell(name: str, row: Row) -> Any:

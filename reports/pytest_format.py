@@ -1,8 +1,9 @@
 """The JSON of pytest-benchmark: rows written for `pytest-benchmark compare`, and files read."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,13 +49,21 @@ def _benchmark(row: Row) -> dict[str, Any]:
     for number in sorted(row.times):
         stats.update(row.times[number].seconds)
     entry = row.entry
-    name = f"{entry.workload}/{entry.name}[{entry.device}-{entry.threads}]"
+    params = {
+        "workload": entry.workload,
+        "backend": entry.backend,
+        "device": entry.device,
+        "threads": entry.threads,
+        "variant": entry.variant and entry.variant.name,
+    }
+    param = f"{entry.device}-{entry.threads}"
+    name = f"{entry.workload}/{entry.name}[{param}]"
     return {
         "group": entry.workload,
         "name": name,
         "fullname": f"linreg-bench/{name}",
-        "params": None,
-        "param": None,
+        "params": params,
+        "param": param,
         "extra_info": {
             "backend": entry.name,
             "framework": entry.framework,
@@ -63,6 +72,7 @@ def _benchmark(row: Row) -> dict[str, Any]:
             "ratio": row.ratio and row.ratio.value,
             "baseline": row.baseline,
             **({"data": row.data} if row.data else {}),
+            "plugin": entry.plugin,
         },
         "options": {},
         "stats": stats.as_dict() | {"median": row.time and row.time.value, "iterations": 1},
@@ -74,8 +84,14 @@ def _at(*path: str) -> Any:
     return Field(validation_alias=AliasPath(*path))
 
 
+#: Parameters that have a place of their own in a row.
+_PLACED = ("workload", "backend", "device", "threads", "variant")
+
 #: What anyone may have written, or left out: text, or else nothing.
 Text = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "")]
+_Params = Annotated[
+    dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})
+]
 _Threads = Annotated[
     int, BeforeValidator(lambda n: n if isinstance(n, int) and 0 <= n < 10**6 else 0)
 ]
@@ -96,18 +112,42 @@ class Benchmark:
     framework: Annotated[Text, _at("extra_info", "framework")] = ""
     device: Annotated[Text, _at("extra_info", "device")] = ""
     threads: Annotated[_Threads, _at("extra_info", "threads")] = 0
+    plugin: Annotated[Text, _at("extra_info", "plugin")] = ""
+    params: _Params = field(default_factory=dict)
 
-    def row(self, number: int) -> Row:
+    @property
+    def workload(self) -> str:
+        """The name of the table that it belongs to."""
+        return self.group or "benchmarks"
+
+    @property
+    def label(self) -> str:
+        """The name of its row, which others of the file may have as well."""
+        if not self.backend:
+            return self.name.removeprefix("test_")
+        further = [f"{key}={value}" for key, value in self.params.items() if key not in _PLACED]
+        return self.backend + (f"[{', '.join(further)}]" if further else "")
+
+    @property
+    def long_label(self) -> str:
+        """The label, and the file that it comes from; with a backend's name also the test."""
+        where = self.fullname or self.name
+        if not self.backend:
+            where = where.removesuffix(self.name).rstrip(":")
+        return f"{self.label} ({where})" if where else self.label
+
+    def row(self, number: int, label: str) -> Row:
         """As a row. It was not checked and not interleaved: it has no ratio, place or verdict."""
         entry = EntryRecord(
             id=str(number),
-            workload=self.group or "benchmarks",
-            backend=self.backend or self.name.removeprefix("test_"),
+            workload=self.workload,
+            backend=label,
             device=self.device,
             threads=self.threads,
             framework=self.framework,
             algorithm=self.fullname or self.name,
             style="",
+            plugin=self.plugin,
         )
         # The median that we export may differ from a quartile by rounding.
         low, high = min(self.q1, self.median), max(self.q3, self.median)
@@ -145,8 +185,24 @@ class Dump:
     @property
     def rows(self) -> list[Row]:
         """The benchmarks as rows, group by group, the quickest first."""
-        made = by_workload(one.row(number) for number, one in enumerate(self.benchmarks))
+        labels = _labels(self.benchmarks)
+        numbered = enumerate(zip(self.benchmarks, labels, strict=True))
+        made = by_workload(one.row(number, label) for number, (one, label) in numbered)
         return [row for same in made.values() for row in sorted(same, key=_median)]
+
+
+def _labels(benchmarks: Sequence[Benchmark]) -> list[str]:
+    """A name for each, which no other one of its workload, device and threads has."""
+    places = [(one.workload, one.device, one.threads) for one in benchmarks]
+    short = Counter((*place, one.label) for place, one in zip(places, benchmarks, strict=True))
+    met = Counter[tuple[Any, ...]]()
+    labels = []
+    for place, one in zip(places, benchmarks, strict=True):
+        label = one.label if short[*place, one.label] == 1 else one.long_label
+        met[*place, label] += 1
+        times = met[*place, label]
+        labels.append(f"{label} #{times}" if times > 1 else label)
+    return labels
 
 
 def _median(row: Row) -> float:
@@ -162,7 +218,8 @@ def load(path: Path) -> Dump | None:
     The times of its rows are medians with interquartile ranges.
 
     Raises:
-        UserError: a benchmark has no name or no statistics, or they are no positive numbers.
+        UserError: it has no benchmark, or one without a name or statistics that are positive
+            numbers.
     """
     try:
         found = clean(json.loads(path.read_bytes())) if path.suffix == ".json" else None
@@ -170,7 +227,10 @@ def load(path: Path) -> Dump | None:
         return None
     if not isinstance(found, dict) or not isinstance(found.get("benchmarks"), list):
         return None
+    if not found["benchmarks"]:
+        raise UserError(f"{path} has no benchmark: none was run, or all of them failed")
     try:
         return _DUMP.validate_python(found)
     except ValidationError as error:
-        raise UserError(f"{path} is not sound: {trouble(error)}") from None
+        wrong = f"{path} is not sound: {trouble(error)}"
+        raise UserError(f"{wrong}; run that benchmark again, or take it out") from None

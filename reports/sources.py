@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runfile import reader
+from benchmarks.runfile import reader, writer
 from benchmarks.runfile.run import Run
 from reports import pytest_format
 from reports.analysis.rows import Row, rows
@@ -37,3 +37,16 @@ def read(path: Path) -> Source:
         return Source(path, None, foreign.rows, foreign.machine, foreign.facts)
     run = reader.read(path)
     return Source(path, run, rows(run), words.machine(run.header.machine), words.run_facts(run))
+
+
+def read_all(path: Path) -> list[Source]:
+    """What `read` reads, or a folder in which pytest-benchmark saves: each of the files there.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    if not path.is_dir() or (path / writer.NAME).exists():
+        return [read(path)]
+    # .benchmarks/Linux-CPython-3.11-64bit/0001_x.json, given as either of the two folders.
+    saved = sorted([*path.glob("*.json"), *path.glob("*/*.json")])
+    return [read(one) for one in saved if pytest_format.load(one)] or [read(path)]

@@ -27,6 +27,7 @@ def markdown(document: Document) -> str:
     said += [sentence for one in document.break_evens for sentence in one.sentences]
     told = _differences(document.changes)
     shown = document.workloads[:_MOST_WORKLOADS]
+    plugins = {label for one in shown for label, row in one.by_label.items() if row.entry.plugin}
     return render.markdown(
         "summary.md",
         document=document,
@@ -37,6 +38,7 @@ def markdown(document: Document) -> str:
         answers=_cut(document.workloads, _MOST_WORKLOADS),
         sections=shown,
         labels=_cut(sorted({label for one in shown for label in one.by_label}), _MOST_BACKENDS),
+        plugins=plugins,
         said=" ".join(said),
         notes=_cut(_notes(document), _MOST_NOTES),
     )

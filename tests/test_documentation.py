@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from backends import registry
+from benchmarks.engine import catalogue
 from benchmarks.problems.workloads import DEFAULT, select
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +32,7 @@ def test_the_example_of_scikit_learn_prints_what_it_says(capsys: pytest.CaptureF
 
 
 def test_the_example_of_a_backend_is_complete_short_and_right(tmp_path: Path) -> None:
-    [source] = [code for code in _examples() if "class " in code]
+    [source] = [code for code in _examples() if "(Backend)" in code]
     assert source.count("\n") <= 25
     plugin = tmp_path / "numpy_qr.py"
     plugin.write_text(source)
@@ -46,6 +47,14 @@ def test_the_example_of_a_backend_is_complete_short_and_right(tmp_path: Path) ->
     assert re.search(r"\b[1-9]\d* passed", done.stdout)
     assert "failed" not in done.stdout
     assert "skipped" not in done.stdout
+
+
+def test_the_example_of_a_workload_is_complete(tmp_path: Path) -> None:
+    [source] = [code for code in _examples() if "(CustomWorkload)" in code]
+    plugin = tmp_path / "heavy_tails.py"
+    plugin.write_text(source)
+    workload = catalogue.survey([plugin]).workloads["heavy-tails"]
+    assert workload.make(0).data.X.shape == (5_000, 10)
 
 
 def test_the_readme_names_every_workload() -> None:

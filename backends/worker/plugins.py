@@ -14,17 +14,23 @@ from dataclasses import asdict
 from typing import Any
 
 from backends import registry
+from backends.custom import WorkloadDescription, attributes
 from backends.description import Description, PluginError, described
 from backends.worker import sandbox
 from backends.worker.orphan import end_with_parent
 
 
 def answer(source: str) -> dict[str, Any]:
-    """The backends of a source, or what is wrong with it."""
+    """The backends and workloads of a source, or what is wrong with it."""
     where = registry.where(source)
     try:
-        made = [Description.of(backend, where, source) for backend in registry.further(source)]
-        return {"backends": list(map(asdict, made))}
+        defined = registry.defined(source)
+        made = [Description.of(backend, where, source) for backend in defined.backends]
+        workloads = [
+            WorkloadDescription.checked(attributes(one), f"{where}: {one.__name__}")
+            for one in defined.workloads
+        ]
+        return {"backends": list(map(asdict, made)), "workloads": list(map(asdict, workloads))}
     except PluginError as error:
         return {"trouble": str(error)}
     except BaseException as error:  # of a class whose attributes are programs

@@ -4,21 +4,42 @@ A command imports what it needs when called, so that `list` and `--help` answer 
 """
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from benchmarks import command_line
-from benchmarks.cli import calibrate, check, compare, env, export, list, report, run
+from benchmarks.cli import calibrate, check, compare, env, export, list, report, run, settings
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Which linear-regression implementation is fastest on your machine, "
     "at the accuracy you need?",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"linreg-bench {version('linreg-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options that come before a command."""
+
+
 app.command("list")(list.list_)
 app.command()(run.run)
 app.command()(check.check)
@@ -35,4 +56,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: of the command line; None: those of this process.
     """
-    command_line.run(app, "linreg-bench", arguments)
+    command_line.run(app, "linreg-bench", arguments, settings.defaults)

@@ -30,6 +30,7 @@ def check(
     patience: given.Patience = "60s",
     tf32: given.TF32 = False,
     quiet: given.Quiet = False,
+    as_json: given.JSON = False,
 ) -> None:
     """Fit and judge without timing.
 
@@ -42,14 +43,15 @@ def check(
     session.use_cores(cores)
     plugins = tuple(plugin or ())
     options = session.make_options(context.obj, seed, plugins, patience)
+    found = catalogue.survey(plugins, options.patience)
     plan = session.make_plan(
-        session.choose_workloads(workloads, data, target, full, context.params),
+        session.choose_workloads(workloads, data, target, full, context.params, found.workloads),
         backends or [],
         devices or "",
-        catalogue.known(plugins, options.patience),
+        found.backends,
         full=full,
         tf32=tf32,
         threads=threads,
         replicates=1,
     )
-    session.execute(plan, options, out, quiet)
+    session.execute(plan, options, out, quiet, as_json=as_json)

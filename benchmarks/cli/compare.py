@@ -1,11 +1,11 @@
 """`linreg-bench compare`."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 from typer import Option
 
-from benchmarks.cli.options import FailIfSlower, RunPath, parse_share
+from benchmarks.cli.options import JSON, FailIfSlower, RunPath, parse_limit
 from benchmarks.errors import FAILED, UserError
 from benchmarks.printable import line
 
@@ -24,14 +24,16 @@ def compare(
         list[str] | None,
         Option(help="Entries or globs that may be missing in the new run; may be repeated."),
     ] = None,
+    as_json: JSON = False,
 ) -> None:
     """Compare a run with an earlier one.
 
     The exit status is 1 if an entry newly fails the gate. With --fail-if-slower it is also 1 if
     nothing could be compared, or if an entry that the old run has timed is missing.
     """
-    limit = parse_share("--fail-if-slower", fail_if_slower)
+    limit = parse_limit(fail_if_slower)
     from benchmarks.runfile import reader
+    from reports import export
     from reports.analysis import compare as comparing
     from reports.analysis.rows import rows
     from reports.terminal import comparison
@@ -44,20 +46,26 @@ def compare(
             raise UserError(f"not comparable: {differ[0]}{more}; --anyway compares nevertheless")
         print(line(f"warning: the runs differ: {differ[0]}{more}"), file=sys.stderr)
     compared = comparing.compare(before, rows(before), after, rows(after))
-    comparison.show(compared, Console(), limit)
+    if as_json:
+        print(export.comparison(compared, limit), end="")
+    else:
+        comparison.show(compared, Console(), limit)
     if compared.newly_failing or (limit is not None and compared.slower(limit)):
         raise SystemExit(FAILED)
     if limit is not None:
-        _refuse_gaps(compared, allow_missing or [])
+        _refuse_gaps(compared, allow_missing or [], sys.stderr if as_json else sys.stdout)
 
 
-def _refuse_gaps(compared: "Compared", allowed: list[str]) -> None:
+def _refuse_gaps(compared: "Compared", allowed: list[str], out: TextIO) -> None:
     """Fail if there was nothing to watch, or not everything: a renamed entry would go unnoticed."""
     missing = compared.unwatched(allowed)
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        print(line(f"missing in the new run: {missing[0]}{more}; --allow-missing permits it"))
+        print(
+            line(f"missing in the new run: {missing[0]}{more}; --allow-missing permits it"),
+            file=out,
+        )
     elif not compared.changes:
-        print("nothing was compared: the runs have timed no entry in common")
+        print("nothing was compared: the runs have timed no entry in common", file=out)
     if missing or not compared.changes:
         raise SystemExit(FAILED)

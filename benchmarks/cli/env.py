@@ -8,12 +8,12 @@ from typer import Argument
 app = typer.Typer(no_args_is_help=True, help="Environments for `run --env`, in .envs.")
 
 Name = Annotated[str, Argument(help="Its name, as in `run --env NAME`.")]
-Requirements = Annotated[list[str], Argument(help="What pip installs, such as 'torch==2.12.*'.")]
+Requirements = Annotated[list[str], Argument(help="What to install, such as 'torch==2.12.*'.")]
 
 
 @app.command()
 def create(name: Name, requirements: Requirements) -> None:
-    """Make an environment with venv and pip; NumPy is added."""
+    """Make an environment with venv, and uv or else pip; NumPy is added."""
     from benchmarks.engine import variants
 
     print(variants.create(name, requirements))

@@ -1,15 +1,44 @@
 """Options that several commands share, and how their values are written."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
+import typer
 from typer import Argument, Option
 
 from benchmarks.errors import UserError
 
+
+def _completed(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """How a shell completes the last name of a comma-separated list."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [f"{before}{comma}{name}" for name in names() if name.startswith(last)]
+
+    return complete
+
+
+def _workloads() -> list[str]:
+    from benchmarks.problems import workloads
+
+    groups = (workload.group for workload in workloads.WORKLOADS.values())
+    return [*workloads.WORKLOADS, *dict.fromkeys(groups), *workloads.SIZES]
+
+
+def _backends() -> list[str]:
+    from backends import registry
+
+    return [backend.name for backend in registry.own()]
+
+
 Workloads = Annotated[
     str | None,
-    Option(help="Names, groups, globs or sizes such as 5000x10:float64, comma-separated."),
+    Option(
+        help="Names, groups, globs or sizes such as 5000x10:float64, comma-separated.",
+        autocompletion=_completed(_workloads),
+    ),
 ]
 Data = Annotated[
     Path | None,
@@ -44,7 +73,10 @@ NoHeader = Annotated[
 ]
 Backends = Annotated[
     list[str] | None,
-    Option(help="Names or globs such as 'torch-*', comma-separated; may be repeated."),
+    Option(
+        help="Names or globs such as 'torch-*', comma-separated; may be repeated.",
+        autocompletion=_completed(_backends),
+    ),
 ]
 Full = Annotated[
     bool,
@@ -72,6 +104,7 @@ TF32 = Annotated[
 Quiet = Annotated[
     bool, Option("--quiet", "-q", help="Print only errors and the path of the report.")
 ]
+JSON = Annotated[bool, Option("--json", help="Print JSON to standard output, and nothing else.")]
 FailIfSlower = Annotated[
     str | None, Option(help="Exit with 1 if an entry is certainly slower by more than this.")
 ]
@@ -79,6 +112,12 @@ RunPath = Annotated[Path, Argument(help="A run file, or the folder that holds on
 
 LATEST = Path("reports/latest")
 _UNITS = {"min": 60.0, "ms": 1e-3, "m": 60.0, "s": 1.0}
+
+
+def is_written(context: typer.Context, parameter: str) -> bool:
+    """Whether it stands on the command line, and is no default or setting."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def parse_seconds(option: str, text: str) -> float:
@@ -115,18 +154,31 @@ def parse_cores(text: str) -> set[int]:
     return found
 
 
-def parse_share(option: str, text: str | None) -> float | None:
+def parse_share(option: str, text: str | None, most: float = 1) -> float | None:
     """A share from `5%` or `0.05`; None if the option was not given.
 
     Raises:
-        UserError: `text` is not a number between 0 and 1.
+        UserError: `text` is not above 0 and below `most`; a number without % must be below 1, as
+            `5` may be meant for 5%.
     """
     if text is None:
         return None
+    percent = text.endswith("%")
     try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        value = float(text.removesuffix("%")) / (100 if percent else 1)
     except ValueError:
         value = float("nan")
-    if not 0 < value < 1:
+    if not 0 < value < (most if percent else 1):
+        if most > 1:
+            raise UserError(f"{option} {text}: needs a share such as 5%, 0.05 or 200%")
         raise UserError(f"{option} {text}: needs a share between 0 and 1, such as 5% or 0.05")
     return value
+
+
+def parse_limit(text: str | None) -> float | None:
+    """The share of --fail-if-slower; None if it was not given.
+
+    Raises:
+        UserError: `text` is no share.
+    """
+    return parse_share("--fail-if-slower", text, most=float("inf"))

@@ -11,19 +11,23 @@ from benchmarks.printable import line
 
 def report(
     runs: Annotated[
-        list[Path], Argument(help="Run files, their folders, or JSON of pytest-benchmark.")
+        list[Path],
+        Argument(help="Run files, their folders, JSON of pytest-benchmark, or .benchmarks."),
     ],
     out: Annotated[Path | None, Option(help="Folder; default: that of the run.")] = None,
 ) -> None:
     """Draw the report of a run again, or set several runs side by side."""
+    homeless = "several runs have no folder of their own: say where with --out"
     if out is None and len(runs) > 1:
-        raise UserError("several runs have no folder of their own: say where with --out")
+        raise UserError(homeless)
     from reports import page, side_by_side, sources
     from reports.document import of_source
 
-    found = [sources.read(run) for run in runs]
-    if len(found) > 1 and out is not None:
-        written = side_by_side.write(found, out)
-    else:
+    found = [source for run in runs for source in sources.read_all(run)]
+    if len(found) == 1:
         written = page.write(of_source(found[0]), out or found[0].folder)
+    elif out is None:
+        raise UserError(homeless)
+    else:
+        written = side_by_side.write(found, out)
     print(line(f"report: {written}"))

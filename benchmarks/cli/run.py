@@ -8,7 +8,7 @@ import typer
 from typer import Option
 
 from benchmarks.cli import options as given
-from benchmarks.cli.options import LATEST, parse_seconds, parse_share
+from benchmarks.cli.options import LATEST, parse_limit, parse_seconds, parse_share
 from benchmarks.errors import UserError
 
 
@@ -69,8 +69,10 @@ def run(
     if against is not None and not against.strip():
         raise UserError("--against: needs a git revision, such as main")
     if fail_if_slower is not None and against is None and not env:
-        raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
-    limit = parse_share("--fail-if-slower", fail_if_slower)
+        if given.is_written(context, "fail_if_slower"):
+            raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
+        fail_if_slower = None  # of the project's settings: for runs that compare
+    limit = parse_limit(fail_if_slower)
     from benchmarks.cli import session
 
     session.use_cores(cores)
@@ -84,17 +86,19 @@ def run(
     seconds = parse_seconds("--budget", budget)
     share = None if precision in ("0", "0%") else parse_share("--precision", precision)
     options = session.make_options(context.obj, seed, plugins, patience, seconds, share, wait)
-    known = catalogue.known(plugins, options.patience)
+    found = catalogue.survey(plugins, options.patience)
     with ExitStack() as stack:
         older = []
         if against:
             temporary = stack.enter_context(closing(TemporaryFolder()))
             older = [variants.checkout(against, temporary.path)]
         plan = session.make_plan(
-            session.choose_workloads(workloads, data, target, full, context.params),
+            session.choose_workloads(
+                workloads, data, target, full, context.params, found.workloads
+            ),
             backends or [],
             devices or "",
-            known,
+            found.backends,
             full=full,
             tf32=tf32,
             threads=threads,
@@ -122,5 +126,6 @@ def _resume(context: typer.Context, out: Path, patience: str, quiet: bool, wait:
     resume.check_machine(head, machine.describe(machine.usable_cores()))
     timing = head.budget_seconds, head.precision, wait
     options = session.make_options(context.obj, head.seed, plugins, patience, *timing)
-    plan = resume.plan(head, catalogue.known(plugins, options.patience))
+    found = catalogue.survey(plugins, options.patience)
+    plan = resume.plan(head, found.backends, found.workloads)
     session.execute(plan, options, out, quiet, resume.earlier(run))

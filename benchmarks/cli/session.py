@@ -37,6 +37,7 @@ def choose_workloads(
     target: str | None,
     full: bool,
     given: Mapping[str, Any],
+    further: Mapping[str, Workload],
 ) -> list[Workload]:
     """The named workloads; with `--data` the table, and others only if named.
 
@@ -46,11 +47,12 @@ def choose_workloads(
         target: that of `--target`.
         full: whether all workloads are meant where none is named.
         given: all parameters of the command, with those that say how to read a table.
+        further: workloads of plug-ins.
 
     Raises:
         UserError: a name is unknown, or the table cannot be fitted.
     """
-    chosen = select(split(names) if names else FULL if full else DEFAULT)
+    chosen = select(split(names) if names else FULL if full else DEFAULT, further)
     reading = Reading(**{option.name: given[option.name] for option in fields(Reading)})
     asked = {"target": target, **vars(reading)}
     if data is None:
@@ -168,10 +170,12 @@ def execute(
     quiet: bool,
     earlier: Earlier | None = None,
     limit: float | None = None,
+    as_json: bool = False,
 ) -> NoReturn:
     """Run, leave the run file and a report in `out`, and exit with the status of the outcome.
 
-    An entry may be slower than its variant by the share `limit`; None: by any share.
+    An entry may be slower than its variant by the share `limit`; None: by any share. `as_json`
+    prints the rows as `export` writes them, instead of tables.
     """
     from reports import page  # imports matplotlib, which bad input need not wait for
 
@@ -189,7 +193,7 @@ def execute(
     # Whatever ended the run, it is reported.
     status = 0
     try:
-        status = _report(out, quiet, limit)
+        status = _report(out, quiet, limit, as_json)
     except UserError:  # nothing was written yet, or nothing can be written
         if not stopped:
             raise
@@ -201,9 +205,9 @@ def execute(
     raise SystemExit(status)
 
 
-def _report(folder: Path, quiet: bool, limit: float | None) -> int:
+def _report(folder: Path, quiet: bool, limit: float | None, as_json: bool) -> int:
     """Show the run and draw its page; the exit status of what it holds."""
-    from reports import page
+    from reports import export, page
     from reports.analysis.rows import rows
     from reports.document import document
     from reports.terminal.console import Console
@@ -219,10 +223,12 @@ def _report(folder: Path, quiet: bool, limit: float | None) -> int:
     except UserError as error:
         trouble = error  # what was measured is shown all the same
     with suppress(BrokenPipeError):  # whoever reads has seen enough, as `head` has
-        if not quiet:
+        if as_json:
+            print(export.write(run, found, "json").decode(), end="")
+        elif not quiet:
             show(seen, Console())
         for text in news:
-            print(line(text))
+            print(line(text), file=sys.stderr if as_json else sys.stdout)
         if sys.stdout:
             sys.stdout.flush()
     if trouble:

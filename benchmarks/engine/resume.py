@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from backends.description import Description
 from benchmarks.engine.plan import Entry, Plan
@@ -42,8 +43,12 @@ def earlier(run: Run) -> Earlier:
     )
 
 
-def plan(header: Header, known: Mapping[str, Description]) -> Plan:
-    """The plan that a header was written for.
+def plan(
+    header: Header,
+    known: Mapping[str, Description],
+    further: Mapping[str, Workload] = MappingProxyType({}),
+) -> Plan:
+    """The plan that a header was written for; `known` and `further` are a catalogue's.
 
     Raises:
         UserError: it holds a variant, or a backend that is not there any more.
@@ -52,7 +57,7 @@ def plan(header: Header, known: Mapping[str, Description]) -> Plan:
         raise UserError("cannot resume a run with --against or --env: start it again")
     files = {file.name: file for file in header.files}
     names = dict.fromkeys(entry.workload for entry in header.entries)
-    workloads = {name: _workload(name, files.get(name)) for name in names}
+    workloads = {name: _workload(name, files.get(name), further) for name in names}
     entries = []
     for record in header.entries:
         if (backend := known.get(record.backend)) is None:
@@ -70,9 +75,9 @@ def plan(header: Header, known: Mapping[str, Description]) -> Plan:
     )
 
 
-def _workload(name: str, file: DataFile | None) -> Workload:
+def _workload(name: str, file: DataFile | None, further: Mapping[str, Workload]) -> Workload:
     if file is None:
-        return select([name])[0]
+        return select([name], further)[0]
     from benchmarks.problems.table import table
 
     return table.again(file)

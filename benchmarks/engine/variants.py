@@ -144,23 +144,26 @@ def create(
     folder: Path = FOLDER,
     call: Callable[[Sequence[str]], subprocess.CompletedProcess[str]] = call,
 ) -> Environment:
-    """Make the environment `name` with venv and pip; `ALWAYS` is added.
+    """Make the environment `name` with venv, and with uv or else pip; `ALWAYS` is added.
 
     Raises:
-        UserError: there is one of that name, or venv or pip fails; its last lines say why.
+        UserError: there is one of that name, or one of them fails; its last lines say why.
     """
     _check_name(name)
     own = folder / name
     if own.exists():
         raise UserError(f"there is an environment {name!r} already: linreg-bench env remove {name}")
     python = own / _PYTHON
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
+    install = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
+    if uv := shutil.which("uv"):
+        # Compiled now, as pip does it: workers may not write here.
+        install = [uv, "pip", "install", "--compile-bytecode", "--python", str(python)]
     # Given twice, a package gets a message about the conflict only.
     given = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}
     try:
         for command in (
             [sys.executable, "-m", "venv", str(own)],
-            [*pip, *(package for package in ALWAYS if package not in given), *requirements],
+            [*install, *(package for package in ALWAYS if package not in given), *requirements],
         ):
             done = call(command)
             if done.returncode:

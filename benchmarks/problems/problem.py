@@ -6,7 +6,7 @@ seed.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -126,7 +126,19 @@ class Synthetic:
         return Problem(Data(X, y, X_test, y_test), weight, bias, sigma)
 
 
-Recipe = Given | Synthetic
+class Recipe(Protocol):
+    """How the problem of a workload is made, and what is known of it before."""
+
+    @property
+    def n_samples(self) -> int: ...
+    @property
+    def n_features(self) -> int: ...
+    @property
+    def n_test(self) -> int: ...
+    @property
+    def dtype(self) -> DType: ...
+    def make(self, seed: int) -> Problem:
+        """The same for the same seed."""
 
 
 def _targets(

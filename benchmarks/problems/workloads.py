@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import TYPE_CHECKING, get_args
 
 from backends.base import GradientDescent, LeastSquares, Method, Stability
@@ -181,25 +182,30 @@ SIZE_HELP = (
 )
 
 
-def select(patterns: Sequence[str]) -> list[Workload]:
+def select(
+    patterns: Sequence[str], further: Mapping[str, Workload] = MappingProxyType({})
+) -> list[Workload]:
     """Workloads by names, groups, globs or sizes such as `5000x10:float64`, in the order given.
+
+    `further` are those of plug-ins.
 
     Raises:
         UserError: a pattern matches nothing; the nearest name is suggested.
     """
     chosen: dict[str, Workload] = {}
+    known = {**WORKLOADS, **further}
     for pattern in (size for asked in patterns for size in SIZES.get(asked, (asked,))):
         if match := _SIZE.fullmatch(pattern):
             chosen[pattern] = _from_size(pattern, match)
             continue
-        names = [n for n, w in WORKLOADS.items() if pattern == w.group or fnmatchcase(n, pattern)]
+        names = [n for n, w in known.items() if pattern == w.group or fnmatchcase(n, pattern)]
         if not names:
-            groups = [*dict.fromkeys(w.group for w in WORKLOADS.values()), *SIZES]
-            near = difflib.get_close_matches(pattern, [*WORKLOADS, *groups], n=1, cutoff=0.5)
+            groups = [*dict.fromkeys(w.group for w in known.values()), *SIZES]
+            near = difflib.get_close_matches(pattern, [*known, *groups], n=1, cutoff=0.5)
             default = [name for name, w in WORKLOADS.items() if w.group in DEFAULT]
             hint = f"or a size: {SIZE_HELP}"
             raise unknown("workload", pattern, near or [*default, *groups], hint)
-        chosen.update((name, WORKLOADS[name]) for name in names)
+        chosen.update((name, known[name]) for name in names)
     return list(chosen.values())
 
 

@@ -379,6 +379,8 @@ def test_what_is_a_plugin_is_marked_and_the_mark_explained(tmp_path: Path) -> No
     assert "<mine>" not in found
     # A title is not seen on a phone.
     assert f"from &lt;mine&gt;.py: {note}" in found.replace(mark + f' title="{name[1]}"', "")
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| (\S+) \(plug-in\) \|", summary, re.M) == ["mine"]
 
 
 def test_names_that_look_alike_have_figures_of_their_own(tmp_path: Path) -> None:

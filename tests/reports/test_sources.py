@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 
 from benchmarks.errors import UserError
 from benchmarks.runfile.records import SampleRecord
-from reports import export, sources
+from reports import export, page, sources
 from reports.analysis.rows import Row, rows
+from reports.document import of_source
 from tests.reports import runs
 
 
@@ -106,6 +108,81 @@ def test_a_file_that_lacks_something_is_a_clear_line(
     with pytest.raises(UserError, match=message) as raised:
         sources.read(path)
     assert str(path) in str(raised.value)
+
+
+def test_benchmarks_of_one_name_in_several_files_are_rows_of_their_own(tmp_path: Path) -> None:
+    files = ("test_torch.py", "test_sklearn.py", "test_jax.py::TestQuick")
+    path = _write(
+        tmp_path / "x.json",
+        *(
+            _benchmark("test_fit", ms / 1000, fullname=f"tests/{file}::test_fit")
+            for file, ms in zip(files, (2, 9, 5), strict=True)
+        ),
+    )
+    page.write(of_source(sources.read(path)), tmp_path)
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8").replace("\xa0", " ")
+    assert re.findall(r"^\| (?:\\\S|[^|\\])+ \| \**[\d.]+ ms\** \|$", summary, re.M) == [
+        "| fit (tests/test\\_jax.py::TestQuick) | 5.00 ms |",
+        "| fit (tests/test\\_sklearn.py) | 9.00 ms |",
+        "| fit (tests/test\\_torch.py) | 2.00 ms |",
+    ]
+
+
+def test_parameters_stay_where_a_backend_has_a_name(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path / "x.json",
+        *(
+            _benchmark(
+                f"test_fit[{backend}-{n}]",
+                1e-3 * n,
+                params={"backend": backend, "n": n},
+                extra_info={"backend": backend},
+            )
+            for backend in ("torch", "jax")
+            for n in (1, 2)
+        ),
+    )
+    names = {row.entry.name for row in sources.read(path).rows}
+    assert names == {"torch[n=1]", "torch[n=2]", "jax[n=1]", "jax[n=2]"}
+
+
+@pytest.mark.parametrize("extra_info", [{}, {"backend": "torch"}])
+def test_no_two_rows_have_one_name(tmp_path: Path, extra_info: dict[str, Any]) -> None:
+    twice = [_benchmark("test_x", ms / 1000, extra_info=extra_info) for ms in (1, 2)]
+    other = _benchmark("test_y", 1.0, extra_info=extra_info)
+    names = [
+        row.entry.name for row in sources.read(_write(tmp_path / "x.json", *twice, other)).rows
+    ]
+    assert len(set(names)) == 3
+    assert names[1] == f"{names[0]} #2"
+
+
+@pytest.mark.parametrize("given", [".benchmarks", ".benchmarks/Linux-CPython-3.12-64bit"])
+def test_a_folder_in_which_pytest_benchmark_saves_is_all_of_its_files(
+    tmp_path: Path, given: str
+) -> None:
+    folder = tmp_path / ".benchmarks/Linux-CPython-3.12-64bit"
+    folder.mkdir(parents=True)
+    saved = [_write(folder / f"000{n}_x.json", _benchmark("test_x", 1.0)) for n in (2, 1)]
+    (folder / "other.json").write_text("[]")
+    assert [source.path for source in sources.read_all(tmp_path / given)] == saved[::-1]
+
+
+def test_a_run_is_read_as_one_whatever_lies_beside_it(tmp_path: Path) -> None:
+    runs.write(runs.run(("line",)), tmp_path)
+    _write(tmp_path / "x.json", _benchmark("test_x", 1.0))
+    [found] = sources.read_all(tmp_path)
+    assert found.run is not None
+
+
+def test_a_folder_that_holds_nothing_is_a_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot read .*: No such file"):
+        sources.read_all(tmp_path)
+
+
+def test_no_benchmark_at_all_is_a_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"x\.json has no benchmark"):
+        sources.read(_write(tmp_path / "x.json"))
 
 
 def test_what_others_put_beside_the_statistics_may_be_anything(tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_a_backend_that_is_known_here_alone_is_lacking_there() -> None:
 
 
 class Pip:
-    """Makes environments of links, and writes down what pip, which needs a network, was to do."""
+    """Makes environments of links, and writes down what was to be installed, from a network."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.calls = folder, list[list[str]]()
@@ -254,7 +254,9 @@ class Pip:
 
 
 @pytest.fixture
-def pip(tmp_path: Path) -> Pip:
+def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pip:
+    """On a machine that has no uv."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     return Pip(tmp_path / ".envs")
 
 
@@ -272,6 +274,14 @@ def test_an_environment_is_made_found_listed_and_removed(pip: Pip) -> None:
     assert list(variants.made(pip.folder)) == []
     with pytest.raises(UserError, match="there is no environment 'old'"):
         variants.remove("old", pip.folder)
+
+
+def test_uv_installs_where_it_is(pip: Pip, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    uv = script(tmp_path / "bin/uv", "")
+    pip.create("torch")
+    told = ["--compile-bytecode", "--python", str(pip.folder / "old/bin/python")]
+    assert pip.calls[1] == [str(uv), "pip", "install", *told, "numpy", "threadpoolctl", "torch"]
 
 
 def test_a_package_is_not_asked_for_twice(pip: Pip) -> None:
