@@ -45,6 +45,7 @@ import numpy as np
 from backends import registry
 from backends.base import Backend, Data, Fit, Method, Unavailable
 from backends.worker import renewal, roofline
+from backends.worker.hiding import hide
 from backends.worker.memory import Peak
 from backends.worker.messages import ARRAYS, UNFINISHED, method_from_json, sha256
 from backends.worker.results import Results
@@ -97,6 +98,8 @@ class RequestHandler:
         chosen = registry.find(backend, [*filter(None, [entry_point]), *plugins])
         if chosen is None:
             raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
+        if chosen.hidden:
+            hide(chosen.hidden)
         began = self._clock()
         try:
             importlib.import_module(chosen.framework)

@@ -174,3 +174,22 @@ def test_a_framework_that_is_not_there_is_absent_and_a_broken_one_is_not(
     sys.modules.pop("a_framework", None)
     assert found["kind"] == kind
     assert reason in found["reason"]
+
+
+def test_what_a_framework_does_not_need_is_hidden_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever installs the framework alone does not wait for what others here need."""
+    (tmp_path / "an_extra.py").write_text("raise AssertionError('it takes seconds')")
+    taken_along = "try:\n    import an_extra\nexcept ImportError:\n    an_extra = None"
+    (tmp_path / "an_eager_framework.py").write_text(taken_along)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    fields = 'framework = "an_eager_framework"\n    hidden = ("an_extra", "numpy")'
+    plugin = tmp_path / "played.py"
+    plugin.write_text(PLUGIN.replace('framework = "numpy"', fields))
+    handler = RequestHandler()
+    handler.start("played", [str(plugin)], "cpu", 1)
+    assert sys.modules["numpy"] is np  # what is there already stays
+    assert "an_extra" not in sys.modules
+    sys.modules.pop("an_eager_framework")
