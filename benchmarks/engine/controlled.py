@@ -99,7 +99,8 @@ def examine(
         if verdict and not verdict.passed:
             return f"a fit of data that it had not seen is wrong: {verdict.reason}"
         if look:
-            fits, samples = fits_of_a_sample(ordinary), range(1 if ordinary > _LONG else _SAMPLES)
+            fits = fits_of_a_sample(ordinary, process.threads)
+            samples = range(1 if ordinary > _LONG else _SAMPLES)
             times.append(statistics.median(pool.sample(process, fits) for _ in samples))
         found.append(visits)
         if not (reason := controls.kept(found, times, process.device)):

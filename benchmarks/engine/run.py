@@ -179,7 +179,8 @@ class _Execution:
         replicates = [self.recorder.replicate(p) for p in self.plan.processes(entry)]
         rival = entry.record().original if entry.process.launch.variant else None
         rounds = dict(self.recorder.earlier.rounds.get(entry.id, {}))
-        return Contender(entry.id, first_seconds, replicates, rival, rounds)
+        threads = entry.process.threads
+        return Contender(entry.id, first_seconds, replicates, rival, rounds, threads=threads)
 
     def _measure(self, workload: Workload, schedule: Schedule, title: str) -> gpu.Throttling:
         """Time the entries as the schedule says."""
