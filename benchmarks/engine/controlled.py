@@ -22,8 +22,8 @@ from benchmarks.runfile.records import ControlRecord
 #: Copies of the data for a moment: changed ones, and those of the framework.
 _COPIES = 4
 #: A suspicion has to be confirmed until it was seen so often, each time beside so many samples, or
-#: one if a fit takes longer than `_LONG` seconds.
-LOOKS, _SAMPLES, _LONG = 6, 5, 0.1
+#: as many as take about so many seconds.
+LOOKS, _SAMPLES, _SECONDS = 6, 5, 0.05
 
 
 class Controls:
@@ -100,8 +100,8 @@ def examine(
             return f"a fit of data that it had not seen is wrong: {verdict.reason}"
         if look:
             fits = fits_of_a_sample(ordinary, process.threads)
-            samples = range(1 if ordinary > _LONG else _SAMPLES)
-            times.append(statistics.median(pool.sample(process, fits) for _ in samples))
+            samples = max(1, min(_SAMPLES, round(_SECONDS / max(fits * ordinary, 1e-9))))
+            times.append(statistics.median(pool.sample(process, fits) for _ in range(samples)))
         found.append(visits)
         if not (reason := controls.kept(found, times, process.device)):
             return ""

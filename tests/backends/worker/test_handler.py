@@ -133,6 +133,22 @@ def test_threads_that_wake_up_are_given_a_fit_to_spread_out(
     assert vars(handler.backend)["calls"] == 1 + made
 
 
+@pytest.mark.parametrize(("threads", "made"), [(1, 2), (4, 3)])
+def test_they_are_given_one_before_unseen_data_as_well(
+    threads: int, made: int, tmp_path: Path
+) -> None:
+    clock = Clock()
+    handler = started(tmp_path, clock, threads)
+    vars(handler.backend)["on_fit"] = lambda calls: clock.move(
+        0.1 if calls == 3 < made + 1 else 0.02
+    )
+    handler.load(str(tmp_path), {"kind": "least squares"})
+    handler.first()
+    vars(handler.backend)["calls"] = 2
+    assert handler.renewed(judged=True)["fresh"] == pytest.approx([0.02])
+    assert vars(handler.backend)["calls"] == 2 + made
+
+
 def test_the_dtype_is_that_of_what_fit_returned(tmp_path: Path) -> None:
     handler = started(tmp_path, Clock(), 1)
     handler.load(str(tmp_path), {"kind": "least squares"})
