@@ -103,8 +103,10 @@ class Pool:
 
     def retire(self, processes: Iterable[Process]) -> None:
         """Stop workers that are not needed any more: they hold memory."""
-        for process in processes:
-            self.workers[process].close()
+        workers = [self.workers[process] for process in processes]
+        # As many at once as there are cores: the system takes a while to free their memory.
+        with ThreadPoolExecutor(len(self.cores)) as threads:
+            list(threads.map(Worker.close, workers))
 
     def start(
         self, processes: Iterable[Process], at_once: int | None = None
