@@ -149,6 +149,9 @@ class _Execution:
             return {}
         self.recorder.prepared(prepared, self.options.seed)
         seconds: dict[Entry, float] = dict.fromkeys(entries, math.inf)
+        at_once = self._at_once(entries)
+        if at_once > 1:
+            entries = self.pool.longest_first(entries)
 
         def wanted() -> Iterator[tuple[Entry, Process]]:
             for entry in entries:
@@ -157,7 +160,7 @@ class _Execution:
                         self.progress.status(f"{title}: first fit of {process.name}")
                         yield entry, process
 
-        for entry, process, first in self.pool.first_fits(wanted(), self._at_once(entries)):
+        for entry, process, first in self.pool.first_fits(wanted(), at_once):
             if isinstance(first, WorkerFailed):
                 self.recorder.failed(entry, process, "fit", first)
             else:
