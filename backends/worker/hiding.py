@@ -21,5 +21,6 @@ def hide(packages: Iterable[str]) -> None:
         def find_spec(cls, fullname: str, *where: Any) -> ModuleSpec | None:
             return None if fullname in hidden else super().find_spec(fullname, *where)
 
-    by_path = sys.meta_path.index(PathFinder)
-    sys.meta_path[by_path] = Without
+    for position, finder in enumerate(sys.meta_path):
+        if isinstance(finder, type) and issubclass(finder, PathFinder):  # an earlier one, too
+            sys.meta_path[position] = Without

@@ -205,7 +205,8 @@ def test_what_a_framework_does_not_need_is_hidden_from_it(
     plugin = tmp_path / "played.py"
     plugin.write_text(PLUGIN.replace('framework = "numpy"', fields))
     handler = RequestHandler()
-    handler.start("played", [str(plugin)], "cpu", 1)
+    for _ in range(2):  # it may be asked again
+        handler.start("played", [str(plugin)], "cpu", 1)
     assert sys.modules["numpy"] is np  # what is there already stays
     assert "an_extra" not in sys.modules
     sys.modules.pop("an_eager_framework")
