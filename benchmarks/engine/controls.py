@@ -99,10 +99,10 @@ def kept(looks: Sequence[Renewed], times: Sequence[float], device: str) -> str:
 
     Args:
         looks: the worker's answers to "renewed".
-        times: the typical seconds of one fit in the samples, and in those beside later looks.
+        times: seconds of one fit: what is typical of the samples, and the least beside later looks.
         device: of the entry; loading is a matter of its own on a GPU.
     """
-    ordinary = statistics.median(times)
+    ordinary = min(times[1:], default=times[0])
     every = {name: [s for visits in looks for s in getattr(visits, name)] for name in TIMES}
     least, load, move = (min(every[name]) for name in ("fresh", "load", "move"))
     allowed = MOST_MOVES * move + max(LOAD_SHARE * min(ordinary, least), LOAD_SECONDS)
