@@ -153,6 +153,9 @@ class Backend(ABC):
     style: ClassVar[Style] = "idiomatic"
     #: Left out unless asked for by name or with `--full`: the default run has two minutes.
     optional: ClassVar[bool] = False
+    #: Packages that the framework imports where they are installed, and does not need. Its worker
+    #: does not find them, so that importing takes what it takes where nothing else is installed.
+    hidden: ClassVar[tuple[str, ...]] = ()
     #: Which error bound applies to its least squares.
     stability: ClassVar[Stability] = ""
     #: Workloads (names or globs) on which it is known to fail the gate, and why. "NAME on cuda"

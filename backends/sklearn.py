@@ -20,6 +20,7 @@ class SklearnBackend(Backend):
 
     framework = "sklearn.linear_model"
     requires = ("scikit-learn",)
+    hidden = ("pandas",)
     blas_of = "scipy"
     methods = ("least squares",)
 

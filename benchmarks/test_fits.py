@@ -124,7 +124,7 @@ def test_fit(
     benchmark.extra_info.update(first.answer.description | named)
     seconds = CLOCK.run(pool, entry)
     # Another clock would take the time of all fits for that of one.
-    fits = fits_of_a_sample(seconds) if _has_our_clock(request.config) else 1
+    fits = fits_of_a_sample(seconds, entry.process.threads) if _has_our_clock(request.config) else 1
     rounds = 1
     if seconds < ROUNDS_SECONDS:
         wanted = round(ROUNDS_SECONDS / (fits * seconds))

@@ -21,6 +21,8 @@ class TensorFlowBackend(Backend):
     framework = "tensorflow"
     requires = _CUDA if shutil.which("nvidia-smi") else _CPU
     devices: ClassVar[tuple[Device, ...]] = ("cpu", "cuda")
+    #: By Keras for its wrappers, adapters and pictures, and by TFLite: half of the import.
+    hidden = ("jax", "matplotlib", "pandas", "sklearn")
 
     result: Any  # some tensor that `fit` computed: tells the device
 

@@ -45,6 +45,7 @@ import numpy as np
 from backends import registry
 from backends.base import Backend, Data, Fit, Method, Unavailable
 from backends.worker import renewal, roofline
+from backends.worker.hiding import hide
 from backends.worker.memory import Peak
 from backends.worker.messages import ARRAYS, UNFINISHED, method_from_json, sha256
 from backends.worker.results import Results
@@ -97,6 +98,8 @@ class RequestHandler:
         chosen = registry.find(backend, [*filter(None, [entry_point]), *plugins])
         if chosen is None:
             raise Unavailable(f"there is no backend {backend!r} in {Path.cwd()}")
+        if chosen.hidden:
+            hide(chosen.hidden)
         began = self._clock()
         try:
             importlib.import_module(chosen.framework)
@@ -175,14 +178,13 @@ class RequestHandler:
     def sample(self, fits: int) -> dict[str, Any]:
         """Time `fits` fits in a row, without garbage collection.
 
-        An untimed fit comes before several, because other workers used the caches meanwhile. It
-        also comes before a single one on several threads, unless that takes long: threads that were
-        stopped may share a core until the system's next tick moves them.
+        An untimed fit comes before several, because other workers used the caches meanwhile, and
+        before those whose threads have to spread out.
         """
         fit, clock, repeats, results = self.timed, self._clock, range(fits), self.results
         results.spoil()
         untimed = 0.0
-        if fits > 1 or (self.threads > 1 and self.fit_seconds < _LONG):
+        if fits > 1 or self._spreads_out():
             began = clock()
             fit()
             untimed = self._since(began)
@@ -205,8 +207,12 @@ class RequestHandler:
 
     def renewed(self, judged: bool) -> dict[str, Any]:
         """What fits of data take that the backend has not seen; they follow the samples."""
-        of, clock = self.loaded, self._clock
-        visits = renewal.visit(self.backend, self.timed, *of, clock, self.moves, judged)
+        if self._spreads_out():
+            self.timed()
+        of, usual = self.loaded, self.fit_seconds
+        visits = renewal.visit(
+            self.backend, self.timed, *of, self._clock, self.moves, usual, judged
+        )
         return vars(visits)
 
     def changed(self, seconds: float) -> dict[str, Any]:
@@ -226,6 +232,14 @@ class RequestHandler:
         if read and self.device == "cpu":
             found["read_rate"] = roofline.read_rate(n_bytes, dtype, self.threads)
         return found
+
+    def _spreads_out(self) -> bool:
+        """Whether an untimed fit has to come first, after this process was stopped.
+
+        Its threads may share a core until the system's next tick moves them. For long fits that
+        does not matter.
+        """
+        return self.threads > 1 and self.fit_seconds < _LONG
 
     def _since(self, began: int) -> float:
         return (self._clock() - began) / 1e9

@@ -22,8 +22,13 @@ from backends.worker.slowdown import Clock
 
 #: Larger data are not copied for this.
 MOST_BYTES = 1 << 28
-#: So many visits, or fewer from this many seconds on; fits that take `_LONG` seconds get one.
-_LEAST, _MOST, _SECONDS, _LONG = 3, 12, 0.05, 0.1
+#: So many visits, or fewer from this many seconds on. But what may be one that keeps something gets
+#: the least number, unless its fits take `_LONG` seconds; every other gets one.
+_LEAST, _MOST, _SECONDS, _LONG = 3, 12, 0.03, 0.1
+#: A fit that was not seen may be one of such a backend if it takes so many times as long as others.
+_DOUBT = 1.5
+#: Fits that take less are timed with their code in the caches.
+_SHORT = 1e-3
 #: With fewer features there are too few signs: rows are moved round as well.
 _FEW = 8
 
@@ -89,13 +94,13 @@ class Visits:
     move: list[float] = field(default_factory=list)
     fit: dict[str, Any] | None = None  # the first of them all, mapped back
 
-    def go_on(self, judged: bool) -> bool:
-        """Whether another visit is worth its time; a look that has to confirm one needs more."""
-        if not self.fresh:
-            return True
-        spent = sum(self.fresh) + sum(self.again) + sum(self.load) + sum(self.move)
-        few = len(self.fresh) < (1 if judged and self.fresh[0] > _LONG else _LEAST)
-        return few or (spent < _SECONDS and len(self.fresh) < _MOST)
+    def go_on(self, spent: float, usual: float) -> bool:
+        """Whether another visit is worth its time, after `spent` seconds; a fit takes `usual`."""
+        visits = len(self.fresh)
+        if not visits or spent < _SECONDS:
+            return visits < _MOST
+        doubtful = min(self.fresh) > _DOUBT * min(usual, *self.again)
+        return visits < _LEAST and doubtful and self.fresh[0] <= _LONG
 
 
 def visit(
@@ -105,14 +110,15 @@ def visit(
     method: Method,
     clock: Clock,
     moves: list[int],
+    usual: float,
     judged: bool = True,
 ) -> Visits:
     """Give `backend` changed data again and again, and time what it does; then the old ones.
 
     With `judged` the rows of the first of them keep their order. Those of others are moved round by
-    what is taken from `moves`: no data come twice.
+    what is taken from `moves`: no data come twice. A fit in a sample takes `usual` seconds.
     """
-    rng, seen = np.random.default_rng(), Visits()
+    rng, seen, began_with = np.random.default_rng(), Visits(), clock()
 
     def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
         began = clock()
@@ -122,7 +128,7 @@ def visit(
     kept: Any = None
     gc.disable()
     try:
-        while seen.go_on(judged):
+        while seen.go_on((clock() - began_with) / 1e9, usual):
             few = data.X.shape[1] < _FEW
             first = judged and not seen.fresh
             by = moves.pop() if few and moves and not first else 0
@@ -133,8 +139,8 @@ def visit(
             kept = keeps, copies
             # Whoever converts its arrays need not say so, if that takes about as long as a copy.
             seen.move.append(max(took, copied))
-            if seen.fresh and seen.fresh[0] <= _LONG:
-                fit()  # its code is in the caches when the clock starts
+            if usual < _SHORT:
+                fit()
             took, _ = seconds(lambda: backend.renew(other.data, other.method))  # noqa: B023
             seen.load.append(took)
             took, result = seconds(fit)

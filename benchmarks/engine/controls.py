@@ -35,6 +35,9 @@ LONGEST = 1.0
 
 _PROC = Path("/proc")
 
+#: Of each process, what /proc/PID/stat says after its name.
+Processes = Mapping[int, Sequence[str]]
+
 
 class Watch:
     """The samples of one entry in one worker, by clocks that are not its own."""
@@ -60,16 +63,19 @@ class Watch:
         """How many times the worker's clock ours says, typically."""
         return statistics.median(self._clocks) if self._clocks else None
 
-    def cpu(self) -> float | None:
+    def cpu(self, processes: Processes | None = None) -> float | None:
         """CPU time for each second and thread; None if it is too early to tell."""
-        now = _cpu_seconds(self.pid)
+        now = _cpu_seconds(self.pid, processes)
         if now is None or self._cpu is None or self._awake < LEAST_AWAKE:
             return None
         return (now - self._cpu) / self._awake / self.threads
 
-    def reason(self) -> str:
-        """What speaks against the samples; empty if nothing does."""
-        clock, cpu = self.clock(), self.cpu()
+    def reason(self, processes: Processes | None = None) -> str:
+        """What speaks against the samples; empty if nothing does.
+
+        With the `processes` that there were after them; by default, it is looked now.
+        """
+        clock, cpu = self.clock(), self.cpu(processes)
         if clock is not None and clock > MOST_CLOCK:
             return (
                 f"its samples take {clock:.1f} times as long by our clock as by its own: "
@@ -80,7 +86,7 @@ class Watch:
                 f"used {cpu * self.threads:.1f} cores, and was given {self.threads}: "
                 "use as many threads as `start` is told"
             )
-        if loose := _allowed_cores(self.pid) - self.cores:
+        if loose := _allowed_cores(self.pid, processes) - self.cores:
             return (
                 f"changed its binding to cores: it may use {sorted(loose)} as well, and was "
                 f"given {sorted(self.cores)}"
@@ -93,10 +99,10 @@ def kept(looks: Sequence[Renewed], times: Sequence[float], device: str) -> str:
 
     Args:
         looks: the worker's answers to "renewed".
-        times: the typical seconds of one fit in the samples, and in those beside later looks.
+        times: seconds of one fit: what is typical of the samples, and the least beside later looks.
         device: of the entry; loading is a matter of its own on a GPU.
     """
-    ordinary = statistics.median(times)
+    ordinary = min(times[1:], default=times[0])
     every = {name: [s for visits in looks for s in getattr(visits, name)] for name in TIMES}
     least, load, move = (min(every[name]) for name in ("fresh", "load", "move"))
     allowed = MOST_MOVES * move + max(LOAD_SHARE * min(ordinary, least), LOAD_SECONDS)
@@ -131,19 +137,19 @@ def _time(seconds: float) -> str:
     return f"{seconds / 1e-6:.3g} µs"
 
 
-def _cpu_seconds(pid: int) -> float | None:
+def _cpu_seconds(pid: int, stats: Processes | None = None) -> float | None:
     """CPU time so far of a process, of its session and of its descendants; None if unknown."""
-    stats = _stats()
+    stats = processes() if stats is None else stats
     if pid not in stats:
         return None
     ticks = sum(sum(map(int, stats[one][11:15])) for one in _belonging(pid, stats))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _allowed_cores(pid: int) -> set[int]:
+def _allowed_cores(pid: int, stats: Processes | None = None) -> set[int]:
     """The cores that any thread of a process, its session or its descendants may use."""
     found: set[int] = set()
-    for one in _belonging(pid, _stats()):
+    for one in _belonging(pid, processes() if stats is None else stats):
         with suppress(OSError):
             for thread in (_PROC / str(one) / "task").iterdir():
                 with suppress(OSError):
@@ -151,7 +157,7 @@ def _allowed_cores(pid: int) -> set[int]:
     return found
 
 
-def _belonging(pid: int, stats: Mapping[int, Sequence[str]]) -> set[int]:
+def _belonging(pid: int, stats: Processes) -> set[int]:
     """Those in the session of `pid`, and those that it or they have started."""
     found = {one for one, fields in stats.items() if int(fields[3]) == pid} | {pid} & set(stats)
     while more := {o for o, fields in stats.items() if int(fields[1]) in found} - found:
@@ -159,8 +165,8 @@ def _belonging(pid: int, stats: Mapping[int, Sequence[str]]) -> set[int]:
     return found
 
 
-def _stats() -> dict[int, list[str]]:
-    """Of each process, what /proc/PID/stat says after its name; nothing where there is none."""
+def processes() -> Processes:
+    """All that there are, by id, as `Watch` takes them; none where there is no /proc."""
     found = {}
     with suppress(OSError):
         for entry in _PROC.iterdir():

@@ -49,6 +49,8 @@ class Opening:
                     yield entry, process
 
         at_once = self._at_once([entry for entry, _ in wanted])
+        if at_once > 1:
+            wanted = self.pool.longest_first(wanted)
         for entry, process, first in self.pool.first_fits(going_on(), at_once):
             if isinstance(first, WorkerFailed):
                 if first.kind != "memory" or not self.is_open(entry, entry.process):

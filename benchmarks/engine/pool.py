@@ -4,11 +4,11 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from backends.worker.messages import UNFINISHED, method_to_json
 from benchmarks.engine import controls, machine
@@ -23,6 +23,7 @@ from benchmarks.engine.answers import (
     Started,
     short,
 )
+from benchmarks.engine.parallel import in_parallel
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.prepared import Prepared, prepare
 from benchmarks.engine.process import ROOT, Process
@@ -35,9 +36,6 @@ from benchmarks.verdict import Verdict
 
 #: A sample that takes so many times as long as expected, and seconds, is one that hangs.
 _PATIENCE, _LEAST_PATIENCE = 100.0, 10.0
-
-Key = TypeVar("Key")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -84,6 +82,8 @@ class Pool:
         #: What each process was last asked to fit, and how its samples look from outside.
         self._entries: dict[Process, Entry] = {}
         self._watches: dict[Process, controls.Watch] = {}
+        #: Seconds of each process's last first fit; before it, of its start.
+        self._took: dict[Process, float] = {}
         self._prepared: Prepared | None = None
         self._quietest: list[int] = []  # cores; those that others use least first
         with os_errors(f"cannot write to {folder}"):
@@ -103,8 +103,10 @@ class Pool:
 
     def retire(self, processes: Iterable[Process]) -> None:
         """Stop workers that are not needed any more: they hold memory."""
-        for process in processes:
-            self.workers[process].close()
+        workers = [self.workers[process] for process in processes]
+        # As many at once as there are cores: the system takes a while to free their memory.
+        with ThreadPoolExecutor(len(self.cores)) as threads:
+            list(threads.map(Worker.close, workers))
 
     def start(
         self, processes: Iterable[Process], at_once: int | None = None
@@ -118,7 +120,10 @@ class Pool:
             Each process as its worker is ready or lost.
         """
         jobs = ((process, self._spawn(process).start) for process in processes)
-        return _in_parallel(jobs, at_once or len(self.cores))
+        for process, answer in in_parallel(jobs, at_once or len(self.cores)):
+            if isinstance(answer, Started):
+                self._took[process] = answer.import_seconds + answer.start_seconds
+            yield process, answer
 
     def _spawn(self, process: Process) -> Worker:
         name = re.sub(r"[^\w@-]+", "", f"{process.name}-{process.device}-{process.threads}")
@@ -157,6 +162,14 @@ class Pool:
         self.prepare(entry.workload)
         return self._load_and_fit(entry, process, self.cores_for(process.threads))
 
+    def longest_first(self, wanted: Iterable[tuple[Entry, Process]]) -> list[tuple[Entry, Process]]:
+        """In the order in which their first fits leave no core without work at the end.
+
+        How long they take is guessed from the last ones. Before the first ones it is only known how
+        long a framework took to start: large ones compile more, too.
+        """
+        return sorted(wanted, key=lambda pair: -self._took.get(pair[1], 0.0))
+
     def first_fits(
         self, wanted: Iterable[tuple[Entry, Process]], at_once: int = 1
     ) -> Iterator[tuple[Entry, Process, FirstFit | WorkerFailed]]:
@@ -179,7 +192,7 @@ class Pool:
                 job = entry, process, free.pop()
                 yield job, partial(self._load_and_fit, *job)
 
-        for (entry, process, cores), first in _in_parallel(jobs(), at_once):
+        for (entry, process, cores), first in in_parallel(jobs(), at_once):
             free.append(cores)
             yield entry, process, first
 
@@ -190,6 +203,7 @@ class Pool:
         method = method_to_json(entry.workload.method)
         loaded: Loaded = worker.ask("load", folder=str(prepared.folder), method=method)
         answer: First = worker.ask("first")
+        self._took[process] = answer.seconds
         cores = self.cores_for(process.threads)
         worker.ask("pin", cores=cores)
         mismatch = short(entry.mismatch(answer.description, loaded.sha256, prepared.sha256))
@@ -270,30 +284,3 @@ class Pool:
             early = "returned before its device had finished: the result changed afterwards"
             return replace(verdict, reason=f"{early}; at first, {verdict.reason}")
         return verdict
-
-
-def _in_parallel(
-    jobs: Iterable[tuple[Key, Callable[[], Result]]], at_once: int
-) -> Iterator[tuple[Key, Result | WorkerFailed]]:
-    """Ask workers in threads, `at_once` at most; the answers as they come.
-
-    A job is taken from `jobs` only when there is room for it.
-    """
-
-    def answered(key: Key, ask: Callable[[], Result]) -> tuple[Key, Result | WorkerFailed]:
-        try:
-            return key, ask()
-        except WorkerFailed as failure:
-            return key, failure
-
-    threads, running = ThreadPoolExecutor(at_once), set[Future[Any]]()
-    try:
-        for job in jobs:
-            running.add(threads.submit(answered, *job))
-            if len(running) == at_once:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        yield from (future.result() for future in as_completed(running))
-    finally:
-        # Whoever is interrupted closes the workers, which ends these threads.
-        threads.shutdown(wait=False, cancel_futures=True)

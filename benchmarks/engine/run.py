@@ -163,6 +163,7 @@ class _Execution:
             baseline=baseline.id if baseline else None,
             idiomatic=entry.backend.style == "idiomatic",
             rounds=dict(self.recorder.earlier.rounds.get(entry.id, {})),
+            threads=entry.process.threads,
         )
 
     def _measure(self, workload: Workload, schedule: Schedule, title: str) -> gpu.Throttling:

@@ -3,6 +3,7 @@
 The child's side, with the table of requests, is `backends/worker/handler.py`.
 """
 
+import getpass
 import json
 import math
 import os
@@ -36,6 +37,8 @@ from benchmarks.errors import os_errors
 
 #: How often a silent worker's memory is looked at, seconds.
 _LOOK = 0.1
+#: Says where torch keeps what it has compiled.
+_TORCH = "TORCHINDUCTOR_CACHE_DIR"
 
 Kind = Literal["unavailable", "memory", "error", "hang", "died", "killed", "nonsense"]
 
@@ -87,7 +90,13 @@ class Worker:
             self._temporary = tempfile.mkdtemp(prefix="linreg-bench-", dir=temporary)
         # What torch has compiled is kept for a run and no longer: a first fit would otherwise take
         # seconds more or less, depending on what ran yesterday.
-        compiled = Path(temporary or self._temporary, "torch-compiled")
+        own_environment = environment(process)
+        cache = own_environment.get(_TORCH) or Path(temporary or self._temporary, "torch-compiled")
+        compiled = Path(process.launch.tree, cache)
+        # It compiles headers as well, for seconds, and in a place that no variable names.
+        with suppress(KeyError, ImportError, OSError):  # a user without a name, or a full disk
+            compiled.mkdir(parents=True, exist_ok=True)
+            Path(self._temporary, f"torchinductor_{getpass.getuser()}").symlink_to(compiled)
         child_in, requests = os.pipe()
         answered, child_out = os.pipe()
         own = [self._temporary] if sandboxed else []
@@ -97,9 +106,8 @@ class Worker:
             self._child = subprocess.Popen(
                 command,
                 cwd=process.launch.tree,
-                env={"TORCHINDUCTOR_CACHE_DIR": str(compiled)}
-                | environment(process)
-                | {"TMPDIR": self._temporary}
+                env=own_environment
+                | {_TORCH: str(compiled), "TMPDIR": self._temporary}
                 | (KEEP_MEMORY if keep_memory else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

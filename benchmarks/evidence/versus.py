@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from backends.base import GradientDescent
-from benchmarks import estimates
+from benchmarks import estimates, scatter
 from benchmarks.engine import catalogue, machine, plan
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.process import Launch
@@ -83,11 +83,12 @@ def ratios(
         UserError: there was no time for a round.
     """
     found = {}
+    known = scatter.typical([run.rounds(entry.id) for entry in run.header.entries])
     for entry in (entry for entry in run.header.entries if entry.variant):
         times, baseline = run.rounds(entry.id), run.rounds(entry.original)
         first = sorted(times)[: max(1, round(share * len(times)))]
         kept = {number: times[number] for number in first}
-        ratio = estimates.ratio(kept, baseline, confidence)
+        ratio = estimates.ratio(kept, baseline, confidence, known)
         if ratio is None:
             raise UserError("the time was too short for a single round")
         found[entry] = ratio

@@ -133,6 +133,22 @@ def test_threads_that_wake_up_are_given_a_fit_to_spread_out(
     assert vars(handler.backend)["calls"] == 1 + made
 
 
+@pytest.mark.parametrize(("threads", "made"), [(1, 2), (4, 3)])
+def test_they_are_given_one_before_unseen_data_as_well(
+    threads: int, made: int, tmp_path: Path
+) -> None:
+    clock = Clock()
+    handler = started(tmp_path, clock, threads)
+    vars(handler.backend)["on_fit"] = lambda calls: clock.move(
+        0.1 if calls == 3 < made + 1 else 0.02
+    )
+    handler.load(str(tmp_path), {"kind": "least squares"})
+    handler.first()
+    vars(handler.backend)["calls"] = 2
+    assert handler.renewed(judged=True)["fresh"] == pytest.approx([0.02])
+    assert vars(handler.backend)["calls"] == 2 + made
+
+
 def test_the_dtype_is_that_of_what_fit_returned(tmp_path: Path) -> None:
     handler = started(tmp_path, Clock(), 1)
     handler.load(str(tmp_path), {"kind": "least squares"})
@@ -174,3 +190,23 @@ def test_a_framework_that_is_not_there_is_absent_and_a_broken_one_is_not(
     sys.modules.pop("a_framework", None)
     assert found["kind"] == kind
     assert reason in found["reason"]
+
+
+def test_what_a_framework_does_not_need_is_hidden_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever installs the framework alone does not wait for what others here need."""
+    (tmp_path / "an_extra.py").write_text("raise AssertionError('it takes seconds')")
+    taken_along = "try:\n    import an_extra\nexcept ImportError:\n    an_extra = None"
+    (tmp_path / "an_eager_framework.py").write_text(taken_along)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    fields = 'framework = "an_eager_framework"\n    hidden = ("an_extra", "numpy")'
+    plugin = tmp_path / "played.py"
+    plugin.write_text(PLUGIN.replace('framework = "numpy"', fields))
+    handler = RequestHandler()
+    for _ in range(2):  # it may be asked again
+        handler.start("played", [str(plugin)], "cpu", 1)
+    assert sys.modules["numpy"] is np  # what is there already stays
+    assert "an_extra" not in sys.modules
+    sys.modules.pop("an_eager_framework")

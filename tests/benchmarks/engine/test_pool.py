@@ -124,6 +124,19 @@ def test_two_at_once_have_cores_of_their_own_and_then_the_same(plugin: Path) -> 
     assert len(one.cores) == 1
 
 
+def test_what_took_long_is_begun_first(plugin: Path) -> None:
+    """So that not all others wait for it in the end."""
+    quick, slow = made = entries(plugin, FEW, "numpy-gelsd", "diary-a")
+    with Pool(plugin.parent, CORES) as pool:
+        pairs = [(entry, entry.process) for entry in made]
+        assert pool.longest_first(pairs) == pairs  # nothing is known of them
+        for process in (slow.process, quick.process):
+            list(pool.start([process]))
+        for entry in made:
+            pool.first_fit(entry)
+        assert pool.longest_first(pairs) == [(slow, slow.process), (quick, quick.process)]
+
+
 def test_one_that_fails_leaves_its_cores_to_the_next(plugin: Path) -> None:
     made = entries(plugin, FEW, "breaks", "diary-a", "diary-b")
     found = first_fits(plugin, CORES[:1], made, 1)

@@ -52,10 +52,12 @@ class Bench:
         dies_after: int | None = None,
         hangs: float = 0.0,
         rounds: dict[int, Sample] | None = None,
+        threads: int = 1,
     ) -> Contender:
         """An entry whose fit takes about `seconds`, and took `first` when it was compiled."""
         self.workers[entry] = FakeWorker(seconds, noise, dies_after, hangs)
-        return Contender(entry, first or seconds, replicates, rounds=dict(rounds or {}))
+        rounds = dict(rounds or {})
+        return Contender(entry, first or seconds, replicates, rounds=rounds, threads=threads)
 
     def take(self, turn: Turn) -> None:
         worker = self.workers[turn.entry]
@@ -158,6 +160,22 @@ def test_short_fits_are_repeated_within_a_sample(bench: Bench) -> None:
     bench.measure([bench.contender("a", 1e-4, noise=0), bench.contender("b", 0.05, noise=0)], 2.0)
     assert all(fits == round(SAMPLE_SECONDS / 1e-4) for _, fits, _ in bench.samples("a"))
     assert all(fits == 1 for _, fits, _ in bench.samples("b"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "threads", "fits"),
+    [
+        *((1e-4, 1, 50), (2e-3, 1, 4), (4e-3, 1, 1), (0.05, 1, 1)),
+        *((1e-4, 2, 50), (2e-3, 2, 4), (4e-3, 2, 4), (0.05, 2, 4)),
+        *((0.1, 2, 2), (0.15, 2, 1), (0.5, 2, 1)),  # a sample must not take too long
+    ],
+)
+def test_an_untimed_fit_is_followed_by_several(
+    seconds: float, threads: int, fits: int, bench: Bench
+) -> None:
+    """It comes before several, and before one on several threads; it should cost a fifth."""
+    bench.measure([bench.contender("a", seconds, threads=threads, noise=0)], 3.0)
+    assert {n for _, n, _ in bench.samples("a")} == {fits}
 
 
 def test_settled_entries_leave_and_unsettled_ones_get_their_time(bench: Bench) -> None:

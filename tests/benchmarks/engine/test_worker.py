@@ -34,8 +34,8 @@ def loaded(tmp_path: Path) -> Iterator[Make]:
         np.save(tmp_path / f"{name}.npy", getattr(problem.data, name))
     workers = []
 
-    def make(backend: str, **options: object) -> Worker:
-        process = Process(backend, "cpu", 1, plugin=str(HOSTILE))
+    def make(backend: str, plugin: Path = HOSTILE, **options: object) -> Worker:
+        process = Process(backend, "cpu", 1, plugin=str(plugin))
         worker = Worker(process, tmp_path / "log", **options)  # type: ignore[arg-type]
         workers.append(worker)
         worker.start()
@@ -85,6 +85,40 @@ def test_a_sample_is_the_time_of_one_fit(loaded: Make) -> None:
     one = min(worker.ask("sample", fits=1).seconds for _ in range(50))
     many = min(worker.ask("sample", fits=100).seconds for _ in range(5))
     assert many < 5 * one
+
+
+#: Does with a header what torch does: it looks for it, and makes it where it is not there.
+HEADER = """
+import getpass, tempfile
+from pathlib import Path
+from backends.numpy import NumpyGelsd
+
+class Header(NumpyGelsd):
+    name = "header"
+
+    def describe(self):
+        header = Path(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}", "header")
+        found = header.exists()
+        header.touch()
+        return super().describe() | {"found": found}
+"""
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_the_workers_of_a_run_share_what_torch_has_compiled(
+    told: bool, loaded: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or those of all runs, if the user has said where it is kept."""
+    (plugin := tmp_path / "header.py").write_text(HEADER)
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    if told:
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "told"))
+    found = []
+    for run in ("one", "one", "other"):
+        (tmp_path / run).mkdir(exist_ok=True)
+        worker = loaded("header", plugin=plugin, temporary=tmp_path / run)
+        found.append(worker.ask("first").description["found"])
+    assert found == [False, True, told]
 
 
 def test_a_worker_that_hangs_is_killed(loaded: Make) -> None:
