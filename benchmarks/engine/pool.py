@@ -141,6 +141,7 @@ class Pool:
             UserError: the data cannot be written.
         """
         if self._prepared is None or self._prepared.workload is not workload:
+            self._prepared = None  # which keeps its files on the disk
             self._prepared = prepare(workload, self.seed, self._temporary.path / "data")
             self._quietest = []
         return self._prepared
