@@ -153,6 +153,10 @@ class Backend(ABC):
     style: ClassVar[Style] = "idiomatic"
     #: Left out unless asked for by name or with `--full`: the default run has two minutes.
     optional: ClassVar[bool] = False
+    #: Copies of X that `load` and `fit` need in memory, beside X itself, which is mapped from its
+    #: file; 0 if they go through blocks of rows. A fit on a CPU whose memory does not suffice for
+    #: them is left out.
+    copies: ClassVar[float] = 3.0
     #: Which error bound applies to its least squares.
     stability: ClassVar[Stability] = ""
     #: Workloads (names or globs) on which it is known to fail the gate, and why. "NAME on cuda"

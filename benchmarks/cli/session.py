@@ -7,12 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import psutil
-
 from backends.description import Description
 from benchmarks import signals
 from benchmarks.cli.options import parse_cores, parse_seconds
-from benchmarks.engine import machine
+from benchmarks.engine import machine, memory
 from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
@@ -74,7 +72,7 @@ def make_plan(
         on,
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
-        available_bytes=psutil.virtual_memory().available,
+        available_bytes=memory.available(),
         tf32=tf32,
         **how,
     )
