@@ -5,11 +5,9 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-import psutil
-
 from backends.worker.renewal import MOST_BYTES
 from benchmarks import estimates
-from benchmarks.engine import controls
+from benchmarks.engine import controls, memory
 from benchmarks.engine.answers import Renewed
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool, WrongFit
@@ -38,8 +36,14 @@ class Controls:
         for entry in entries:
             for process in self.recorder.plan.processes(entry):
                 if watch := self.pool.watched(process):
-                    found = {"clock": watch.clock(), "cpu": watch.cpu()}
-                    self.recorder.record(ControlRecord, entry, process, **found)
+                    found = ControlRecord(
+                        entry=entry.id,
+                        replicate=self.recorder.replicate(process),
+                        clock=watch.clock(),
+                        cpu=watch.cpu(),
+                        disk_bytes=watch.disk_bytes(),
+                    )
+                    self.recorder.write(found)
                     self._refuse(entry, process, watch.reason())
 
     def unseen(self, entries: Iterable[Entry], contenders: Sequence[Contender]) -> None:
@@ -47,7 +51,7 @@ class Controls:
         seconds = {c.entry: estimates.middle(c.rounds) for c in contenders if c.rounds}
         for entry in entries:
             size = entry.workload.bytes
-            short = size > MOST_BYTES or _COPIES * size > psutil.virtual_memory().available
+            short = size > MOST_BYTES or _COPIES * size > memory.available()
             if short or seconds.get(entry.id, controls.LONGEST) >= controls.LONGEST:
                 continue
             process = self.rng.choice(self.recorder.plan.processes(entry))
