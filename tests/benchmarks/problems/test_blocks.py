@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from backends.worker.messages import ARRAYS, sha256
 from benchmarks.engine.prepared import prepare
 from benchmarks.errors import UserError
-from benchmarks.problems.problem import ROWS, DType, Synthetic
+from benchmarks.problems.problem import ROWS, DType, New, Problem, Synthetic, in_memory
 from benchmarks.problems.workloads import Workload
 
 #: Less than a block, one, and two blocks with a row more.
@@ -82,7 +83,7 @@ def test_without_test_samples_there_are_files_all_the_same(tmp_path: Path) -> No
 
 
 def test_a_disk_without_room_is_one_line(tmp_path: Path) -> None:
-    """The limit for files stands for a disk that is full: nothing is killed by a signal."""
+    """The limit for files stands for a disk that is full."""
     workload = Workload("any", "", Synthetic(ROWS, 3, sigma=0.5))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
@@ -91,3 +92,17 @@ def test_a_disk_without_room_is_one_line(tmp_path: Path) -> None:
             prepare(workload, 0, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system cannot do that")
+def test_files_have_their_room_before_they_are_filled(tmp_path: Path) -> None:
+    """Else a disk that becomes full would end the process by a signal."""
+
+    class Unfilled(Synthetic):
+        def make(self, seed: int, new: New = in_memory) -> Problem:
+            X = new("X", (ROWS, 32), "float32")
+            [path] = tmp_path.rglob("X.npy")
+            assert 512 * path.stat().st_blocks >= X.nbytes
+            return super().make(seed)
+
+    prepare(Workload("any", "", Unfilled(50, 3, sigma=0.5)), 0, tmp_path)
