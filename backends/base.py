@@ -156,6 +156,10 @@ class Backend(ABC):
     #: Packages that the framework imports where they are installed, and does not need. Its worker
     #: does not find them, so that importing takes what it takes where nothing else is installed.
     hidden: ClassVar[tuple[str, ...]] = ()
+    #: Copies of X that `load` and `fit` need in memory, beside X itself, which is mapped from its
+    #: file; 0 if they go through blocks of rows. A fit on a CPU whose memory does not suffice for
+    #: them is left out.
+    copies: ClassVar[float] = 3.0
     #: Which error bound applies to its least squares.
     stability: ClassVar[Stability] = ""
     #: Workloads (names or globs) on which it is known to fail the gate, and why. "NAME on cuda"

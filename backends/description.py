@@ -36,6 +36,7 @@ class Description:
     algorithm: str
     style: Style
     optional: bool
+    copies: float
     stability: Stability
     known_failures: Mapping[str, str]
     #: The absolute path of the file that defines it, or the name of its entry point; empty for the
@@ -148,6 +149,10 @@ def _one_of(kind: Any) -> Callable[[object], bool]:
     return lambda value: isinstance(value, str) and value in get_args(kind)
 
 
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < float("inf")
+
+
 def _are_failures(value: object) -> bool:
     return (
         isinstance(value, Mapping)
@@ -169,6 +174,7 @@ _RULES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "algorithm": (f"a text of 1 to {LONGEST_TEXT} characters", _is_text),
     "style": ("'idiomatic' or 'tuned'", _one_of(Style)),
     "optional": ("True or False", lambda value: isinstance(value, bool)),
+    "copies": ("a number of at least 0", _is_amount),
     "stability": ("'orthogonal' or 'normal equations'", _one_of(Stability)),
     "known_failures": (
         f"a mapping from workloads to reasons, texts of 1 to {LONGEST_TEXT} characters",

@@ -73,6 +73,7 @@ class NumpyGelsd(RankRevealing):
     name = "numpy-gelsd"
     # NumPy has its own gelsd for doubles only, and rounds the result.
     algorithm = "LAPACK gelsd (SVD, divide and conquer) of [X 1], always in float64 inside"
+    copies = 5.5
 
     def solve(self, A: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
         solution, _, rank, _ = np.linalg.lstsq(A, y)

@@ -42,6 +42,19 @@ def refuse_wide(X: Any) -> None:
         raise np.linalg.LinAlgError(f"{n} samples of {p} features: {DEPENDENT}")
 
 
+def refuse_diagonal(R: np.ndarray) -> None:
+    """Refuse R of a QR decomposition, (n, n), with a column that depends on those before it.
+
+    Such a column leaves nothing but rounding on the diagonal. What is below that is not looked at.
+
+    Raises:
+        LinAlgError: there is one.
+    """
+    lengths = np.linalg.norm(np.triu(R), axis=0)
+    if bool((abs(R.diagonal()) <= CUTOFF * np.finfo(R.dtype).eps * lengths).any()):
+        raise np.linalg.LinAlgError(DEPENDENT)
+
+
 def refuse_pivot(smallest: float, n: int, dtype: Any) -> None:
     """Refuse a Cholesky factorization X'X = R'R with a pivot that may be nothing but rounding.
 

@@ -13,6 +13,9 @@ from backends.numpy import RankRevealing
 
 linalg = lazy("scipy.linalg")
 
+#: Rows of [X 1 y] in a block, and columns that LAPACK updates at once: both fit into a cache.
+_ROWS, _COLUMNS = 1 << 12, 8
+
 
 class ScipyBackend(Backend):
     """SciPy brings a BLAS of its own."""
@@ -31,6 +34,7 @@ class _ScipyLstsq(ScipyBackend, RankRevealing):
     """`scipy.linalg.lstsq` with one driver, and a rank cut-off above what rounding leaves."""
 
     optional = True
+    copies = 2.5
     driver: ClassVar[str]
 
     def solve(self, A: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
@@ -68,6 +72,7 @@ class ScipyGels(ScipyBackend):
 
     name = "scipy-gels"
     algorithm = "LAPACK gels (QR without pivoting) of [X 1]"
+    copies = 1.2
     stability = "orthogonal"
     style = "tuned"
     optional = True
@@ -87,11 +92,44 @@ class ScipyGels(ScipyBackend):
         return Fit.of(solution[: p + 1])
 
 
+class ScipyQRBlocks(ScipyBackend):
+    """R of all rows so far and the next block make the next R (TSQR).
+
+    `tpqrt` makes use of the zeros in R (Demmel, Grigori, Hoemmen & Langou, SIAM J. Sci. Comput. 34,
+    2012).
+    """
+
+    name = "scipy-qr-blocks"
+    algorithm = "LAPACK tpqrt: QR of [X 1 y], updated by blocks of rows"
+    stability = "orthogonal"
+    style = "tuned"
+    optional = True
+    copies = 0.0
+    known_failures = rank.NEEDS_FULL_RANK
+
+    def fit(self) -> Fit:
+        X, y = self.data.X, self.data.y
+        n, p = X.shape
+        rank.refuse_wide(X)
+        R = np.zeros((p + 2, p + 2), X.dtype, order="F")
+        (tpqrt,) = linalg.get_lapack_funcs(("tpqrt",), (R,))
+        for first in range(0, n, _ROWS):
+            part = X[first : first + _ROWS]
+            block = np.empty((len(part), p + 2), X.dtype, order="F")
+            block[:, :p], block[:, p], block[:, p + 1] = part, 1, y[first : first + _ROWS]
+            columns = min(_COLUMNS, p + 2)
+            R, *_ = tpqrt(0, columns, R, block, overwrite_a=True, overwrite_b=True)
+        triangle, target = R[: p + 1, : p + 1], R[: p + 1, p + 1]
+        rank.refuse_diagonal(triangle)
+        return Fit.of(linalg.solve_triangular(triangle, target, check_finite=False))
+
+
 class ScipyCholesky(ScipyBackend):
     """The normal equations: fast, and good for as many digits as X'X keeps."""
 
     name = "scipy-cholesky"
     algorithm = "Cholesky of [X 1]'[X 1] (normal equations), X'X by syrk"
+    copies = 1.0
     stability = "normal equations"
     style = "tuned"
 

@@ -14,6 +14,9 @@ linear_model = lazy("sklearn.linear_model")
 sklearnex = lazy("sklearnex.linear_model")
 daal4py = lazy("daal4py")
 
+#: Samples in a block: enough for the time of a call not to matter.
+_ROWS = 1 << 16
+
 
 class SklearnBackend(Backend):
     """An estimator is made, fitted and asked for `coef_` and `intercept_`."""
@@ -46,6 +49,7 @@ class SklearnLinear(SklearnBackend):
 
     name = "sklearn-linear"
     algorithm = "LinearRegression(): centred, LAPACK gelsd (SVD) through SciPy"
+    copies = 2.5
     stability = "orthogonal"
     known_failures = dict.fromkeys(
         ("ill-conditioned", "nist-pontius", "nist-wampler?"),
@@ -82,6 +86,7 @@ class SklearnRidgeCholesky(SklearnBackend):
 
     name = "sklearn-ridge-cholesky"
     algorithm = "Ridge(alpha=0, solver='cholesky'): centred, Cholesky of X'X (normal equations)"
+    copies = 1.2
     stability = "normal equations"
     style = "tuned"
     optional = True
@@ -94,17 +99,27 @@ class SklearnRidgeCholesky(SklearnBackend):
         return super().describe() | {"solver": self.model.solver_}
 
 
-class SklearnexLinear(SklearnBackend):
-    """`LinearRegression` of scikit-learn-intelex: oneDAL in place of LAPACK."""
+class _Sklearnex(SklearnBackend):
+    """Estimators of scikit-learn-intelex, which calls oneDAL in place of LAPACK."""
 
-    name = "sklearnex-linear"
     framework = "sklearnex.linear_model"
     requires = ("scikit-learn-intelex",)
-    algorithm = "oneDAL: Cholesky of X'X (normal equations), in blocks of rows"
     stability = "normal equations"
+    copies = 0.0
 
     def start(self, device: str, threads: int) -> None:
         daal4py.daalinit(threads)
+
+    def describe(self) -> dict[str, Any]:
+        threads = daal4py.num_threads()
+        return super().describe() | {"threads": threads, "blas": "oneMKL, within oneDAL"}
+
+
+class SklearnexLinear(_Sklearnex):
+    """`LinearRegression` as it comes."""
+
+    name = "sklearnex-linear"
+    algorithm = "oneDAL: Cholesky of X'X (normal equations), in blocks of rows"
 
     def estimator(self) -> Any:
         return sklearnex.LinearRegression()
@@ -115,6 +130,23 @@ class SklearnexLinear(SklearnBackend):
         return super().describe() | {
             "algorithm": SklearnLinear.algorithm if stock else self.algorithm,
             "dispatched": "scikit-learn's own LinearRegression" if stock else "oneDAL",
-            "threads": daal4py.num_threads(),
-            "blas": "oneMKL, within oneDAL",
         }
+
+
+class SklearnexIncremental(_Sklearnex):
+    """`IncrementalLinearRegression`, for data that come a block at a time."""
+
+    name = "sklearnex-incremental"
+    algorithm = "oneDAL: IncrementalLinearRegression().partial_fit, X'X from blocks of rows"
+    optional = True
+
+    def estimator(self) -> Any:
+        return sklearnex.IncrementalLinearRegression()
+
+    def fit(self) -> Fit:
+        X, y = self.data.X, self.data.y
+        self.model = self.estimator()
+        for first in range(0, len(y), _ROWS):
+            self.model.partial_fit(X[first : first + _ROWS], y[first : first + _ROWS])
+        # Of a single feature, it has a number in place of an array.
+        return Fit(np.atleast_1d(self.model.coef_), float(self.model.intercept_))

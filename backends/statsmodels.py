@@ -39,6 +39,7 @@ class StatsmodelsPinv(_StatsmodelsOLS):
 
     name = "statsmodels-pinv"
     algorithm = "OLS.fit(method='pinv'): pseudo-inverse of [X 1] by SVD"
+    copies = 10.0
     how = "pinv"
 
 
@@ -47,6 +48,7 @@ class StatsmodelsQR(_StatsmodelsOLS):
 
     name = "statsmodels-qr"
     algorithm = "OLS.fit(method='qr'): QR of [X 1], and its pseudo-inverse besides"
+    copies = 11.0
     known_failures = rank.NEEDS_FULL_RANK
     how = "qr"
 

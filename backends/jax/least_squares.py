@@ -41,6 +41,7 @@ class JaxLstsq(_JaxSolver):
 
     name = "jax-lstsq"
     algorithm = "jax.numpy.linalg.lstsq of [X 1]: SVD, rank cut-off max(n, p) eps"
+    copies = 4.0
     stability = "orthogonal"
     optional = True
 
@@ -74,6 +75,7 @@ class JaxCholesky(_JaxSolver):
 
     name = "jax-cholesky"
     algorithm = "Cholesky of [X 1]'[X 1] (normal equations)"
+    copies = 2.0
     stability = "normal equations"
     style = "tuned"
 

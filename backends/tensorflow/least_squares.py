@@ -37,6 +37,7 @@ class TensorFlowCholesky(_TensorFlowLstsq):
 
     name = "tensorflow-cholesky"
     algorithm = "tf.linalg.lstsq(fast=True): Cholesky of [X 1]'[X 1] (normal equations)"
+    copies = 2.0
     stability = "normal equations"
     fast = True
 
@@ -47,6 +48,7 @@ class TensorFlowQR(_TensorFlowLstsq):
     name = "tensorflow-qr"
     devices = ("cpu",)
     algorithm = "tf.linalg.lstsq(fast=False): complete orthogonal decomposition (QR) of [X 1]"
+    copies = 4.5
     stability = "orthogonal"
     known_failures = dict.fromkeys(
         ("odd-square", "odd-wide", "odd-constant"),
@@ -60,6 +62,7 @@ class TensorFlowGram(_TensorFlowSolver):
 
     name = "tensorflow-gram"
     algorithm = "tf.function: Cholesky of [X 1]'[X 1] (normal equations), made in blocks"
+    copies = 2.0
     stability = "normal equations"
     style = "tuned"
     optional = True

@@ -44,6 +44,7 @@ class TorchGelsy(TorchBackend):
     name = "torch-gelsy"
     methods = ("least squares",)
     algorithm = "torch.linalg.lstsq of [X 1]: gelsy (pivoted QR); gels (QR) on CUDA"
+    copies = 2.5
     stability = "orthogonal"
     known_failures: ClassVar[Mapping[str, str]] = {
         f"{name} on cuda": f"gels is all there is on CUDA, and {reason}"
@@ -84,6 +85,7 @@ class TorchQR(TorchSolver):
 
     name = "torch-qr"
     algorithm = "torch.linalg.qr of [X 1], solve_triangular"
+    copies = 2.5
     stability = "orthogonal"
     optional = True
     known_failures = rank.NEEDS_FULL_RANK
@@ -103,6 +105,7 @@ class TorchCholesky(TorchSolver):
 
     name = "torch-cholesky"
     algorithm = "Cholesky of [X 1]'[X 1] (normal equations)"
+    copies = 1.2
     stability = "normal equations"
 
     def normal_equations(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -125,6 +128,7 @@ class TorchCholeskyBlocks(TorchCholesky):
     name = "torch-cholesky-blocks"
     algorithm = "Cholesky of [1 X]'[1 X] (normal equations), made from blocks of rows"
     style = "tuned"
+    copies = 0.0
 
     def normal_equations(self) -> tuple[torch.Tensor, torch.Tensor]:
         products = Blocks(self.X, self.y).gram()

@@ -11,13 +11,15 @@ The process needs NumPy, this package and the framework of its backend, and noth
 | pin       | cores                           | cores (in force, or null) |
 | first     |                                 | seconds, peak_bytes, fit, description |
 | sample    | fits                            | seconds (per fit), untimed_seconds (of a fit |
-|           |                                 | before them), fit (one to be judged, or null) |
+|           |                                 | before them), fit (one to be judged, or null), |
+|           |                                 | disk_bytes (of large data, per fit, or null) |
 | last      |                                 | fit, device_seconds |
 | renewed   | judged                          | fresh, again, load, move (lists of seconds), |
 |           |                                 | fit (of the first data, if judged) |
 | transfers |                                 | seconds (list) |
 | changed   | seconds (to wait at most)       | changed (since its fit returned) |
-| limits    | side, n_bytes, dtype, read      | words, call_seconds, product_rate, read_rate |
+| limits    | side, n_bytes, dtype, read      | words, call_seconds, product_rate, read_rate, |
+|           | and, optionally, disk           | disk_rate |
 | stop      |                                 | none: the process ends |
 
 The field `do` names the request. What cannot be measured is null.
@@ -45,8 +47,9 @@ import numpy as np
 from backends import registry
 from backends.base import Backend, Data, Fit, Method, Unavailable
 from backends.worker import renewal, roofline
+from backends.worker.disk import bytes_read, disk_rate
 from backends.worker.hiding import hide
-from backends.worker.memory import Peak
+from backends.worker.memory import Peak, WatchedPeak, ran_out_of_memory
 from backends.worker.messages import ARRAYS, UNFINISHED, method_from_json, sha256
 from backends.worker.results import Results
 from backends.worker.slowdown import Clock, Work, count_up, slowed
@@ -73,6 +76,7 @@ class RequestHandler:
     device: str
     threads: int
     extra_work: float
+    folder: Path  # of the data
     loaded: tuple[Data, Method]
     moves: list[int]  # by which rows can still be moved round to make new data
     timed: Callable[[], Fit]  # the backend's `fit`, or a slowed one
@@ -123,12 +127,13 @@ class RequestHandler:
         """Map the arrays, digest them (which also reads them once), give them to the backend."""
         # Copy-on-write: a backend may write to its arrays, as to those of a user, and processes
         # still share the pages that nobody wrote to.
-        data = Data(**{name: _map(Path(folder) / f"{name}.npy") for name in ARRAYS})
+        self.folder = Path(folder)
+        data = Data(**{name: _map(self.folder / f"{name}.npy") for name in ARRAYS})
         digest = sha256(data)
         self.loaded = data, method_from_json(method)
         self.timed = self.backend.fit
         self.moves = random.sample(range(1, len(data.y)), min(len(data.y) - 1, _MOST_MOVES))
-        if self.device != "cpu" or data.X.nbytes > renewal.MOST_BYTES:
+        if self.device != "cpu" or self._is_large:
             return {"sha256": digest, "transfer_seconds": self._transfer(*self.loaded)}
         # What `load` makes of values is of no use: the data to be fitted come by `renew`.
         began_with = renewal.stand_in(data, np.random.default_rng()), self.loaded[1]
@@ -154,7 +159,7 @@ class RequestHandler:
 
     def first(self) -> dict[str, Any]:
         """The first fit since `load`: compiles, traces, fills caches."""
-        peak = Peak()
+        peak = WatchedPeak() if self._is_large else Peak()
         began = self._clock()
         fit = self.backend.fit()
         self.fit_seconds = self._since(began)
@@ -183,7 +188,7 @@ class RequestHandler:
         """
         fit, clock, repeats, results = self.timed, self._clock, range(fits), self.results
         results.spoil()
-        untimed = 0.0
+        untimed, from_disk = 0.0, bytes_read() if self._is_large else None
         if fits > 1 or self._spreads_out():
             began = clock()
             fit()
@@ -192,6 +197,8 @@ class RequestHandler:
         began = clock()
         returned = [fit() for _ in repeats]
         ended = clock()
+        if from_disk is not None:
+            from_disk = ((bytes_read() or 0) - from_disk) // (fits + (untimed > 0))
         results.keep(returned[-1])
         gc.enable()
         # A NaN may be what `spoil` wrote: then the result arrives now, or never.
@@ -199,7 +206,12 @@ class RequestHandler:
             raise Refused("returned before its device had finished: the result came afterwards")
         differing = results.differing(returned)
         self.fit_seconds = (ended - began) / fits / 1e9
-        return {"seconds": self.fit_seconds, "untimed_seconds": untimed, "fit": differing}
+        return {
+            "seconds": self.fit_seconds,
+            "untimed_seconds": untimed,
+            "fit": differing,
+            "disk_bytes": from_disk,
+        }
 
     def last(self) -> dict[str, Any]:
         """The last fit of a sample, so that it is judged as well; and the device's time of one."""
@@ -219,8 +231,10 @@ class RequestHandler:
         """Whether the last result changes although its fit has returned."""
         return {"changed": self.results.changed(seconds)}
 
-    def limits(self, side: int, n_bytes: int, dtype: str, read: bool) -> dict[str, Any]:
-        """What the framework can do at best and, if asked for, how fast memory is read."""
+    def limits(
+        self, side: int, n_bytes: int, dtype: str, read: bool, disk: bool = False
+    ) -> dict[str, Any]:
+        """What the framework can do at best and, if asked for, how fast memory or disk is read."""
         keys = "words", "call_seconds", "product_rate", "read_rate"
         found: dict[str, Any] = dict.fromkeys(keys)
         if probes := self.backend.probes(side, n_bytes, dtype):
@@ -231,6 +245,8 @@ class RequestHandler:
                 found["read_rate"] = n_bytes / roofline.seconds(probes.read)
         if read and self.device == "cpu":
             found["read_rate"] = roofline.read_rate(n_bytes, dtype, self.threads)
+        if read and disk:
+            found["disk_rate"] = disk_rate(self.folder / "X.npy")
         return found
 
     def _spreads_out(self) -> bool:
@@ -240,6 +256,11 @@ class RequestHandler:
         does not matter.
         """
         return self.threads > 1 and self.fit_seconds < _LONG
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether the data are read only once for what can be left out."""
+        return self.loaded[0].X.nbytes > renewal.MOST_BYTES
 
     def _since(self, began: int) -> float:
         return (self._clock() - began) / 1e9
@@ -256,6 +277,8 @@ def _map(path: Path) -> np.ndarray:
         return np.asarray(np.load(path, mmap_mode="c"))
     except ValueError:  # an array without elements cannot be mapped
         return np.asarray(np.load(path))
+    except OSError:  # Linux promises no more memory than it has, and nobody may write to these
+        return np.asarray(np.load(path, mmap_mode="r"))
 
 
 def answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
@@ -274,16 +297,3 @@ def answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> di
         if ran_out_of_memory(f"{name} {text}"):
             kind, reason = "memory", f"out of memory: {text[:200]}"
     return {"ok": False, "kind": kind, "reason": reason}
-
-
-def ran_out_of_memory(error: str) -> bool:
-    """Whether the name or the text of an error says that there was no more memory."""
-    return any(words in error.lower() for words in _OUT_OF_MEMORY)
-
-
-#: How that is said: in Python, NumPy, torch and CuPy; in TensorFlow; in XLA; in the CUDA runtime,
-#: its driver, cuBLAS and cuSOLVER; in RAPIDS.
-_OUT_OF_MEMORY = (
-    *("memoryerror", "resourceexhausted", "resource_exhausted"),
-    *("out of memory", "out_of_memory", "memoryallocation", "alloc_failed", "bad_alloc"),
-)

@@ -1,19 +1,19 @@
 """What `run` and `check` share: plan the entries, run them, and report."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import psutil
-
 from backends.description import Description
 from benchmarks import signals
 from benchmarks.cli.options import parse_cores, parse_seconds
-from benchmarks.engine import machine
+from benchmarks.engine import machine, memory
 from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
@@ -77,27 +77,41 @@ def make_plan(
     """The plan for this machine; `how` is for `engine.plan.make`.
 
     Raises:
-        UserError: a name is unknown, or there is nothing to run, for a backend that was asked for
-            by its name or at all.
+        UserError: a name is unknown, the disk has no room for the data, or there is nothing to run,
+            for a backend that was asked for by its name or at all.
     """
     n_gpus, asked = len(machine.gpus()), split(",".join(backends))
     chosen = planning.choose_backends(asked, known, full)
     on = planning.choose_devices(split(devices), n_gpus)
     for backend in (backend for backend in chosen if backend.name in asked):
         _check_use(backend, workloads, on)
+    _check_room(workloads)
     plan = planning.make(
         workloads,
         chosen,
         on,
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
-        available_bytes=psutil.virtual_memory().available,
+        available_bytes=memory.available(),
         tf32=tf32,
         **how,
     )
     if tf32 and not any(entry.process.tf32 for entry in plan.entries):
         print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
     return plan
+
+
+def _check_room(workloads: Sequence[Workload]) -> None:
+    """Refuse data that the disk does not hold, before any worker is started."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    for workload in workloads:
+        if workload.bytes > free:
+            takes, has = (f"{size / 2**30:,.1f} GiB" for size in (workload.bytes, free))
+            raise UserError(
+                f"workload {workload.name!r} takes {takes} on the disk; {folder} has {has}: set "
+                "TMPDIR to another folder"
+            )
 
 
 def _check_use(backend: Description, workloads: Sequence[Workload], devices: Sequence[str]) -> None:

@@ -104,6 +104,7 @@ class Sampled:
     seconds: FitSeconds  # per fit
     untimed_seconds: Duration = 0.0  # of what came before
     fit: Fitted | None = None  # one that is unlike all that were judged
+    disk_bytes: Count | None = None  # that were fetched from a disk, per fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +152,7 @@ class Limits:
     call_seconds: FitSeconds | None = None
     product_rate: Rate | None = None
     read_rate: Rate | None = None
+    disk_rate: Rate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-import psutil
-
 from backends.worker.renewal import MOST_BYTES
 from benchmarks import samples
-from benchmarks.engine import controls
+from benchmarks.engine import controls, memory
 from benchmarks.engine.answers import Renewed
 from benchmarks.engine.contender import Contender, fits_of_a_sample
 from benchmarks.engine.plan import Entry
@@ -39,8 +37,14 @@ class Controls:
         for entry in entries:
             for process in self.recorder.processes(entry):
                 if watch := self.pool.watched(process):
-                    found = {"clock": watch.clock(), "cpu": watch.cpu(now)}
-                    self.recorder.record(ControlRecord, entry, process, **found)
+                    found = ControlRecord(
+                        entry=entry.id,
+                        replicate=self.recorder.replicate(process),
+                        clock=watch.clock(),
+                        cpu=watch.cpu(now),
+                        disk_bytes=watch.disk_bytes(),
+                    )
+                    self.recorder.write(found)
                     self._refuse(entry, process, watch.reason(now))
 
     def unseen(self, entries: Iterable[Entry], contenders: Sequence[Contender]) -> None:
@@ -48,7 +52,7 @@ class Controls:
         seconds = {c.entry: samples.middle(c.rounds) for c in contenders if c.rounds}
         for entry in entries:
             size = entry.workload.bytes
-            short = size > MOST_BYTES or _COPIES * size > psutil.virtual_memory().available
+            short = size > MOST_BYTES or _COPIES * size > memory.available()
             if short or seconds.get(entry.id, controls.LONGEST) >= controls.LONGEST:
                 continue
             process = self.rng.choice(self.recorder.processes(entry))

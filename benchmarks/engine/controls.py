@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.engine.answers import Renewed
+from benchmarks.engine.answers import Renewed, Sampled
 
 #: The parent's clock may say this many times what the worker's does, and seconds for messages.
 MOST_CLOCK, MESSAGES = 3.0, 2e-3
@@ -53,15 +53,22 @@ class Watch:
         self.pid, self.threads, self.cores = pid, threads, set(cores)
         self._cpu, self._awake = _cpu_seconds(pid), 0.0
         self._clocks: list[float] = []
+        self._fetched: list[int] = []
 
-    def add(self, wall: float, claimed: float) -> None:
-        """A sample took `wall` seconds, of which the worker accounts for `claimed`."""
+    def add(self, wall: float, fits: int, sampled: Sampled) -> None:
+        """A sample of so many fits took `wall` seconds."""
+        claimed = fits * sampled.seconds + sampled.untimed_seconds
+        self._fetched += [] if sampled.disk_bytes is None else [sampled.disk_bytes]
         self._awake += wall
         self._clocks.append(wall / (claimed + MESSAGES))
 
     def clock(self) -> float | None:
         """How many times the worker's clock ours says, typically."""
         return statistics.median(self._clocks) if self._clocks else None
+
+    def disk_bytes(self) -> int | None:
+        """Bytes that a fit fetches from a disk, typically; None if that is not known."""
+        return statistics.median_low(self._fetched) if self._fetched else None
 
     def cpu(self, processes: Processes | None = None) -> float | None:
         """CPU time for each second and thread; None if it is too early to tell."""

@@ -14,7 +14,7 @@ from backends.base import Data
 from backends.custom import WorkloadDescription
 from benchmarks.engine import inquiry
 from benchmarks.errors import UserError
-from benchmarks.problems.problem import DType, Problem, extreme
+from benchmarks.problems.problem import DType, New, Problem, extreme, in_memory
 from benchmarks.problems.workloads import Workload
 
 #: What selects all workloads of plug-ins.
@@ -38,7 +38,7 @@ class Custom:
         """There are no test samples."""
         return 0
 
-    def make(self, seed: int) -> Problem:
+    def make(self, seed: int, new: New = in_memory) -> Problem:
         """Let the plug-in make the data.
 
         Raises:

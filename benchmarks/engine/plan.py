@@ -2,21 +2,20 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
 from backends import registry
 from backends.description import Description
+from benchmarks.engine import memory
 from benchmarks.engine.process import Launch, Process
 from benchmarks.engine.variants import Environment
 from benchmarks.errors import UserError, unknown
 from benchmarks.problems.workloads import Workload
 from benchmarks.runfile.header import Absence, EntryRecord
 
-#: An entry needs so many times its data: in the page cache, in the framework, twice to solve.
-_COPIES = 4
 #: By default: replicates of an entry, and processes of all entries. Starting one takes seconds.
 MOST_REPLICATES, MOST_PROCESSES = 4, 8
 #: Replicates of an entry that is in the race for a place, whatever the others have.
@@ -148,6 +147,8 @@ class Plan:
     cold: bool = False  # whether each entry has processes of its own
     environments: Sequence[Environment] = ()  # other interpreters that take part
     tf32: bool = False  # whether it was asked for
+    #: Entries that memory does not suffice for, with the reason.
+    too_large: Mapping[Entry, str] = field(default_factory=dict)
 
     def processes(self, entry: Entry) -> list[Process]:
         """The worker processes of one entry."""
@@ -228,8 +229,8 @@ def make(
         tf32: whether products of float32 may be rounded to TF32 on CUDA.
 
     Raises:
-        UserError: nothing is left to run, a workload does not fit into memory, more threads are
-            asked for than there are cores, or two variants have the same name.
+        UserError: nothing is left to run, memory suffices for no backend of a workload, more
+            threads are asked for than there are cores, or two variants have the same name.
     """
     given = [*launches, *(environment.launch for environment in environments)]
     names = [launch.variant.name for launch in given if launch.variant]
@@ -237,12 +238,6 @@ def make(
         raise UserError(f"two variants are called {twice!r}: choose another name for --env")
     if threads is not None and not 1 <= threads <= n_cores:
         raise UserError(f"--threads {threads}: this machine has 1 to {n_cores} usable cores")
-    for workload in workloads:
-        if (needed := _COPIES * workload.bytes) > available_bytes:
-            raise UserError(
-                f"workload {workload.name!r} needs about {needed / 2**30:,.1f} GiB of memory;"
-                f" {available_bytes / 2**30:,.1f} GiB are free"
-            )
     ways: dict[str, list[Launch]] = {backend.name: [] for backend in backends}
     absent: list[Absence] = []
     for backend in backends:
@@ -281,7 +276,15 @@ def make(
         none = "none of these backends solves these workloads on these devices"
         raise UserError(f"nothing to run: {reasons or none}")
     used = [w for w in workloads if any(entry.workload is w for entry in entries)]
-    processes = len({replace(entry.process, workload="") for entry in entries})
+    needs = {e: memory.needed(e.workload, e.backend.copies, e.process.device) for e in entries}
+    for workload in used:
+        least = min(needs[entry] for entry in entries if entry.workload is workload)
+        if least > available_bytes:
+            raise UserError(f"workload {workload.name!r} {memory.lacking(least, available_bytes)}")
+    large = [entry for entry in entries if needs[entry] > available_bytes]
+    too_large = {entry: memory.lacking(needs[entry], available_bytes) for entry in large}
+    runs = [entry for entry in entries if entry not in too_large]
+    processes = len({replace(entry.process, workload="") for entry in runs})
     allowed = min(MOST_REPLICATES, max(1, MOST_PROCESSES // processes))
     return Plan(
         used,
@@ -292,4 +295,5 @@ def make(
         cold,
         environments,
         tf32,
+        too_large,
     )

@@ -28,7 +28,7 @@ from benchmarks.engine.plan import Entry
 from benchmarks.engine.prepared import Prepared, prepare
 from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.temporary import TemporaryFolder
-from benchmarks.engine.worker import Worker, WorkerFailed
+from benchmarks.engine.worker import SLOW_DISK, Worker, WorkerFailed
 from benchmarks.errors import os_errors
 from benchmarks.gate import gate
 from benchmarks.problems.workloads import Workload
@@ -146,6 +146,7 @@ class Pool:
             UserError: the data cannot be written.
         """
         if self._prepared is None or self._prepared.workload is not workload:
+            self._prepared = None  # which keeps its files
             self._prepared = prepare(workload, self.seed, self._temporary.path / "data")
             self._quietest = []
         return self._prepared
@@ -199,6 +200,7 @@ class Pool:
     def _load_and_fit(self, entry: Entry, process: Process, cores: list[int]) -> FirstFit:
         """Load and fit on some cores, bind the worker to those of its samples; judge."""
         worker, prepared = self.workers[process], self.prepare(entry.workload)
+        worker.reading = entry.workload.bytes / SLOW_DISK
         worker.ask("pin", cores=cores)
         method = method_to_json(entry.workload.method)
         loaded: Loaded = worker.ask("load", folder=str(prepared.folder), method=method)
@@ -238,8 +240,7 @@ class Pool:
         began = time.perf_counter()
         patience = max(_LEAST_PATIENCE, _PATIENCE * expected) if expected else math.inf
         sampled: Sampled = worker.ask("sample", patience, fits=fits)
-        wall = time.perf_counter() - began
-        self._watches[process].add(wall, fits * sampled.seconds + sampled.untimed_seconds)
+        self._watches[process].add(time.perf_counter() - began, fits, sampled)
         if sampled.fit:
             verdict = self._judge(self._entries[process], process, sampled.fit)
             if not verdict.passed:

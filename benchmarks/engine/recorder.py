@@ -20,7 +20,7 @@ from benchmarks.engine.variants import git
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
 from benchmarks.gate.numbers import Malformed, real_numbers
-from benchmarks.gate.solution import relative_errors
+from benchmarks.gate.trajectory import relative_errors
 from benchmarks.problems.workloads import Workload
 from benchmarks.progress import Progress
 from benchmarks.runfile import records

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.engine import memory
 from benchmarks.engine.answers import Limits
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
@@ -113,4 +114,6 @@ def _sizes(entry: Entry) -> dict[str, Any]:
         return {"side": _SIDE_CUDA, "n_bytes": _MOST_BYTES, "dtype": recipe.dtype}
     side = _SIDE if process.threads == 1 else _SIDE_THREADS
     n_bytes = recipe.n_samples * recipe.n_features * np.dtype(recipe.dtype).itemsize
-    return {"side": side, "n_bytes": min(n_bytes, _MOST_BYTES), "dtype": recipe.dtype}
+    sizes = {"side": side, "n_bytes": min(n_bytes, _MOST_BYTES), "dtype": recipe.dtype}
+    # Only where it says something: an older worker may not know it.
+    return sizes | ({"disk": True} if n_bytes > memory.available() else {})

@@ -91,6 +91,8 @@ class _Execution:
     def go(self) -> None:
         """All workloads that are not done yet."""
         earlier = self.recorder.earlier
+        for entry, reason in self.plan.too_large.items():
+            self.recorder.drop(entry, "absent", reason)
         left = trials = max(0.0, (self.options.budget or 0.0) - earlier.spent)
         workloads = [w for w in self.plan.workloads if w.name not in earlier.done]
         for position, workload in enumerate(workloads):

@@ -23,7 +23,7 @@ import psutil
 
 import backends.worker.serve  # noqa: F401 - Python keeps it compiled; workers could not write that
 from backends import registry
-from benchmarks.engine import answers
+from benchmarks.engine import answers, memory
 from benchmarks.engine.log import KEPT, trim
 from benchmarks.engine.process import (
     KEEP_MEMORY,
@@ -39,6 +39,8 @@ from benchmarks.errors import os_errors
 _LOOK = 0.1
 #: Says where torch keeps what it has compiled.
 _TORCH = "TORCHINDUCTOR_CACHE_DIR"
+#: Any disk reads more bytes a second.
+SLOW_DISK = 5e7
 
 Kind = Literal["unavailable", "memory", "error", "hang", "died", "killed", "nonsense"]
 
@@ -74,7 +76,8 @@ class Worker:
         Args:
             process: what it is to be.
             log: collects what the worker prints.
-            patience: seconds after which a worker that does not answer is killed.
+            patience: seconds after which a worker that does not answer is killed; `reading` adds to
+                it.
             memory_bytes: at which it is killed; by default 80 % of what is free.
             stop_idle: whether it is stopped while it is not asked anything.
             keep_memory: whether it keeps freed memory (`KEEP_MEMORY`).
@@ -83,7 +86,8 @@ class Worker:
             temporary: where its own folder for temporary files is made; None: that of the system.
         """
         self.process, self.log, self.patience = process, log, patience
-        self.memory_bytes = memory_bytes or int(0.8 * psutil.virtual_memory().available)
+        self.reading = 0.0  # seconds that its data may take to come from the disk
+        self.memory_bytes = memory_bytes or int(0.8 * memory.available())
         self.stop_idle = stop_idle
         self.failed: WorkerFailed | None = None
         with os_errors("cannot make a folder for temporary files"):
@@ -144,7 +148,8 @@ class Worker:
     def ask(self, do: str, patience: float = math.inf, **fields: Any) -> Any:
         """Send a request and wait for its answer, of the kind that `answers.KINDS` says.
 
-        It waits for `patience` seconds, or its own patience, whichever is less.
+        It waits for `patience` seconds, or its own patience, whichever is less, and while its data
+        may be read.
 
         Before and after, the worker is stopped: a thread pool that spins would slow down whoever is
         measured meanwhile, by several times.
@@ -166,7 +171,7 @@ class Worker:
             self._requests.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
             raise self._fail(*self._cause_of_death()) from None
-        line = self._line(min(patience, self.patience))
+        line = self._line(min(patience, self.patience) + self.reading)
         if self.stop_idle:
             self._signal(signal.SIGSTOP)
             trim(self.log)
@@ -228,7 +233,7 @@ class Worker:
 
     def _check_memory(self) -> None:
         try:
-            resident = psutil.Process(self.pid).memory_info().rss
+            resident = memory.own(self.pid)
         except psutil.Error:
             return  # it is gone: the next read says so
         if resident > self.memory_bytes:

@@ -11,7 +11,8 @@ import numpy as np
 
 from backends.base import Data, GradientDescent, Stability
 from benchmarks.gate.rounding import UNIT_FLOAT64, sum_error, unit_roundoff
-from benchmarks.gate.solution import Conditioning, Solution, Trajectory, design, loss, norm
+from benchmarks.gate.solution import Conditioning, Solution, design, norm
+from benchmarks.gate.trajectory import Trajectory, loss
 
 #: Unit round-off of TF32, the inputs of CUDA's fast float32 products: 11 significant bits.
 TF32 = 2.0**-11

@@ -10,7 +10,8 @@ from benchmarks.gate.checks import check, relative, relative_check
 from benchmarks.gate.least_squares import COEFFICIENTS, check_truth
 from benchmarks.gate.numbers import numbers
 from benchmarks.gate.reference import PRINTED_TOLERANCE, Descent, Reference
-from benchmarks.gate.solution import design, loss, norm
+from benchmarks.gate.solution import design, norm
+from benchmarks.gate.trajectory import loss
 from benchmarks.verdict import Check
 
 

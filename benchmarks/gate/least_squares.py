@@ -29,7 +29,7 @@ from benchmarks.gate.bounds import (
 from benchmarks.gate.checks import check, relative, relative_check
 from benchmarks.gate.reference import Reference
 from benchmarks.gate.rounding import backward_error
-from benchmarks.gate.solution import design, norm
+from benchmarks.gate.solution import norm, residual_norm
 from benchmarks.verdict import Check
 
 #: The probability that the statistical check refuses a right fit.
@@ -72,9 +72,9 @@ class Judged:
     @cached_property
     def residual(self) -> float:
         """||y - A b||_2 of the fit."""
-        solution, data = self.ref.solution, self.ref.problem.data
+        solution = self.ref.solution
         if solution.ambiguous:
-            return norm(design(data.X) @ self.b - data.y)
+            return residual_norm(self.ref.problem.data, self.b)
         # The reference's residual is orthogonal to A.
         return math.hypot(solution.residual_norm, norm(solution.triangle @ self.off))
 

@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from backends.base import GradientDescent, Stability
-from benchmarks.gate import solution
+from benchmarks.gate import solution, trajectory
 from benchmarks.gate.bounds import TF32, DescentBounds, coefficient_bounds, descent_bounds
 from benchmarks.gate.rounding import unit_roundoff
-from benchmarks.gate.solution import Conditioning, Solution, Trajectory
+from benchmarks.gate.solution import Conditioning, Solution
+from benchmarks.gate.trajectory import Trajectory
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import TUTORIAL, Workload
 
@@ -138,10 +139,10 @@ def prepare(workload: Workload, problem: Problem) -> Reference:
     found, method = solution.least_squares(problem.data), workload.method
     descent = None
     if isinstance(method, GradientDescent):
-        trajectory = solution.descent(problem.data, method)
-        allowed = descent_bounds(problem.data, method, trajectory)
+        path = trajectory.descent(problem.data, method)
+        allowed = descent_bounds(problem.data, method, path)
         is_tutorial = workload.recipe is TUTORIAL.recipe and method == TUTORIAL.method
-        descent = Descent(method, trajectory, allowed, PRINTED if is_tutorial else {})
+        descent = Descent(method, path, allowed, PRINTED if is_tutorial else {})
     return Reference(problem, found, solution.conditioning(found), descent)
 
 
@@ -153,7 +154,7 @@ def with_tf32(ref: Reference) -> Reference:
     wider = replace(ref, tf32=True)
     if ref.descent is None:
         return wider
-    method, trajectory = ref.descent.method, ref.descent.trajectory
-    allowed = descent_bounds(data, method, trajectory, wider.products)
+    method, path = ref.descent.method, ref.descent.trajectory
+    allowed = descent_bounds(data, method, path, wider.products)
     # The printed losses were computed without TF32.
     return replace(wider, descent=replace(ref.descent, bounds=allowed, printed={}))

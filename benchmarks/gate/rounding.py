@@ -19,6 +19,9 @@ _LAMBDA = 2.0
 _SPLITTER = 2.0**27 + 1  # cuts the 53 bits of a float64 into halves of 26 (Veltkamp)
 
 Pair = tuple[np.ndarray, np.ndarray]
+#: Numbers in about 3 x 53 bits: their sum, which is not evaluated. The first may be no larger than
+#: the second where terms cancel.
+Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def unit_roundoff(dtype: np.dtype) -> float:
@@ -58,26 +61,44 @@ def two_product(a: np.ndarray, b: np.ndarray) -> Pair:
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Sum of `a * b` over the first axis, in about 3 x 53 bits, rounded once to float64.
+    """Sum of `a * b` over the first axis, in about 3 x 53 bits, rounded once to float64."""
+    return rounded(long_dot(a, b))
 
-    Both are float64 and broadcast against each other. The error is about
-    u |a.b| + (log2(n) u)**3 |a|.|b|: DotK of Ogita, Rump & Oishi with K = 3, summed pairwise.
+
+def long_dot(a: np.ndarray, b: np.ndarray) -> Triple:
+    """The same without the last rounding.
+
+    Both are float64 and broadcast against each other. The error is about (log2(n) u)**3 |a|.|b|:
+    DotK of Ogita, Rump & Oishi with K = 3, summed pairwise.
     """
     high, middle = two_product(a, b)
     low = np.zeros_like(high)
-    while len(high) > 1:
-        half = len(high) // 2
-        odd = high[2 * half :], middle[2 * half :], low[2 * half :]
-        carried, error = two_sum(high[:half], high[half : 2 * half])
-        errors, lost = two_sum(middle[:half], middle[half : 2 * half])
-        errors, lost_too = two_sum(errors, error)
-        rest = low[:half] + low[half : 2 * half] + lost + lost_too
-        high, middle, low = (
-            np.concatenate(parts) for parts in zip((carried, errors, rest), odd, strict=True)
+    while (n := len(high)) > 1:
+        half = n // 2
+        first, second, odd = slice(half), slice(half, 2 * half), slice(2 * half, n)
+        sums = added(
+            (high[first], middle[first], low[first]), (high[second], middle[second], low[second])
         )
+        high, middle, low = (
+            np.concatenate(parts)
+            for parts in zip(sums, (high[odd], middle[odd], low[odd]), strict=True)
+        )
+    return high[0], middle[0], low[0]
+
+
+def added(one: Triple, other: Triple) -> Triple:
+    """The sum of two numbers, element by element."""
+    carried, error = two_sum(one[0], other[0])
+    errors, lost = two_sum(one[1], other[1])
+    errors, lost_too = two_sum(errors, error)
+    return carried, errors, one[2] + other[2] + lost + lost_too
+
+
+def rounded(number: Triple) -> np.ndarray:
+    """To float64."""
     # The first two may cancel, so they are added before the rest.
-    total, error = two_sum(high[0], middle[0])
-    return total + (error + low[0])
+    total, error = two_sum(number[0], number[1])
+    return np.asarray(total + (error + number[2]))
 
 
 def _split(a: np.ndarray) -> Pair:

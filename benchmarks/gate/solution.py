@@ -5,18 +5,36 @@ Throughout, A = [X, 1] is the design matrix (n_samples, n_features + 1), and coe
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
 
-from backends.base import Data, GradientDescent
+from backends.base import Data
 from benchmarks.errors import UserError
-from benchmarks.gate.rounding import UNIT_FLOAT64, backward_error, dot, unit_roundoff
+from benchmarks.gate.rounding import (
+    UNIT_FLOAT64,
+    Triple,
+    added,
+    backward_error,
+    long_dot,
+    rounded,
+    two_sum,
+    unit_roundoff,
+)
+from benchmarks.problems.problem import ROWS, blocks
 
-_ROWS = 1 << 15  # rows converted to float64, or to higher precision, at a time
 _STEPS = 60  # of refinement: enough even if each only halves the error
+#: Samples up to which float64 solutions are refined. With more of them, the error of QR is two
+#: digits smaller than what a solver may err by, which grows with the root of their number.
+_REFINED = 1 << 22
+
+
+#: Makes coefficients on chosen features more accurate, from these features, R and what was found.
+Refine = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 class Unsolvable(UserError):
@@ -92,15 +110,6 @@ class Conditioning:
         return 1 / math.hypot(1, self.tangent)
 
 
-@dataclass(frozen=True)
-class Trajectory:
-    """Gradient descent in float64. Without test samples, `test_losses` is empty."""
-
-    iterates: np.ndarray  # (epochs + 1, n_features + 1): the start, then after each step
-    train_losses: np.ndarray  # (epochs,), before each step
-    test_losses: np.ndarray  # (epochs,) after each step, or (0,)
-
-
 def design(X: np.ndarray) -> np.ndarray:
     """A = [X, 1] in float64."""
     return np.column_stack([np.asarray(X, np.float64), np.ones(len(X))])
@@ -111,43 +120,52 @@ def norm(v: np.ndarray) -> float:
     return float(np.linalg.norm(v))
 
 
-def least_squares(data: Data) -> Solution:
+def least_squares(data: Data, n_rows: int = ROWS) -> Solution:
     """Minimise ||X w + b - y||_2; of several minimisers (w, b), the one with the shortest w.
 
-    QR goes through blocks of rows (TSQR), so that float32 data are never all in memory as float64.
-    Its error, at most 2**-53 kappa**2, is far below the 2**-24 kappa that float32 solvers are held
-    to. For float64 data the result is refined to about one unit round-off.
+    Everything goes through blocks of `n_rows` rows, so that memory need not hold the data. QR
+    does so as well (TSQR). Its error, at most 2**-53 kappa**2, is far below the 2**-24 kappa that
+    float32 solvers are held to. For float64 data the result is refined to about one unit round-off,
+    unless there are very many samples.
 
     Raises:
         Unsolvable: the refinement does not converge.
     """
-    p = data.X.shape[1] + 1
+    n, p = len(data.y), data.X.shape[1] + 1
     R = np.empty((0, p + 1))
-    for rows in _blocks(len(data.y)):
+    for rows in blocks(n, n_rows):
         block = np.column_stack([design(data.X[rows]), data.y[rows]])
         R = np.asarray(np.linalg.qr(np.vstack([R, block]), mode="r"))
     triangle, centred = R[:, :p], _centred(R[:, :p])
-    ranks = _ranks(centred, len(data.y), data.X.dtype)
-    target_norm, spread = norm(R[:, p]), _spread(data.y)
+    ranks = _ranks(centred, n, data.X.dtype)
+    target_norm, spread = norm(R[:, p]), _spread(data.y, n_rows)
+    refine = partial(_refined, data, n_rows) if _needs_more(data) else _as_it_is
     if ranks[0] == p - 1:
-        if data.X.dtype == np.float64:
-            coefficients = _refined(design(data.X), data.y)
-        else:
-            coefficients = solve_triangular(triangle[:p], R[:p, p])
+        coefficients = refine(
+            np.arange(p - 1), triangle[:p], solve_triangular(triangle[:p], R[:p, p])
+        )
         residual = abs(float(R[p, p])) if len(R) > p else 0.0
         return Solution(coefficients, triangle[:p], residual, target_norm, spread, ranks)
-    coefficients, basis = _shortest(data, R, centred, ranks[0])
+    coefficients, basis = _shortest(R, centred, ranks[0], refine)
     residual = norm(triangle @ coefficients - R[:, p])
-    if ranks[0] + 1 == len(data.y):
+    if ranks[0] + 1 == n:
         residual = 0.0  # as many free coefficients as samples
     return Solution(coefficients, triangle[:p], residual, target_norm, spread, ranks, basis)
 
 
-def _spread(y: np.ndarray) -> float:
+def residual_norm(data: Data, b: np.ndarray) -> float:
+    """||y - A b||_2, from the data themselves."""
+    parts = [norm(design(data.X[rows]) @ b - data.y[rows]) for rows in blocks(len(data.y))]
+    return math.hypot(*parts)
+
+
+def _spread(y: np.ndarray, n_rows: int) -> float:
     """||y - mean y||_2; 0 where that is nothing but the rounding of the mean."""
-    y = y.astype(np.float64)
-    found = norm(y - y.mean())
-    return found if found > 4 * UNIT_FLOAT64 * norm(y) else 0.0
+    parts = [y[rows] for rows in blocks(len(y), n_rows)]
+    mean = math.fsum(float(part.sum(dtype=np.float64)) for part in parts) / len(y)
+    found = math.hypot(*(norm(part.astype(np.float64) - mean) for part in parts))
+    size = math.hypot(*(norm(part.astype(np.float64)) for part in parts))
+    return found if found > 4 * UNIT_FLOAT64 * size else 0.0
 
 
 def _centred(triangle: np.ndarray) -> np.ndarray:
@@ -173,7 +191,7 @@ def _ranks(centred: np.ndarray, n_samples: int, dtype: np.dtype) -> tuple[int, i
 
 
 def _shortest(
-    data: Data, R: np.ndarray, centred: np.ndarray, rank: int
+    R: np.ndarray, centred: np.ndarray, rank: int, refine: Refine
 ) -> tuple[np.ndarray, np.ndarray]:
     """The minimiser with the shortest weight, and a basis of the row space of the features.
 
@@ -181,14 +199,13 @@ def _shortest(
     With z the regression of y on B, the weight is the shortest solution of C w = z. Only z is
     refined: the error of C, 2**-53 kappa, is well below what float64 solvers are held to.
     """
-    p = data.X.shape[1]
+    p = R.shape[1] - 2
     order = np.asarray(qr(centred, mode="r", pivoting=True)[1] if centred.size else range(p))
     chosen, others = np.sort(order[:rank]), np.sort(order[rank:])
     Q, triangle = np.linalg.qr(R[:, [*chosen, p]])
     found = solve_triangular(triangle, Q.T @ R[:, [*others, p + 1]])
     made_of, z = found[:, :-1], found[:, -1]
-    if data.X.dtype == np.float64:
-        z = _refined(design(data.X[:, chosen]), data.y)
+    z = refine(chosen, triangle, z)
     C = np.zeros((rank, p))
     C[:, chosen], C[:, others] = np.eye(rank), made_of[:-1]
     basis, factor = np.linalg.qr(C.T)
@@ -218,31 +235,40 @@ def conditioning(solution: Solution) -> Conditioning:
     )
 
 
-def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Least squares to full float64 accuracy, for kappa up to about 1e13.
+def _needs_more(data: Data) -> bool:
+    """Whether QR in float64 is not accurate enough."""
+    return data.X.dtype == np.float64 and len(data.y) <= _REFINED
 
-    Iterative refinement of the augmented system r + A b = y, A'r = 0 (Björck, BIT 7, 1967;
-    Higham, *Accuracy and Stability of Numerical Algorithms*, 20.5). Both residuals are in higher
-    precision, because kappa**2 amplifies an error in A'r; r and b themselves need not be.
+
+def _as_it_is(chosen: np.ndarray, triangle: np.ndarray, found: np.ndarray) -> np.ndarray:
+    return found
+
+
+def _refined(
+    data: Data, n_rows: int, chosen: np.ndarray, triangle: np.ndarray, found: np.ndarray
+) -> np.ndarray:
+    """Least squares on some features to full float64 accuracy, for kappa up to about 1e13.
+
+    A correction solves R'R db = A'(y - A b), R that of A = QR. In the norm ||A db|| it leaves about
+    2**-53 kappa of the error (corrected seminormal equations: Björck, Linear Algebra Appl. 88/89,
+    1987). b is kept in twice the precision of float64, and the right-hand side is computed in three
+    times that: kappa**2 amplifies an error in either.
+
+    Args:
+        data: float64.
+        n_rows: taken at a time.
+        chosen: the features.
+        triangle: R, (len(chosen) + 1, len(chosen) + 1).
+        found: b by QR alone.
     """
     # Scaling by powers of 2 is exact, and lets columns differ in magnitude.
-    scale = 2.0 ** -np.round(np.log2(np.linalg.norm(A, axis=0)))
-    A = A * scale
-    Q, R = np.linalg.qr(A)
-    b, r = np.zeros(A.shape[1]), np.zeros(len(y))
+    scale = 2.0 ** -np.round(np.log2(np.linalg.norm(triangle, axis=0)))
+    R, b, more = triangle * scale, found / scale, np.zeros_like(found)
     for _ in range(_STEPS):
-        factors = np.concatenate([[1.0, -1.0], -b])[:, None]
-        terms = (np.vstack([y[rows], r[rows], A[rows].T]) for rows in _blocks(len(y)))
-        f = np.concatenate([dot(block, factors) for block in terms])  # y - r - A b
-        # Column by column, so that only one column at a time is in higher precision.
-        g = np.array([-dot(column, r) for column in A.T])
-        # Solve [I A; A' 0] [dr; db] = [f; g] with A = QR (Golub & Van Loan, 5.3.8).
-        h = solve_triangular(R, g, trans="T")
-        projected = Q.T @ f
-        db = solve_triangular(R, projected - h)
-        r, b = r + (f + Q @ (h - projected)), b + db
-        change = norm(db)
-        if change <= UNIT_FLOAT64 * norm(b):
+        g = rounded(_gradient(data, n_rows, chosen, scale, np.concatenate([b, more])))
+        step = solve_triangular(R, solve_triangular(R, g, trans="T"))
+        b, more = two_sum(b, more + step)
+        if norm(step) <= UNIT_FLOAT64 * norm(b):
             return np.multiply(b, scale)
     raise Unsolvable(
         "the features are so close to dependent that the reference solution does not converge; "
@@ -250,40 +276,19 @@ def _refined(A: np.ndarray, y: np.ndarray) -> np.ndarray:
     )
 
 
-def _blocks(n: int) -> list[slice]:
-    return [slice(first, first + _ROWS) for first in range(0, n, _ROWS)]
-
-
-def descent(data: Data, method: GradientDescent) -> Trajectory:
-    """Follow `method` in float64, on the same data.
-
-    Raises:
-        Unsolvable: it diverges until float64 overflows.
-    """
-    A, A_test = design(data.X), design(data.X_test)
-    y, y_test = data.y.astype(np.float64), data.y_test.astype(np.float64)
-    b = np.array([*method.start_weight, method.start_bias])
-    iterates, train, test = [b], [], []
-    with np.errstate(over="ignore", invalid="ignore"):
-        for _ in range(method.epochs):
-            r = A @ b - y
-            train.append(loss(method, r))
-            slope = np.sign(r) if method.loss == "l1" else 2 * r
-            b = b - method.learning_rate * (A.T @ slope) / len(y)
-            iterates.append(b)
-            if len(y_test):
-                test.append(loss(method, A_test @ b - y_test))
-    if not np.isfinite([*train, *test, *b]).all():
-        raise Unsolvable(f"descent with learning rate {method.learning_rate:g} diverges; lower it")
-    return Trajectory(np.array(iterates), np.array(train), np.array(test))
-
-
-def relative_errors(iterates: np.ndarray, solution: np.ndarray) -> np.ndarray:
-    """||b_k - b|| / ||b|| of iterates (n, n_features + 1) against the solution b."""
-    off = np.linalg.norm(iterates - solution, axis=1)
-    return np.asarray(off / norm(solution))
-
-
-def loss(method: GradientDescent, r: np.ndarray) -> float:
-    """The mean of |r| or of r**2 over the residuals r."""
-    return float(np.mean(np.abs(r) if method.loss == "l1" else r**2))
+def _gradient(
+    data: Data, n_rows: int, chosen: np.ndarray, scale: np.ndarray, b: np.ndarray
+) -> Triple:
+    """A'(y - A b) of scaled columns; b in two parts, one after the other."""
+    factors = np.concatenate([[1.0], -b])[:, None]
+    zero = np.zeros_like(scale)
+    total: Triple = zero, zero, zero
+    for rows in blocks(len(data.y), n_rows):
+        A = design(data.X[rows][:, chosen]) * scale
+        *r, little = long_dot(np.vstack([data.y[rows], A.T, A.T]), factors)
+        for part in r:
+            # Column by column, so that only one at a time is in higher precision.
+            high, middle, low = np.array([long_dot(column, part) for column in A.T]).T
+            total = added(total, (high, middle, low))
+        total = total[0], total[1], total[2] + A.T @ little
+    return total

@@ -4,7 +4,8 @@ A backend gets only `Problem.data`, never the truth. A recipe makes the same byt
 seed.
 """
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -13,6 +14,10 @@ import numpy as np
 from backends.base import Data
 
 DType = Literal["float32", "float64"]
+#: Makes an array to be filled, from its name in `Data`, its shape and its dtype.
+New = Callable[[str, tuple[int, ...], DType], np.ndarray]
+#: Rows that are made, or converted to float64, at a time.
+ROWS = 1 << 15
 #: Squares of numbers beyond these, summed over many rows, overflow in float64, or vanish.
 _LARGEST, _SMALLEST = 1e140, 1e-140
 
@@ -31,6 +36,17 @@ class Problem:
     #: Published least-squares coefficients, (n_features + 1,), bias last.
     certified: np.ndarray | None = None
     names: tuple[str, ...] = ()  # of the features; empty if they have none
+
+
+def blocks(n_samples: int, n_rows: int = ROWS) -> list[slice]:
+    """All rows, at most `n_rows` at a time."""
+    starts = range(0, n_samples, n_rows)
+    return [slice(first, min(first + n_rows, n_samples)) for first in starts]
+
+
+def in_memory(name: str, shape: tuple[int, ...], dtype: DType) -> np.ndarray:
+    """An array as usual."""
+    return np.empty(shape, dtype)
 
 
 def extreme(values: np.ndarray) -> tuple[int, str] | None:
@@ -71,7 +87,7 @@ class Given:
     def dtype(self) -> DType:
         return "float32" if self.problem.data.X.dtype == np.float32 else "float64"
 
-    def make(self, seed: int) -> Problem:
+    def make(self, seed: int, new: New = in_memory) -> Problem:
         return self.problem
 
 
@@ -99,30 +115,42 @@ class Synthetic:
         """A fifth of all rows, as in the tutorial, but at most 10,000."""
         return min(max(self.n_samples // 4, 1), 10_000) if self.tested else 0
 
-    def make(self, seed: int) -> Problem:
-        """Draw features, truth and noise from `seed`.
+    def make(self, seed: int, new: New = in_memory) -> Problem:
+        """Draw features, truth and noise from `seed`, and fill the arrays that `new` makes.
 
-        Targets come from the features *as rounded* to `dtype`, which backends receive.
+        Targets come from the features *as rounded* to `dtype`, which backends receive. No more than
+        `ROWS` rows are in memory at a time, except in the arrays. Rounding depends on this number
+        (that of U, and maybe of products), so it is the same for whoever makes the data.
         """
-        rng = np.random.default_rng(seed)
-        X = rng.standard_normal((self.n_samples, self.n_features))
-        X_test = rng.standard_normal((self.n_test, self.n_features))
-        if self.condition is not None:
-            spread = np.geomspace(1, 1 / self.condition, self.n_features)
-            V, _ = np.linalg.qr(rng.standard_normal((self.n_features, self.n_features)))
-            U, _ = np.linalg.qr(X - X.mean(axis=0))
-            X = np.sqrt(self.n_samples) * (U * spread) @ V.T
-            X_test = (X_test * spread) @ V.T
-        weight, sigma = rng.standard_normal(self.n_features), self.sigma
+        n, p, rng = self.n_samples, self.n_features, np.random.default_rng(seed)
+        X, X_test = new("X", (n, p), self.dtype), new("X_test", (self.n_test, p), self.dtype)
+        normal = _Normal(copy.deepcopy(rng), n, p)
+        if self.condition is None:
+            for rows, drawn in zip(blocks(n), normal, strict=True):
+                X[rows] = drawn
+            rng = normal.after
+            X_test[:] = rng.standard_normal(X_test.shape)
+        else:
+            spread = np.geomspace(1, 1 / self.condition, p)
+            U = _Orthonormal(normal)
+            rng = normal.after
+            drawn = rng.standard_normal(X_test.shape)
+            V, _ = np.linalg.qr(rng.standard_normal((p, p)))
+            for rows, part in zip(blocks(n), U, strict=True):
+                X[rows] = np.sqrt(n) * (part * spread) @ V.T
+            X_test[:] = (drawn * spread) @ V.T
+        weight, sigma = rng.standard_normal(p), self.sigma
         bias = float(rng.standard_normal())
         if self.target is not None:
-            weight, bias, sigma = np.zeros(self.n_features), self.target, 0.0
+            weight, bias, sigma = np.zeros(p), self.target, 0.0
 
-        X, X_test = X.astype(self.dtype), X_test.astype(self.dtype)
-        if self.last is not None:
-            X[:, -1], X_test[:, -1] = self.last(X), self.last(X_test)
-        y = _targets(X, weight, bias, sigma, rng)
-        y_test = _targets(X_test, weight, bias, sigma, rng)
+        y, y_test = new("y", (n,), self.dtype), new("y_test", (self.n_test,), self.dtype)
+        for features, targets in ((X, y), (X_test, y_test)):
+            for rows in blocks(len(targets)):
+                if self.last is not None:
+                    features[rows, -1] = self.last(features[rows])
+                exact = features[rows].astype(np.float64) @ weight + bias
+                targets[rows] = exact + sigma * rng.standard_normal(len(exact))
         return Problem(Data(X, y, X_test, y_test), weight, bias, sigma)
 
 
@@ -137,16 +165,47 @@ class Recipe(Protocol):
     def n_test(self) -> int: ...
     @property
     def dtype(self) -> DType: ...
-    def make(self, seed: int) -> Problem:
-        """The same for the same seed."""
+    def make(self, seed: int, new: New = in_memory) -> Problem:
+        """The same for the same seed; `new` makes the arrays, if the data do not come in some."""
 
 
-def _targets(
-    X: np.ndarray, weight: np.ndarray, bias: float, sigma: float, rng: np.random.Generator
-) -> np.ndarray:
-    """`X weight + bias` and noise, computed in float64 and rounded to the dtype of X."""
-    noise = sigma * rng.standard_normal(len(X))
-    return np.asarray((X.astype(np.float64) @ weight + bias + noise).astype(X.dtype))
+class _Normal:
+    """Blocks of independent standard normal numbers, (rows, n_features) each, any number of times.
+
+    They are those of one large array that the generator would draw.
+    """
+
+    def __init__(self, rng: np.random.Generator, n_samples: int, n_features: int) -> None:
+        self.start, self.n_samples, self.n_features = rng, n_samples, n_features
+        self.after = rng  # the generator as it was after the last block
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        rng = copy.deepcopy(self.start)
+        for rows in blocks(self.n_samples):
+            yield rng.standard_normal((rows.stop - rows.start, self.n_features))
+        self.after = rng
+
+
+class _Orthonormal:
+    """Q of the QR decomposition of random numbers, each column without its mean, in blocks.
+
+    The QR of each block, and of all their R (TSQR: Demmel, Grigori, Hoemmen & Langou, SIAM J. Sci.
+    Comput. 34, 2012). A single block is as if decomposed at once.
+    """
+
+    def __init__(self, normal: _Normal) -> None:
+        self.normal = normal
+        total = np.zeros(normal.n_features)
+        for block in normal:
+            total += block.sum(axis=0)
+        self.mean = total / normal.n_samples
+        triangles = [np.linalg.qr(block - self.mean, mode="r") for block in normal]
+        ends = np.cumsum([len(triangle) for triangle in triangles])
+        self.parts = np.split(np.linalg.qr(np.vstack(triangles))[0], ends[:-1])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for block, part in zip(self.normal, self.parts, strict=True):
+            yield np.linalg.qr(block - self.mean)[0] @ part
 
 
 def tutorial() -> Problem:

@@ -13,7 +13,16 @@ from backends.base import GradientDescent, LeastSquares, Method, Stability
 from benchmarks.errors import UserError, unknown
 from benchmarks.problems import certified
 from benchmarks.problems.certified import CertifiedSet
-from benchmarks.problems.problem import DType, Given, Problem, Recipe, Synthetic, tutorial
+from benchmarks.problems.problem import (
+    DType,
+    Given,
+    New,
+    Problem,
+    Recipe,
+    Synthetic,
+    in_memory,
+    tutorial,
+)
 
 if TYPE_CHECKING:  # pydantic, which would make `linreg-bench list` slow
     from benchmarks.runfile.header import DataFile
@@ -37,10 +46,10 @@ class Workload:
     known_failures: Mapping[Stability, str] = field(default_factory=dict)
     file: "DataFile | None" = None  # for the user's own data
 
-    def make(self, seed: int) -> Problem:
-        """The problem for a run's seed, mixed with the stream's name."""
+    def make(self, seed: int, new: New = in_memory) -> Problem:
+        """The problem for a run's seed, mixed with the stream's name; `new` makes its arrays."""
         stream = self.stream or self.name
-        return self.recipe.make((seed << 32) + zlib.crc32(stream.encode()))
+        return self.recipe.make((seed << 32) + zlib.crc32(stream.encode()), new)
 
     @property
     def bytes(self) -> int:

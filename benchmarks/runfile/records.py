@@ -171,6 +171,7 @@ class ControlRecord(Record):
     replicate: Count = 0
     clock: Gauge | None = None  # how many times the worker's clock the parent's says
     cpu: Gauge | None = None  # CPU seconds, for each second and thread
+    disk_bytes: Count | None = None  # that a fit of large data fetches from a disk, typically
     # Single fits of data that the backend had not seen.
     fresh: Sequence[Duration] = ()
     again: Sequence[Duration] = ()  # a second fit of the same data
@@ -227,6 +228,7 @@ class RooflineRecord(Record):
     call_seconds: FitSeconds | None = None
     product_rate: Rate | None = None  # operations a second
     read_rate: Rate | None = None  # bytes a second
+    disk_rate: Rate | None = None  # the same from the disk, for data that memory does not hold
     took_seconds: Duration = 0.0
 
 

@@ -5,6 +5,9 @@ computing overlap, so the larger of the two times is the floor:
 
     floor = max(least bytes / read rate, least operations / rate of matrix products)
 
+What a fit has to fetch from the disk, because memory does not hold the data, is a third time: the
+least that any entry fetched for a fit, at the rate at which the file is read from its beginning.
+
 Both rates are the best of any framework in the run, on the cores and with the threads of the entry.
 The read rate is that of a buffer of the size of X, measured beside its workload: a small problem is
 read from a cache, and faster. The rate of products is shared by all workloads of a dtype.
@@ -30,7 +33,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal, Self
 
-from benchmarks.runfile.records import RooflineRecord, WorkloadRecord
+from benchmarks.runfile.records import ControlRecord, RooflineRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
 
 #: What the limits of an entry are looked up by: workload, device, threads.
@@ -73,6 +76,8 @@ class Floor:
     work: Work
     read: Best  # bytes a second
     product: Best  # operations a second
+    disk: Best | None = None  # bytes a second; None: memory holds the data
+    disk_bytes: int = 0  # the least that any fit fetched from the disk
 
     @property
     def memory_seconds(self) -> float:
@@ -85,14 +90,27 @@ class Floor:
         return self.work.operations / self.product.value
 
     @property
-    def seconds(self) -> float:
-        """The floor."""
-        return max(self.memory_seconds, self.arithmetic_seconds)
+    def disk_seconds(self) -> float:
+        """For fetching what memory does not hold."""
+        return self.disk_bytes / self.disk.value if self.disk else 0.0
 
     @property
-    def bound(self) -> Literal["memory", "arithmetic"]:
-        """Which of the two it is."""
-        return "memory" if self.memory_seconds >= self.arithmetic_seconds else "arithmetic"
+    def seconds(self) -> float:
+        """The floor."""
+        return max(self._each.values())
+
+    @property
+    def bound(self) -> Literal["memory", "arithmetic", "disk"]:
+        """Which of them it is."""
+        return max(self._each, key=lambda kind: self._each[kind])
+
+    @property
+    def _each(self) -> dict[Literal["memory", "arithmetic", "disk"], float]:
+        return {
+            "memory": self.memory_seconds,
+            "arithmetic": self.arithmetic_seconds,
+            "disk": self.disk_seconds,
+        }
 
 
 @dataclass(frozen=True)
@@ -114,13 +132,31 @@ def floors(run: Run) -> dict[Place, Floor]:
         where = record.device, record.threads
         read.setdefault((record.workload, *where), []).append(record)
         products.setdefault((record.dtype, *where), []).append(record)
+    fetched = least_fetched(run)
     found = {}
     for (name, device, threads), records in read.items():
         if workload := run.workloads.get(name):
             same = products.get((workload.dtype, device, threads), [])
             reading, product = _highest(records, "read_rate"), _highest(same, "product_rate")
             if reading and product:
-                found[name, device, threads] = Floor(Work.least(workload), reading, product)
+                found[name, device, threads] = Floor(
+                    Work.least(workload),
+                    reading,
+                    product,
+                    _highest(records, "disk_rate"),
+                    fetched.get(name, 0),
+                )
+    return found
+
+
+def least_fetched(run: Run) -> dict[str, int]:
+    """By workload: the fewest bytes that a fit of any entry fetched from a disk."""
+    workloads = {entry.id: entry.workload for entry in run.header.entries}
+    found: dict[str, int] = {}
+    for record in run.of(ControlRecord):
+        name = workloads.get(record.entry)
+        if name is not None and record.disk_bytes is not None:
+            found[name] = min(record.disk_bytes, found.get(name, record.disk_bytes))
     return found
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from benchmarks.runfile.records import WorkloadRecord
 from benchmarks.runfile.run import Run
 from reports import answer, text
-from reports.analysis.roofline import Floor
+from reports.analysis.roofline import Floor, Work, least_fetched
 from reports.analysis.rows import Row
 from reports.figures import drawing, marks
 from reports.figures.axes import device_keys, height, intervals, label_times, name_rows, time_axis
@@ -24,6 +24,8 @@ from reports.sections import descent
 
 #: Points: thick lines are drawn faster than bars.
 _BAR = 12
+#: A share of the data that is not worth the name of the disk.
+_LITTLE = 0.01
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,17 @@ class WorkloadSection:
     def floors(self) -> dict[str, Floor]:
         """By device and threads."""
         return {text.where(row.entry): row.floor for row in self.rows if row.floor}
+
+    @property
+    def source(self) -> str:
+        """Where large data came from, in words; empty of small ones, which are in memory."""
+        fetched = least_fetched(self.run).get(self.name) if self.run else None
+        if fetched is None or self.record is None:
+            return ""
+        size = Work.least(self.record).bytes
+        if fetched < _LITTLE * size:
+            return "read from the system's cache"
+        return f"read from the disk: {fetched / size:.0%} of X and y in each fit, at least"
 
     @property
     def has_ranking(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from backends.base import Data, LeastSquares, Unavailable
 from backends.cupy import CupyBackend, CupyCholesky, CupyLstsq
-from backends.worker.handler import ran_out_of_memory
+from backends.worker.memory import ran_out_of_memory
 from benchmarks.gate import gate
 from benchmarks.gate import reference as standard
 from benchmarks.problems.problem import Problem, Synthetic

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from backends import rank_deficient as rank
-from backends.base import LeastSquares
+from backends.base import Data, LeastSquares
+from backends.scipy import ScipyQRBlocks
 from backends.worker.messages import method_to_json
 from benchmarks.engine.answers import First
 from benchmarks.engine.worker import WorkerFailed
@@ -129,3 +130,18 @@ def test_the_rows_without_mean_are_the_centred_ones_turned() -> None:
     assert len(rows) == len(X) - 1
     np.testing.assert_allclose(rows.T @ rows, centred.T @ centred, atol=1e-12)
     assert not rows[:, -1].any(), "a constant column must become exactly 0"
+
+
+@pytest.mark.parametrize("n", [50, 10_000])
+def test_qr_by_blocks_refuses_dependent_columns_and_is_right_otherwise(n: int) -> None:
+    """Less than a block of rows, and some."""
+    X = np.random.default_rng(0).standard_normal((n, 3))
+    y = X @ [1.0, 2.0, 3.0] + 4
+    backend = ScipyQRBlocks()
+    backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+    found = backend.fit()
+    np.testing.assert_allclose([*found.weight, found.bias], [1, 2, 3, 4], rtol=1e-12)
+    X = np.column_stack([X, X[:, 0]])
+    backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+    with pytest.raises(np.linalg.LinAlgError, match="depend on each other"):
+        backend.fit()

@@ -149,7 +149,7 @@ def test_check_fails_on_a_wrong_fit_only(tmp_path: Path, call: Call) -> None:
         ("calibrate --backend *", "calibrate one backend on one workload"),
         ("calibrate --workload *", "calibrate one backend on one workload"),
         ("run --workloads 10x2:condition=0", "condition must be a number of at least 1"),
-        ("run --workloads 99999999x9999", "GiB of memory"),
+        ("run --workloads 99999999x9999", "GiB on the disk; /"),
         ("run --backends torch-eagre", "did you mean 'torch-eager'?"),
         ("run --backends tensorflow-qr --workloads tutorial", "nothing to run"),
         (

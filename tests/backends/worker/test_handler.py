@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from backends.base import Fit, Unavailable
+from backends.worker import renewal
 from backends.worker.handler import RequestHandler, answer
 from backends.worker.messages import ARRAYS
 
@@ -210,3 +213,52 @@ def test_what_a_framework_does_not_need_is_hidden_from_it(
     assert sys.modules["numpy"] is np  # what is there already stays
     assert "an_extra" not in sys.modules
     sys.modules.pop("an_eager_framework")
+
+
+def test_of_large_data_it_says_what_came_from_the_disk_and_no_mapped_page_is_memory(
+    tmp_path: Path,
+) -> None:
+    """A fit that reads all of X, and needs 1 MiB; the file has no pages until it is read."""
+    handler = started(tmp_path, Clock(), 1)
+    rows = (renewal.MOST_BYTES >> 2) + 1
+    shape = (rows, 1)
+    np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.dtype(np.float32), shape)
+    np.save(tmp_path / "y.npy", np.zeros(rows, np.float32))
+    handler.load(str(tmp_path), {"kind": "least squares"})
+
+    def read(calls: int) -> None:
+        handler.backend.data.X.max()
+        np.ones(1 << 20, np.uint8).sum()
+
+    vars(handler.backend)["on_fit"] = read
+    # As if the pages that were read for the digest had been needed for something else.
+    mapped: Any = handler.backend.data.X.base
+    mapped._mmap.madvise(mmap.MADV_DONTNEED)
+    peak = handler.first()["peak_bytes"]
+    assert peak is None or peak < 32 << 20
+    sampled = handler.sample(1)
+    assert sampled["disk_bytes"] is None or 0 <= sampled["disk_bytes"] <= 2 * 4 * rows
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts private mappings on Linux")
+def test_data_that_the_system_will_not_map_for_writing_are_mapped_for_reading(
+    tmp_path: Path,
+) -> None:
+    """As where the file is larger than the machine's memory."""
+    np.save(tmp_path / "X.npy", np.ones((1 << 20, 8)))
+    np.save(tmp_path / "y.npy", np.ones(1))
+    code = (
+        "import resource, sys; from pathlib import Path; import psutil; "
+        "from backends.worker import handler; folder = Path(sys.argv[1]); "
+        "print(handler._map(folder / 'y.npy').flags.writeable); "
+        "limit = psutil.Process().memory_info().data + (16 << 20); "
+        "resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)); "
+        "X = handler._map(folder / 'X.npy'); print(X.shape, X.flags.writeable)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "True\n(1048576, 8) False\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from backends.base import Data, LeastSquares
 from backends.numpy import NumpyGelsd
 from backends.worker import roofline
-from backends.worker.memory import Peak
+from backends.worker.memory import Peak, WatchedPeak
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not say")
 
@@ -108,5 +109,20 @@ def test_the_peak_is_what_was_needed_on_top_and_is_forgotten() -> None:
 
 
 @linux
+def test_a_watched_peak_is_without_mapped_files(tmp_path: Path) -> None:
+    size = 64 << 20
+    np.save(tmp_path / "zeros.npy", np.zeros(size, np.uint8))
+    peak = WatchedPeak()
+    assert np.load(tmp_path / "zeros.npy", mmap_mode="c").max() == 0
+    needed = np.ones(size // 2, np.uint8)
+    time.sleep(0.1)  # it is looked at some times
+    del needed
+    found = peak.bytes()
+    assert found is not None
+    assert size // 2 - (2 << 20) < found < size // 2 + (8 << 20)
+
+
+@linux
 def test_what_cannot_be_read_is_none() -> None:
     assert Peak(Path("/nowhere")).bytes() is None
+    assert WatchedPeak(Path("/nowhere")).bytes() is None

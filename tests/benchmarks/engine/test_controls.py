@@ -14,7 +14,7 @@ from backends.numpy import NumpyGelsd, NumpyLoop
 from backends.worker import renewal
 from backends.worker.messages import fit_to_json
 from benchmarks.engine import controls, machine
-from benchmarks.engine.answers import Renewed
+from benchmarks.engine.answers import Renewed, Sampled
 from benchmarks.problems.workloads import select
 from reports.analysis.rows import Row
 from tests.benchmarks.engine import test_run
@@ -195,8 +195,8 @@ def test_a_clock_and_threads_are_held_to_what_is_seen_from_outside() -> None:
     cores = set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else {0}
     honest, late = (controls.Watch(os.getpid(), len(cores), sorted(cores)) for _ in range(2))
     for _ in range(5):
-        honest.add(wall=7e-3, claimed=5e-3)
-        late.add(wall=40e-3, claimed=1e-3)
+        honest.add(7e-3, 5, Sampled(seconds=1e-3))
+        late.add(40e-3, 1, Sampled(seconds=1e-3))
     assert honest.reason() == ""
     assert "13.3 times as long by our clock" in late.reason()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -193,14 +194,34 @@ def test_a_workload_that_nothing_solves_is_left_out() -> None:
     assert [w.name for w in make("line,line-descent", [Direct]).workloads] == ["line"]
 
 
-def test_a_workload_that_does_not_fit_into_memory_is_refused_before_it_is_made() -> None:
+def test_a_workload_that_fits_into_memory_for_no_backend_is_refused_before_it_is_made() -> None:
     with pytest.raises(UserError, match=r"'1000000x1000' needs about 1\d.\d GiB") as caught:
         make("1000000x1000", [Direct], available_bytes=2 << 30)
     assert "2.0 GiB are free" in str(caught.value)
-    needed = 4 * WORKLOADS["line"].bytes
-    assert make("line", available_bytes=needed).entries
+    needed = 3 * WORKLOADS["line"].bytes
+    assert make("line", [Direct], available_bytes=needed).entries
     with pytest.raises(UserError, match="'line' needs"):
-        make("line", available_bytes=needed - 1)
+        make("line", [Direct], available_bytes=needed - 1)
+
+
+def test_descent_needs_memory_for_its_reference_whatever_the_backend() -> None:
+    needed = 4 * WORKLOADS["line-descent"].bytes
+    assert make("line-descent", [Descent], available_bytes=needed).entries
+    with pytest.raises(UserError, match="'line-descent' needs"):
+        make("line-descent", [Descent], available_bytes=needed - 1)
+
+
+class Streaming(Direct):
+    name = "c-streaming"
+    copies = 0.0
+
+
+def test_a_backend_that_needs_more_copies_than_memory_holds_is_left_out_and_says_so() -> None:
+    made = make("1000000x1000", [Direct, Streaming], available_bytes=2 << 30)
+    [(entry, reason)] = made.too_large.items()
+    assert entry.backend.name == "a-direct"
+    assert re.fullmatch(r"needs about 11\.\d GiB of memory; 2\.0 GiB are free", reason)
+    assert made.replicates == MOST_REPLICATES  # of the only one that runs
 
 
 @pytest.mark.parametrize(

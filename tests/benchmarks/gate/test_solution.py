@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import isclose
 
@@ -9,12 +10,14 @@ import numpy as np
 import pytest
 
 from backends.base import Data, GradientDescent
-from benchmarks.gate import solution
+from benchmarks.gate import solution, trajectory
 from benchmarks.gate.bounds import solver_bounds
 from benchmarks.gate.rounding import dot, two_product, two_sum
 from benchmarks.problems.problem import DType, Synthetic
 from benchmarks.problems.workloads import WORKLOADS, select
 from tests.exact import shortest
+
+Last = Callable[[np.ndarray], np.ndarray] | None
 
 
 def data_of(X: np.ndarray, y: np.ndarray) -> Data:
@@ -85,6 +88,28 @@ def test_many_blocks_of_rows_are_one_problem(dtype: DType) -> None:
     np.testing.assert_allclose(parts.coefficients, whole, rtol=1e-12)
     assert isclose(parts.residual_norm, np.linalg.norm(A @ whole - y), rel_tol=1e-12)
     assert isclose(parts.target_norm, np.linalg.norm(y), rel_tol=1e-12)
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 100, 299, 1_000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("last", [None, lambda X: X[:, 0]], ids=["independent", "dependent"])
+def test_blocks_of_any_size_are_one_problem(n_rows: int, dtype: DType, last: Last) -> None:
+    """Two blocks of 299 are one row short of all."""
+    data = Synthetic(599, 4, 1.0, dtype=dtype, last=last).make(seed=3).data
+    whole, parts = (solution.least_squares(data, rows) for rows in (599, n_rows))
+    np.testing.assert_allclose(parts.coefficients, whole.coefficients, rtol=2e-14)
+    for name in ("residual_norm", "target_norm", "spread"):
+        assert isclose(getattr(parts, name), getattr(whole, name), rel_tol=2e-14)
+    one, other = map(solution.conditioning, (parts, whole))
+    assert isclose(one.condition, other.condition, rel_tol=1e-12)
+    assert parts.ranks == whole.ranks == ((3, 3) if last else (4, 4))
+
+
+def test_a_residual_is_that_of_all_blocks() -> None:
+    data = Synthetic(70_000, 3, 1.0, dtype="float32").make(seed=3).data
+    b = np.array([1.0, 2.0, 3.0, 4.0])
+    expected = np.linalg.norm(solution.design(data.X) @ b - data.y)
+    assert isclose(solution.residual_norm(data, b), expected, rel_tol=1e-12)
 
 
 @pytest.mark.parametrize("condition", [1.0, 1e3, 1e8])
@@ -218,7 +243,7 @@ def test_squared_descent_follows_the_closed_form() -> None:
     """b_k - b* = (I - lr H)^k (b_0 - b*), H = (2/n) A'A."""
     problem = Synthetic(200, 3, 0.5, 4.0, "float64").make(seed=6)
     method = GradientDescent("squared", 0.2, 30, (1.0, -2.0, 0.5), 3.0)
-    found = solution.descent(problem.data, method)
+    found = trajectory.descent(problem.data, method)
     A = solution.design(problem.data.X)
     best = solution.least_squares(problem.data).coefficients
     step = np.eye(4) - 0.2 * 2 / 200 * A.T @ A
@@ -234,7 +259,7 @@ def test_squared_descent_follows_the_closed_form() -> None:
 def test_l1_step_by_hand() -> None:
     """Two residuals are positive. The third is exactly 0 and does not contribute."""
     data = data_of(np.array([[1.0], [2.0], [3.0]]), np.array([0.0, 1.0, 5.0]))
-    found = solution.descent(data, GradientDescent("l1", 0.3, 1, (1.0,), 2.0))
+    found = trajectory.descent(data, GradientDescent("l1", 0.3, 1, (1.0,), 2.0))
     np.testing.assert_allclose(found.iterates[1], [1 - 0.3 * (1 + 2) / 3, 2 - 0.3 * 2 / 3])
     np.testing.assert_allclose(found.train_losses, [2.0])
     assert found.test_losses.shape == (0,)
@@ -243,10 +268,10 @@ def test_l1_step_by_hand() -> None:
 def test_divergence_is_one_clear_line() -> None:
     data = WORKLOADS["line-descent"].make(0).data
     with pytest.raises(solution.Unsolvable, match="diverges"):
-        solution.descent(data, GradientDescent("squared", 1e9, 200, (0.0,), 0.0))
+        trajectory.descent(data, GradientDescent("squared", 1e9, 200, (0.0,), 0.0))
 
 
 def test_relative_errors_are_those_of_whole_vectors() -> None:
     iterates = np.array([[3.0, 4.0], [3.0, 9.0], [0.0, 0.0]])
-    errors = solution.relative_errors(iterates, np.array([3.0, 4.0]))
+    errors = trajectory.relative_errors(iterates, np.array([3.0, 4.0]))
     np.testing.assert_array_equal(errors, [0, 1, 1])

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.runfile.records import MethodRecord, Record, RooflineRecord, WorkloadRecord
+from benchmarks.runfile.records import (
+    ControlRecord,
+    MethodRecord,
+    Record,
+    RooflineRecord,
+    WorkloadRecord,
+)
 from reports.analysis import roofline as floor
 from reports.analysis.roofline import Floor, Place, Work
 from tests.reports import runs
@@ -46,6 +52,24 @@ def test_an_epoch_reads_training_and_test_data_once() -> None:
     """5 x 110 x 4 numbers; 5 x (4 x 100 x 3 + 2 x 10 x 3) operations."""
     assert Work.least(workload(DESCENT)) == Work(8800, 6300)
     assert Work.least(workload(DESCENT, "float64")) == Work(17600, 6300)
+
+
+@pytest.mark.parametrize(
+    ("fetched", "seconds", "bound"), [((1500, 1200), 3.0, "disk"), ((1500, 0), 2.0, "memory")]
+)
+def test_what_memory_does_not_hold_comes_at_the_rate_of_the_disk(
+    fetched: tuple[int, ...], seconds: float, bound: str
+) -> None:
+    """That which every fit has to fetch: what one has to fetch twice is its own affair."""
+    header = runs.header([runs.entry("w", f"numpy-{n}") for n, _ in enumerate(fetched)])
+    records = [
+        ControlRecord(entry=entry.id, disk_bytes=n_bytes)
+        for entry, n_bytes in zip(header.entries, fetched, strict=True)
+    ]
+    rates = limit(read_rate=800.0, product_rate=1209.0, disk_rate=400.0)
+    run = runs.of(header, workload(LEAST_SQUARES), rates, *records)
+    [found] = floor.floors(run).values()
+    assert (found.seconds, found.bound) == (seconds, bound)
 
 
 @pytest.mark.parametrize(
