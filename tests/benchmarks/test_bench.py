@@ -15,7 +15,7 @@ import pytest
 
 from backends import registry
 from benchmarks import test_fits
-from benchmarks.engine.schedule import SAMPLE_SECONDS
+from benchmarks.engine.contender import SAMPLE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 #: What pytest-codspeed 5 does to pytest-benchmark, and what it accepts: `BenchmarkMarkerOptions` in
