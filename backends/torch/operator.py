@@ -17,7 +17,7 @@ from backends.torch.loops import TorchManual
 
 #: Sums may be added up in any order, as vectors do it; NaN and infinity stay what they are.
 FLAGS = (
-    *("-std=c++20", "-O3", "-march=native", "-fPIC", "-shared"),
+    *("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared"),
     *("-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math", "-fno-math-errno"),
 )
 #: An operator stays registered as long as its process lives, so that each has a name of its own.
