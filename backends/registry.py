@@ -26,8 +26,8 @@ from backends.description import Description, PluginError, described
 
 #: The modules of this package with backends, in the order in which these are listed.
 MODULES = (
-    *("torch.descent", "torch.loops", "tensorflow.descent", "jax.descent"),
-    *("numpy", "scipy", "sklearn", "statsmodels"),
+    *("torch.descent", "torch.loops", "torch.operator", "tensorflow.descent", "jax.descent"),
+    *("numpy", "numba", "scipy", "sklearn", "statsmodels"),
     *("torch.least_squares", "torch.refined", "tensorflow.least_squares", "jax.least_squares"),
     "cupy",
 )

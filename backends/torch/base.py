@@ -16,8 +16,8 @@ from backends.base import Backend, Data, Device, GradientDescent, Method, Probes
 from backends.torch import torch
 
 
-def need_compiler(include: str = sysconfig.get_path("include")) -> None:
-    """Check that `torch.compile` can make C++ code here; torch would say so in a page of text.
+def need_compiler(include: str = sysconfig.get_path("include")) -> str:
+    """The C++ compiler that torch uses here; without one, torch would say so in a page of text.
 
     Args:
         include: the folder of Python's headers.
@@ -31,6 +31,7 @@ def need_compiler(include: str = sysconfig.get_path("include")) -> None:
     header = Path(include) / "Python.h"
     if not header.exists():
         raise Unavailable(f"torch.compile needs Python's headers and finds no {header}")
+    return compiler
 
 
 class TorchBackend(Backend):

@@ -136,6 +136,7 @@ class TorchScan(_TorchLoop):
 
     name = "torch-scan"
     devices = ("cpu",)
+    optional = True
     algorithm = (
         "torch.compile of the whole loop (scan, C++ wrapper), gradient by hand; "
         "losses of all epochs at the end"

@@ -16,7 +16,7 @@ from benchmarks.runfile.header import GpuModel, Machine, MachineState
 
 #: Distributions whose versions a reader of a report may need.
 _PACKAGES = (
-    *("torch", "tensorflow", "tensorflow-cpu", "keras", "scikit-learn", "numpy", "scipy"),
+    *("torch", "tensorflow", "tensorflow-cpu", "keras", "scikit-learn", "numpy", "scipy", "numba"),
     *("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda13-plugin", "cupy-cuda12x", "cupy-cuda13x"),
     *("cuml-cu12", "cuml-cu13", "triton", "threadpoolctl", "pytest-benchmark"),
 )

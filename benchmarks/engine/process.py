@@ -96,6 +96,7 @@ def environment(process: Process) -> dict[str, str]:
         "VECLIB_MAXIMUM_THREADS": threads,
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": "1",
+        "NUMBA_NUM_THREADS": threads,
         "PJRT_NPROC": threads,  # the thread pool of JAX
         "TF_CPP_MIN_LOG_LEVEL": "1",
         # A worker must leave memory of its GPU to the others.

@@ -7,6 +7,7 @@ import pytest
 
 from backends import registry
 from backends.base import Data, Fit, LeastSquares
+from backends.torch.operator import TorchCholeskyOperator
 
 pytest.importorskip("torch")
 
@@ -54,3 +55,20 @@ def test_others_choose_the_shortest_weight(name: str, kind: str, dtype: str) -> 
     tolerance = 100 * np.finfo(dtype).eps
     np.testing.assert_allclose(found.weight, weight, atol=tolerance)
     np.testing.assert_allclose(found.bias, means[1] - means[0] @ weight, atol=tolerance)
+
+
+def test_as_an_operator() -> None:
+    """Two threads, blocks and tiles that are not full, and columns that depend on each other."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((70_001, 5))
+    y = X @ [1, 2, 3, 4, 5] + 6 + rng.standard_normal(len(X))
+    backend = TorchCholeskyOperator()
+    backend.start("cpu", 2)
+    backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+    found = backend.fit()
+    expected = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)[0]
+    np.testing.assert_allclose([*found.weight, found.bias], expected, rtol=1e-12)
+    X[:, 4] = X[:, 0] - X[:, 1]
+    backend.renew(Data(X, y, X[:0], y[:0]), LeastSquares())
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        backend.fit()

@@ -8,23 +8,30 @@ import numpy as np
 import pytest
 
 from backends.base import Backend, Data, Fit, GradientDescent, Unavailable
+from backends.numba import NumbaLoop
 from backends.torch.base import need_compiler
 from backends.torch.descent import TorchCompile
 from backends.torch.loops import TorchManual, TorchScan
+from backends.torch.operator import TorchOperator
+from benchmarks.engine import machine
 from benchmarks.gate import solution as reference
 
 pytest.importorskip("torch")
 
 
 def fit(
-    backend: Backend, epochs: int, loss: Literal["l1", "squared"]
+    backend: Backend,
+    epochs: int,
+    loss: Literal["l1", "squared"],
+    samples: int = 40,
+    threads: int = 1,
 ) -> tuple[Fit, reference.Trajectory]:
     """What a backend makes of float64 data with three features, and what it should."""
     rng = np.random.default_rng(0)
-    X, X_test = rng.standard_normal((40, 3)), rng.standard_normal((9, 3))
+    X, X_test = rng.standard_normal((samples, 3)), rng.standard_normal((9, 3))
     data = Data(X, X @ [1, 2, 3] + 4, X_test, X_test @ [1, 2, 3] + 4)
     method = GradientDescent(loss, 0.05, epochs, (0.1, 0.2, 0.3), -0.4)
-    backend.start("cpu", 1)
+    backend.start("cpu", threads)
     backend.load(data, method)
     return backend.fit(), reference.descent(data, method)
 
@@ -55,7 +62,36 @@ def test_compiled_whatever_the_number_of_epochs(epochs: int) -> None:
     check(*fit(TorchScan(), epochs, "squared"))
 
 
-@pytest.mark.parametrize("backend", [TorchScan, TorchCompile])
+@pytest.mark.parametrize(
+    ("epochs", "loss", "samples", "threads"), [(0, "squared", 40, 1), (7, "l1", 100_001, 2)]
+)
+def test_as_an_operator(
+    epochs: int, loss: Literal["l1", "squared"], samples: int, threads: int
+) -> None:
+    """Also of many samples, which threads share in blocks; the last block is smaller."""
+    check(*fit(TorchOperator(), epochs, loss, samples, threads))
+
+
+def test_many_features_need_no_operator() -> None:
+    class Wide(TorchOperator):
+        most_features = 2
+
+    wide = Wide()
+    check(*fit(wide, 20, "l1"))
+    assert wide.describe()["algorithm"] == TorchManual.algorithm
+
+
+@pytest.mark.skipif(len(machine.usable_cores()) < 2, reason="needs two cores")
+@pytest.mark.parametrize(
+    ("loss", "samples", "threads"), [("squared", 3_001, 1), ("l1", 100_001, 2)]
+)
+def test_by_numba_in_blocks(loss: Literal["l1", "squared"], samples: int, threads: int) -> None:
+    """`test_conformance` has single blocks, and one feature."""
+    pytest.importorskip("numba")
+    check(*fit(NumbaLoop(), 7, loss, samples, threads))
+
+
+@pytest.mark.parametrize("backend", [TorchScan, TorchCompile, TorchOperator])
 def test_without_a_compiler(backend: type[Backend], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(Unavailable, match=r"needs a C\+\+ compiler and finds no no-such-compiler"):

@@ -1,0 +1,125 @@
+"""A whole fit in torch as one operator in C++, from which little but arithmetic is left."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from backends import rank_deficient as rank
+from backends.base import Data, Fit, Method, Unavailable
+from backends.torch import torch
+from backends.torch.base import TorchBackend, need_compiler
+from backends.torch.least_squares import TorchCholeskyBlocks
+from backends.torch.loops import TorchManual
+
+#: Sums may be added up in any order, as vectors do it; NaN and infinity stay what they are.
+FLAGS = (
+    *("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared"),
+    *("-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math", "-fno-math-errno"),
+)
+#: An operator stays registered as long as its process lives, so that each has a name of its own.
+_NUMBERS = itertools.count()
+
+
+def compiled(name: str, compiler: str, *macros: str) -> Any:
+    """The operator of the file `name`.cpp; takes two or three seconds.
+
+    As in "Custom C++ and CUDA operators" of torch's documentation, by its stable interface, whose
+    headers compile quickly. `torch.utils.cpp_extension.load_inline` would need Ninja besides.
+
+    Raises:
+        CalledProcessError: the compiler fails; it has printed why.
+    """
+    from torch.utils import cpp_extension
+
+    namespace = f"linreg_bench_{next(_NUMBERS)}"
+    options = [f"-I{path}" for path in cpp_extension.include_paths()]
+    options += [f"-L{path}" for path in cpp_extension.library_paths()]
+    options += [f"-D{macro}" for macro in (f"OPERATORS={namespace}", *macros)]
+    source = Path(__file__).with_name(f"{name}.cpp")
+    with tempfile.TemporaryDirectory() as folder:
+        library = str(Path(folder, f"{name}.so"))
+        command = [compiler, *FLAGS, *options, str(source), "-o", library, "-ltorch_cpu"]
+        subprocess.run(command, check=True)
+        torch.ops.load_library(library)
+    return getattr(getattr(torch.ops, namespace), name).default
+
+
+class _TorchOperator(TorchBackend):
+    """Compiles in the first fit; with too many features it leaves the fit to torch's own ones."""
+
+    devices = ("cpu",)
+    most_features: int
+
+    operator: Any
+
+    def start(self, device: str, threads: int) -> None:
+        if torch.__version__ < "2.10":  # TorchVersion compares numbers
+            raise Unavailable(f"operators in C++ need torch 2.10 or newer: {torch.__version__}")
+        self.compiler = need_compiler()
+        super().start(device, threads)
+
+    def load(self, data: Data, method: Method) -> None:
+        super().load(data, method)
+        self.operator = None
+
+
+class TorchOperator(_TorchOperator, TorchManual):
+    """The whole descent in one call.
+
+    The operators of torch take microseconds to start, which is as long as a pass over some thousand
+    numbers takes. With many features their products, by BLAS, are the better ones.
+    """
+
+    name = "torch-operator"
+    devices = ("cpu",)
+    algorithm = "custom operator in C++ (torch.library): the whole loop, vectors of samples"
+    #: Up to which the sums of all features stay in registers.
+    most_features = 32
+
+    def fit(self) -> Fit:
+        p, epochs = self.X.shape[1], self.epochs
+        if p > self.most_features:
+            return super().fit()
+        if self.operator is None:
+            self.operator = compiled("descent", self.compiler, f"FEATURES={p}")
+        self.result = torch.empty(p + 1 + 2 * epochs, dtype=self.X.dtype)
+        self.operator(*self.inputs, self.rate, self.l1, epochs, self.result)
+        found = self.result.numpy()
+        return Fit.of(found[: p + 1], found[p + 1 : p + 1 + epochs], found[p + 1 + epochs :])
+
+    def describe(self) -> dict[str, Any]:
+        used = self if self.operator else TorchManual
+        return super().describe() | {"algorithm": used.algorithm}
+
+
+class TorchCholeskyOperator(_TorchOperator, TorchCholeskyBlocks):
+    """The normal equations in one call.
+
+    BLAS has no product for few columns that is as quick as one that the compiler makes of a loop.
+    """
+
+    name = "torch-cholesky-operator"
+    devices = ("cpu",)
+    algorithm = "custom operator in C++ (torch.library): Cholesky of [1 X]'[1 X]"
+    most_features = 64
+
+    def fit(self) -> Fit:
+        p = self.X.shape[1]
+        if p > self.most_features:
+            return super().fit()
+        rank.refuse_wide(self.X)
+        if self.operator is None:
+            self.operator = compiled("least_squares", self.compiler)
+        self.result = torch.empty(p + 2, dtype=self.X.dtype)
+        self.operator(self.X, self.y, self.result)
+        found = self.result.numpy()
+        rank.refuse_pivot(float(found[-1]), len(self.y), found.dtype)
+        return Fit.of(found[:-1])
+
+    def describe(self) -> dict[str, Any]:
+        used = self if self.operator else TorchCholeskyBlocks
+        return super().describe() | {"algorithm": used.algorithm}
