@@ -13,6 +13,8 @@ MISSING = "–"
 UNVOUCHED = "what it says of itself is not checked by the suite's authors"
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+#: An interval whose ends are so many times apart says nothing.
+_UNKNOWN = 1e4
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -98,7 +100,7 @@ def compared(ratio: Estimate) -> tuple[str, str]:
     word = ratio.against_one()
     fast = Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
     if word == "cannot tell":
-        return word, f"{factor(fast)[1]}×"
+        return word, f"{factor(fast)[1]}×" if ratio.high < _UNKNOWN * ratio.low else ""
     value, interval = factor(fast if word == "faster" else ratio)
     return f"{value} {word}", interval
 

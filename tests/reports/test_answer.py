@@ -79,7 +79,7 @@ def test_the_headline_names_who_is_first_most_often_for_each_method() -> None:
     workloads = [
         (run.workloads[name].method.kind, same) for name, same in by_workload(rows(run)).items()
     ]
-    tied = {row.entry.backend for row in workloads[2][1] if row.place == "1="}
+    tied = {row.entry.backend for row in workloads[2][1] if row.place == "1–2"}
     assert len(tied) == 2
     said = answer.headline(workloads)
     assert "most often: tensorflow-xla for gradient descent (in 2 of 2); " in said
@@ -92,7 +92,7 @@ def test_the_headline_names_who_is_first_most_often_for_each_method() -> None:
 
 def test_the_headline_leaves_out_whose_share_of_the_first_place_is_ignorance() -> None:
     every = rows(runs.run(("line", "tall"), only=("torch-gelsy", "sklearn-linear")))
-    shared = [replace(row, place="1=", time=Estimate(1e-3, 1e-3, 1e-3)) for row in every]
+    shared = [replace(row, faster=frozenset(), time=Estimate(1e-3, 1e-3, 1e-3)) for row in every]
     slow = replace(shared[0], time=Estimate(20e-3, 1e-3, 400e-3))
     workloads = [("least squares", [slow, shared[1]]), ("least squares", shared[2:])]
     said = answer.headline(workloads)
@@ -108,6 +108,39 @@ def test_where_a_tuned_one_wins_the_fastest_idiomatic_one_is_named_too() -> None
     ]
     said = _said(runs.with_header(run, entries=entries))
     assert said.endswith("The fastest idiomatic one is sklearn-linear, at 5.00 ms a fit.")
+
+
+def test_the_next_one_is_certain_or_says_who_shares_that() -> None:
+    said = _said(_steady(sklearn_linear=1e-3, torch_gelsy=3e-3, numpy_gelsd=3e-3))
+    assert said.endswith(
+        "next are numpy-gelsd and torch-gelsy, not to be told apart: "
+        "numpy-gelsd is 3.00× slower (…)."
+    )
+
+
+def test_the_fastest_idiomatic_one_is_certain_or_says_who_shares_that() -> None:
+    run = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3, tensorflow_qr=5e-3, numpy_gelsd=9e-3)
+    entries = [
+        replace(e, style="tuned") if e.backend == "torch-gelsy" else e for e in run.header.entries
+    ]
+    said = _said(runs.with_header(run, entries=entries))
+    shared = "sklearn-linear shares the first place with tensorflow-qr, at 5.00 ms a fit."
+    assert said.endswith(f"Of the idiomatic ones {shared}")
+    assert "fastest idiomatic" not in said
+
+
+def test_a_ratio_of_which_nothing_is_known_is_not_printed() -> None:
+    """Three rounds in which one entry takes from a microsecond to an hour."""
+    wild = iter([1e-6, 1.0, 3600.0])
+    run = runs.run(("line",), rounds=3, only=("torch-gelsy", "sklearn-linear"))
+    run = runs.altered(
+        run,
+        SampleRecord,
+        lambda s: replace(s, seconds=next(wild)) if "sklearn" in s.entry else s,
+    )
+    said = _said(run)
+    assert "shares the first place" in said
+    assert re.search(r"not to be told apart: about [\d.]+ [mµ]?s a fit\.$", said)
 
 
 def test_one_that_is_wrong_does_not_win() -> None:
