@@ -1,6 +1,5 @@
 """The answer to a workload in a sentence: what it says of the fastest is certain, or shared."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from reports import text
@@ -22,29 +21,6 @@ def sentence(rows: Sequence[Row]) -> str:
         return _untimed(rows)
     names = text.labels(rows)
     return " ".join(filter(None, [_fastest(timed, names), _idiomatic(timed, names)]))
-
-
-def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
-    """Who is first most often, for each method; of a single workload, its own sentence.
-
-    Args:
-        workloads: of each the kind of its method, and its rows.
-
-    Empty where nothing was timed.
-    """
-    timed = [(kind, rows) for kind, rows in workloads if any(row.place for row in rows)]
-    if len(timed) < 2:
-        return "".join(f"On this machine {sentence(rows)}" for _, rows in timed)
-    parts = []
-    for kind in dict.fromkeys(kind for kind, _ in timed):
-        same = [rows for of, rows in timed if of == kind]
-        first = Counter[str]()
-        for rows in same:
-            first.update(dict.fromkeys((row.entry.name for row in winners(rows)), 1))
-        most = max(first.values())
-        names = some([name for name in first if first[name] == most])
-        parts.append(f"{names} for {kind} (in {most} of {len(same)})")
-    return f"On this machine, first or sharing the first place most often: {'; '.join(parts)}."
 
 
 def leaders(rows: Sequence[Row]) -> list[Row]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from benchmarks.estimates import Estimate
 from benchmarks.runfile.records import SampleRecord
 from benchmarks.runfile.run import Run
 from reports import answer
-from reports.analysis.rows import by_workload, rows
+from reports.analysis.rows import rows
 from tests.reports import runs
 
 
@@ -72,32 +71,6 @@ def test_of_many_that_share_the_place_some_are_named() -> None:
     assert "with torch-gelsy and torch-cholesky, not to be told apart" in said
     said = _said(_steady(**dict.fromkeys(names, 1e-3), tensorflow_cholesky=1e-3))
     assert re.search(r"with [a-z-]+, [a-z-]+, [a-z-]+ and 2 more, not to be told apart", said)
-
-
-def test_the_headline_names_who_is_first_most_often_for_each_method() -> None:
-    run = runs.run(("tutorial", "line-descent", "tall"))
-    workloads = [
-        (run.workloads[name].method.kind, same) for name, same in by_workload(rows(run)).items()
-    ]
-    tied = {row.entry.backend for row in workloads[2][1] if row.place == "1–2"}
-    assert len(tied) == 2
-    said = answer.headline(workloads)
-    assert "most often: tensorflow-xla for gradient descent (in 2 of 2); " in said
-    assert said.endswith(" for least squares (in 1 of 1).")
-    assert all(name in said for name in tied)
-    alone = answer.headline(workloads[:1])
-    assert alone == f"On this machine {answer.sentence(workloads[0][1])}"
-    assert answer.headline([("least squares", rows(runs.run(("line",), rounds=0)))]) == ""
-
-
-def test_the_headline_leaves_out_whose_share_of_the_first_place_is_ignorance() -> None:
-    every = rows(runs.run(("line", "tall"), only=("torch-gelsy", "sklearn-linear")))
-    shared = [replace(row, faster=frozenset(), time=Estimate(1e-3, 1e-3, 1e-3)) for row in every]
-    slow = replace(shared[0], time=Estimate(20e-3, 1e-3, 400e-3))
-    workloads = [("least squares", [slow, shared[1]]), ("least squares", shared[2:])]
-    said = answer.headline(workloads)
-    assert f"{shared[1].entry.backend} for least squares (in 2 of 2)" in said
-    assert slow.entry.backend not in said
 
 
 def test_where_a_tuned_one_wins_the_fastest_idiomatic_one_is_named_too() -> None:
