@@ -20,7 +20,12 @@ def sentence(rows: Sequence[Row]) -> str:
     if not timed:
         return _untimed(rows)
     names = text.labels(rows)
-    return " ".join(filter(None, [_fastest(timed, names), _idiomatic(timed, names)]))
+    said = [_fastest(timed, names), _idiomatic(timed, names)]
+    # Of these nobody knows: they may be faster.
+    if untimed := sum(row.status == "not timed" for row in rows):
+        were = "is right, but was" if untimed == 1 else "are right, but were"
+        said.append(f"{text.count(untimed, 'other')} {were} not timed.")
+    return " ".join(filter(None, said))
 
 
 def leaders(rows: Sequence[Row]) -> list[Row]:

@@ -40,6 +40,7 @@ class Contender:
 
     rows: Mapping[str, Row]  # by workload
     ratios: Mapping[str, Estimate]  # to the fastest
+    n_untimed: int = 0  # on how many further workloads it is right, but was not timed
 
     @property
     def row(self) -> Row:
@@ -74,7 +75,8 @@ class Contender:
 
     def may_be_as_good_as(self, best: "Contender") -> bool:
         """Whether it is right on as many workloads, and not further away for certain."""
-        return len(self.ratios) == len(best.ratios) and self.largest.low <= best.largest.high
+        n_right = len(self.ratios) + self.n_untimed
+        return n_right >= len(best.ratios) and self.largest.low <= best.largest.high
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Profile:
 
     kind: str
     workloads: Sequence[WorkloadRecord]
-    rows: Mapping[str, Sequence[Row]]  # by workload: those that are right and timed
+    rows: Mapping[str, Sequence[Row]]  # by workload: those that are right
     contenders: Mapping[Key, Contender]
 
     def choice(self, among: Iterable[Contender] | None = None) -> Choice | None:
@@ -129,10 +131,10 @@ def profiles(run: Run, rows: Sequence[Row], names: Collection[str]) -> list[Prof
 
     Variants are left out: they are other versions, and no other backends.
     """
-    own = [row for row in rows if row.place and not row.entry.variant]
+    own = [row for row in rows if row.status in ("passed", "not timed") and not row.entry.variant]
     found: dict[str, dict[str, list[Row]]] = {}
     for name, same in by_workload(own).items():
-        if name in names and name in run.workloads:
+        if name in names and name in run.workloads and any(row.time for row in same):
             found.setdefault(run.workloads[name].method.kind, {})[name] = same
     return [
         Profile(kind, [run.workloads[name] for name in by_name], by_name, _contenders(by_name))
@@ -143,15 +145,20 @@ def profiles(run: Run, rows: Sequence[Row], names: Collection[str]) -> list[Prof
 def _contenders(by_name: Mapping[str, Sequence[Row]]) -> dict[Key, Contender]:
     rows: dict[Key, dict[str, Row]] = {}
     ratios: dict[Key, dict[str, Estimate]] = {}
+    untimed = Counter[Key]()
     for name, same in by_name.items():
         met = Counter[tuple[str, str]]()
+        timed = [row for row in same if row.time]
         for row in sorted(same, key=lambda row: row.entry.threads):
             place = row.entry.name, row.entry.device
             met[place] += 1
-            if ratio := _to_the_fastest(row, same):
-                rows.setdefault((*place, met[place]), {})[name] = row
-                ratios.setdefault((*place, met[place]), {})[name] = ratio
-    return _sorted({key: Contender(rows[key], ratios[key]) for key in rows})
+            key = (*place, met[place])
+            if ratio := _to_the_fastest(row, timed):
+                rows.setdefault(key, {})[name] = row
+                ratios.setdefault(key, {})[name] = ratio
+            else:
+                untimed[key] += 1
+    return _sorted({key: Contender(rows[key], ratios[key], untimed[key]) for key in rows})
 
 
 def _sorted(found: Mapping[Key, Contender]) -> dict[Key, Contender]:
@@ -162,10 +169,10 @@ def _sorted(found: Mapping[Key, Contender]) -> dict[Key, Contender]:
     return {key: found[key] for key in sorted(found, key=order)}
 
 
-def _to_the_fastest(row: Row, same: Sequence[Row]) -> Estimate | None:
+def _to_the_fastest(row: Row, timed: Sequence[Row]) -> Estimate | None:
     """The ratio of a row to the fastest of its workload; None if no round has both."""
-    ids = {one.entry.id for one in same}
-    first = [one for one in same if not one.faster & ids]  # those that may be the fastest
+    ids = {one.entry.id for one in timed}
+    first = [one for one in timed if not one.faster & ids]  # those that may be the fastest
     known = [row.ratios[one.entry.id] for one in first if one.entry.id in row.ratios]
     nearest = min(first, key=lambda one: one.time.value if one.time else math.inf)
     if row is nearest:

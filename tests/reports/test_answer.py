@@ -116,6 +116,16 @@ def test_a_ratio_of_which_nothing_is_known_is_not_printed() -> None:
     assert re.search(r"not to be told apart: about [\d.]+ [mµ]?s a fit\.$", said)
 
 
+def test_those_that_are_right_and_were_not_timed_are_counted() -> None:
+    run = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3, numpy_gelsd=9e-3, tensorflow_qr=9e-3)
+    for number, names in enumerate((("numpy-gelsd",), ("numpy-gelsd", "tensorflow-qr"))):
+        left = runs.altered(
+            run, SampleRecord, lambda s, n=names: None if s.entry.split("/")[1] in n else s
+        )
+        end = ("1 other is right, but was not timed.", "2 others are right, but were not timed.")
+        assert _said(left).endswith(f"(…). {end[number]}")
+
+
 def test_one_that_is_wrong_does_not_win() -> None:
     run = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3)
     assert _said(run).startswith("torch-gelsy")

@@ -135,6 +135,20 @@ def test_being_right_goes_before_being_near() -> None:
     assert list(found.contenders["torch-cholesky", "cpu", 1].ratios) == ["wide"]
 
 
+def test_one_that_was_not_timed_everywhere_may_be_as_good() -> None:
+    """It is right on `tall`; how fast, nobody knows."""
+    run = runs.altered(
+        taking(TIMES),
+        SampleRecord,
+        lambda s: None if s.entry.startswith(("tall/numpy", "tall/sklearn")) else s,
+    )
+    choice = profile(run).choice()
+    assert choice
+    assert choice.first.row.entry.name == "torch-cholesky"
+    # sklearn-linear is too far away on `wide` already.
+    assert [one.row.entry.name for one in choice.others] == ["numpy-gelsd"]
+
+
 def test_other_versions_of_a_backend_do_not_compete() -> None:
     run = taking(TIMES)
     main = Variant(kind="revision", name="main", source="0123abc")
