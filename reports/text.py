@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.estimates import Estimate
 from benchmarks.runfile.header import EntryRecord
 from benchmarks.verdict import Verdict
+from reports.analysis.places import inverse
 from reports.analysis.rows import Row
 
 MISSING = "–"
@@ -84,8 +85,9 @@ def factor(estimate: Estimate) -> tuple[str, str]:
     edge = min(abs(estimate.low - 1), abs(estimate.high - 1))
     needed = math.ceil(-math.log10(edge)) if 0 < edge < 1 else 0
     decimals = min(max(_decimals(max(estimate.value, 1.0)), needed), 4)
-    low, high = f"{estimate.low:.{decimals}f}", f"{estimate.high:.{decimals}f}"
-    return f"{estimate.value:.{decimals}f}×", f"{low} to {high}"
+    low, high = f"{estimate.low:.{decimals}f}", f"to {estimate.high:.{decimals}f}"
+    upper = high if math.isfinite(estimate.high) else "or more"
+    return f"{estimate.value:.{decimals}f}×", f"{low} {upper}"
 
 
 def against(row: Row) -> tuple[str, str]:
@@ -98,7 +100,7 @@ def against(row: Row) -> tuple[str, str]:
 def compared(ratio: Estimate) -> tuple[str, str]:
     """A ratio of times: a plain word with its factor, and the interval."""
     word = ratio.against_one()
-    fast = Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
+    fast = inverse(ratio)
     if word == "cannot tell":
         return word, f"{factor(fast)[1]}×" if ratio.high < _UNKNOWN * ratio.low else ""
     value, interval = factor(fast if word == "faster" else ratio)

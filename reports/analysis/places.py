@@ -1,6 +1,7 @@
 """Who is faster for certain among a workload's entries, and which places that leaves to each."""
 
 import itertools
+import math
 from collections.abc import Mapping
 
 from benchmarks import estimates
@@ -16,8 +17,14 @@ def ratios(times: Mapping[str, Rounds], confidence: float) -> Ratios:
     for one, other in itertools.combinations(times, 2):
         if pair := estimates.ratio(times[one], times[other], confidence):
             found[one][other] = pair
-            found[other][one] = Estimate(1 / pair.value, 1 / pair.high, 1 / pair.low)
+            found[other][one] = inverse(pair)
     return found
+
+
+def inverse(ratio: Estimate) -> Estimate:
+    """The ratio the other way round; one without a lower end has then no upper one."""
+    high = 1 / ratio.low if ratio.low else math.inf
+    return Estimate(1 / ratio.value, 1 / ratio.high, high)
 
 
 def faster(found: Ratios) -> dict[str, frozenset[str]]:

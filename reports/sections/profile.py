@@ -167,8 +167,10 @@ def factor(ratio: Estimate) -> str:
 
 def span(ratio: Estimate) -> str:
     """The interval of a ratio: `1.46 to 1.66`, or `1.46 or more`."""
-    low, high = (text.times(end).removesuffix("×") for end in (ratio.low, ratio.high))
-    return f"{low} or more" if ratio.high > _UNKNOWN * ratio.value else f"{low} to {high}"
+    low = text.times(ratio.low).removesuffix("×")
+    if ratio.high > _UNKNOWN * ratio.value:
+        return f"{low} or more"
+    return f"{low} to {text.times(ratio.high).removesuffix('×')}"
 
 
 def _distance(one: Contender) -> str:

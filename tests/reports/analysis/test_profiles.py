@@ -12,8 +12,10 @@ from benchmarks.estimates import Rounds, Sample
 from benchmarks.runfile.header import EntryRecord, Variant
 from benchmarks.runfile.records import Record, SampleRecord, VerdictRecord
 from benchmarks.runfile.run import Run
+from reports.analysis import places
 from reports.analysis.profiles import Profile, profiles
 from reports.analysis.rows import rows
+from reports.sections.profile import ProfileSection, span
 from tests.reports import runs
 
 #: By backend, milliseconds on `tall` and on `wide`.
@@ -126,6 +128,30 @@ def test_intervals_hold_the_truth_and_a_tie_is_not_decided() -> None:
         decided += not choice.others
     assert np.mean(held) >= 0.95
     assert decided <= 1
+
+
+def test_a_ratio_without_an_upper_end_is_one_all_the_way() -> None:
+    """One that is at least so much slower: nobody is further for certain than it may be."""
+    made = rows(taking(TIMES))
+    open_ended = [
+        replace(row, ratios={k: replace(e, high=math.inf) for k, e in row.ratios.items()})
+        if row.entry.name == "torch-cholesky"
+        else row
+        for row in made
+    ]
+    run = taking(TIMES)
+    [found] = profiles(run, open_ended, set(run.workloads))
+    first = found.contenders["torch-cholesky", "cpu", 1]
+    assert first.largest.high == first.mean.high == math.inf
+    assert first.mean.low == pytest.approx(
+        profile(run).contenders["torch-cholesky", "cpu", 1].mean.low
+    )
+    choice = found.choice()
+    assert choice
+    assert len(choice.others) == 3
+    assert span(first.largest).endswith(" or more")
+    assert places.inverse(places.inverse(first.largest)).high == math.inf
+    assert ProfileSection(1, found).picture.svg
 
 
 def test_being_right_goes_before_being_near() -> None:
