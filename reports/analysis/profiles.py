@@ -48,6 +48,11 @@ class Contender:
         return next(iter(self.rows.values()))
 
     @property
+    def n_right(self) -> int:
+        """On how many workloads it is right."""
+        return len(self.ratios) + self.n_untimed
+
+    @property
     def where(self) -> str:
         """The workload on which it is furthest from the fastest."""
         return max(self.ratios, key=lambda name: self.ratios[name].value)
@@ -75,8 +80,7 @@ class Contender:
 
     def may_be_as_good_as(self, best: "Contender") -> bool:
         """Whether it is right on as many workloads, and not further away for certain."""
-        n_right = len(self.ratios) + self.n_untimed
-        return n_right >= len(best.ratios) and self.largest.low <= best.largest.high
+        return self.n_right >= len(best.ratios) and self.largest.low <= best.largest.high
 
 
 @dataclass(frozen=True)

@@ -100,10 +100,11 @@ class ProfileSection:
         return Advice(kind, case, self.label(choice.first), why, certainty, others)
 
     def _why(self, one: Contender, with_mean: bool = False) -> str:
-        right, n = len(one.ratios), len(self.profile.workloads)
-        said = f"Right on {'both' if n == 2 else f'all {n}'} workloads"
-        if right < n:
-            said = f"Right on {right} of {n} workloads, and none on more"
+        n = len(self.profile.workloads)
+        every = "both" if n == 2 else f"all {n}"
+        said = f"Right on {every if one.n_right == n else f'{one.n_right} of {n}'} workloads"
+        if one.n_untimed:
+            said += f", timed on {len(one.ratios)}"
         said += f", {_distance(one)}"
         if with_mean and one.largest.low > 1:
             said += f"; geometric mean {factor(one.mean)} ({span(one.mean)})"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.runfile.records import VerdictRecord, WorkloadRecord
+from benchmarks.runfile.records import SampleRecord, VerdictRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
 from reports import answer
 from reports.analysis.rows import rows
@@ -65,7 +65,20 @@ def test_nobody_is_right_everywhere() -> None:
     run = taking(TIMES)
     for number, backend in enumerate(TIMES):
         run = runs.fail(run, f"{('tall', 'wide')[number % 2]}/{backend}/cpu/1", "wrong")
-    assert said(run)[0].split(". ")[1].startswith("Right on 1 of 2 workloads, and none on more")
+    assert said(run)[0].split(". ")[1].startswith("Right on 1 of 2 workloads, ")
+
+
+def test_one_that_is_right_on_more_but_not_timed_there_is_named() -> None:
+    run = taking({name: TIMES[name] for name in ("torch-gelsy", "sklearn-linear")})
+    run = runs.altered(
+        runs.fail(run, "wide/sklearn-linear/cpu/1", "wrong"),
+        SampleRecord,
+        lambda s: None if s.entry.startswith("tall/torch") else s,
+    )
+    assert said(run) == [
+        "Least squares: sklearn-linear. Right on 1 of 2 workloads, the fastest there. "
+        "Not certain: torch-gelsy may be as good."
+    ]
 
 
 def test_ill_conditioned_data_need_one_that_is_accurate() -> None:
