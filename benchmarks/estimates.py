@@ -5,10 +5,8 @@ that a machine that slows down for a second slows both. `benchmarks.scatter` say
 medians scatter.
 """
 
-import itertools
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -94,23 +92,6 @@ def simultaneous(n_entries: int, confidence: float = CONFIDENCE) -> float:
 
     reach = studentized_range.ppf(confidence, n_entries, math.inf) / math.sqrt(2)
     return float(1 - 2 * special.ndtr(-reach))
-
-
-def places(times: Mapping[str, Rounds], confidence: float, known: Scatter) -> dict[str, str]:
-    """By entry, one more than the number of certainly faster others; "2=" if shared.
-
-    If the intervals of all pairs hold together, no entry's true place is better: this is the
-    lower end of an interval for the place (Al Mohamad et al. 2022, *Simultaneous confidence
-    intervals for ranks*, Biometrics 78). `confidence` is that of each pair; see `simultaneous`.
-    """
-    found = dict.fromkeys(times, 1)
-    for one, other in itertools.combinations(times, 2):
-        pair = ratio(times[one], times[other], confidence, known)
-        verdict = pair.against_one() if pair else "cannot tell"
-        found[one] += verdict == "slower"
-        found[other] += verdict == "faster"
-    shared = Counter(found.values())
-    return {e: f"{place}=" if shared[place] > 1 else f"{place}" for e, place in found.items()}
 
 
 def speeds(rounds: Rounds, known: Scatter = UNKNOWN) -> list[float]:

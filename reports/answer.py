@@ -1,6 +1,5 @@
-"""The answer to a workload in one sentence."""
+"""The answer to a workload in a sentence: what it says of the fastest is certain, or shared."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from reports import text
@@ -21,62 +20,66 @@ def sentence(rows: Sequence[Row]) -> str:
     if not timed:
         return _untimed(rows)
     names = text.labels(rows)
-    return " ".join(filter(None, [_fastest(timed, names), _idiomatic(timed, names)]))
+    said = [_fastest(timed, names), _idiomatic(timed, names)]
+    for row in timed:
+        if slow := text.two_speeds(row):
+            said.append(f"{names[row.entry.id]} comes in {slow}.")
+    # Of these nobody knows: they may be faster.
+    if untimed := sum(row.status == "not timed" for row in rows):
+        were = "is right, but was" if untimed == 1 else "are right, but were"
+        said.append(f"{text.count(untimed, 'other')} {were} not timed.")
+    return " ".join(filter(None, said))
 
 
-def headline(workloads: Sequence[tuple[str, Sequence[Row]]]) -> str:
-    """Who is first most often, for each method; of a single workload, its own sentence.
-
-    Args:
-        workloads: of each the kind of its method, and its rows.
-
-    Empty where nothing was timed.
-    """
-    timed = [(kind, rows) for kind, rows in workloads if any(row.place for row in rows)]
-    if len(timed) < 2:
-        return "".join(f"On this machine {sentence(rows)}" for _, rows in timed)
-    parts = []
-    for kind in dict.fromkeys(kind for kind, _ in timed):
-        same = [rows for of, rows in timed if of == kind]
-        first = Counter[str]()
-        for rows in same:
-            first.update(dict.fromkeys((row.entry.name for row in winners(rows)), 1))
-        most = max(first.values())
-        names = _some([name for name in first if first[name] == most])
-        parts.append(f"{names} for {kind} (in {most} of {len(same)})")
-    return f"On this machine, first or sharing the first place most often: {'; '.join(parts)}."
+def leaders(rows: Sequence[Row]) -> list[Row]:
+    """Of one workload's rows, those that are timed and slower than no other of them for certain."""
+    ids = {row.entry.id for row in rows}
+    return [row for row in rows if row.time and not row.faster & ids]
 
 
 def winners(rows: Sequence[Row]) -> list[Row]:
     """Those in the first place that typically take about as long as the fastest."""
-    first = [(row, row.time.value) for row in rows if row.time and row.place in ("1", "1=")]
+    first = [(row, row.time.value) for row in leaders(rows) if row.time and row.place]
     least = min((seconds for _, seconds in first), default=0.0)
     return [row for row, seconds in first if seconds <= _NEAR * least]
 
 
 def _fastest(timed: Sequence[Row], names: Mapping[str, str]) -> str:
-    first, *rest = timed
+    first, *tied = leaders(timed)
     name = names[first.entry.id]
-    if not rest:
+    if len(timed) == 1:
         return f"{name} is the only one that is right and timed: {text.seconds(first.time)} a fit."
-    tied = [names[row.entry.id] for row in rest if row.place == first.place]
     if tied:
-        shared = f"shares the first place with {_some(tied)}, not to be told apart"
+        shared = some([names[row.entry.id] for row in tied])
+        shared = f"shares the first place with {shared}, not to be told apart"
         return f"{name} {shared}: {_lead(first)}."
     if first.is_baseline:
-        word, interval = text.against(rest[0])
-        second = f"next is {names[rest[0].entry.id]}, {word} ({interval})"
         at = f"at {text.seconds(first.time)} a fit"
-        return f"{name} is the fastest that is right, {at}; {second}."
+        next_ = _next([row for row in timed if row is not first], names)
+        return f"{name} is the fastest that is right, {at}; {next_}."
     return f"{name} is the fastest that is right: {_lead(first)}."
 
 
+def _next(rest: Sequence[Row], names: Mapping[str, str]) -> str:
+    """Who follows a baseline that is the fastest, and by how much."""
+    second, *tied = leaders(rest)
+    name, (word, interval) = names[second.entry.id], text.against(second)
+    if not tied:
+        return f"next is {name}, {word} ({interval})"
+    both = some([names[row.entry.id] for row in (second, *tied)])
+    return f"next are {both}, not to be told apart: {name} is {word} ({interval})"
+
+
 def _idiomatic(timed: Sequence[Row], names: Mapping[str, str]) -> str:
-    usual = next((row for row in timed if row.entry.style == "idiomatic"), None)
-    if usual is None or usual.place == timed[0].place:
+    usual = [row for row in timed if row.entry.style == "idiomatic"]
+    if not usual or any(row in usual for row in leaders(timed)):
         return ""
-    at = f"at {text.seconds(usual.time)} a fit"
-    return f"The fastest idiomatic one is {names[usual.entry.id]}, {at}."
+    first, *tied = leaders(usual)
+    name, at = names[first.entry.id], f"at {text.seconds(first.time)} a fit"
+    if not tied:
+        return f"The fastest idiomatic one is {name}, {at}."
+    shared = some([names[row.entry.id] for row in tied])
+    return f"Of the idiomatic ones {name} shares the first place with {shared}, {at}."
 
 
 def _untimed(rows: Sequence[Row]) -> str:
@@ -89,7 +92,7 @@ def _untimed(rows: Sequence[Row]) -> str:
     return f"{right} of {text.count(fitted, 'fit')} passed{open_}; none was timed."
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
     """The first names of many; never `1 more`, which would be as long as its name."""
     more = len(names) - _MOST_TIED
     return text.both([*names[:_MOST_TIED], f"{more} more"] if more > 1 else names)

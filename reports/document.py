@@ -10,10 +10,10 @@ from typing import Literal
 
 from benchmarks.runfile.records import RooflineRecord, WarningRecord
 from benchmarks.runfile.run import Run
-from reports import answer
 from reports.analysis import accuracy, scaling
 from reports.analysis.break_even import break_evens
 from reports.analysis.changes import Change, changes
+from reports.analysis.profiles import profiles
 from reports.analysis.roofline import Call, calls
 from reports.analysis.rows import Row, by_workload
 from reports.figures.drawing import Picture
@@ -22,6 +22,7 @@ from reports.sections.accuracy import RaceSection
 from reports.sections.break_even import BreakEvenSection
 from reports.sections.certified import CertifiedTable, certified_tables
 from reports.sections.changes import side_by_side
+from reports.sections.profile import Advice, ProfileSection
 from reports.sections.scaling import SeriesSection
 from reports.sections.workload import WorkloadSection
 from reports.sources import Source
@@ -34,7 +35,7 @@ _MANY = 12
 class Document:
     """One run, in the order of reading; pictures are drawn when they are asked for."""
 
-    headline: str = ""  # the answer to all workloads together
+    profiles: Sequence[ProfileSection] = ()  # of each method, over all of its workloads
     machine: str
     state: str  # how the run ended, if it did not end well
     workloads: Sequence[WorkloadSection]
@@ -58,9 +59,15 @@ class Document:
         return {section.name: section.slug for section in self.workloads}
 
     @property
+    def advice(self) -> list[Advice]:
+        """What to take: the answer to all workloads together."""
+        return [advice for section in self.profiles for advice in section.advice]
+
+    @property
     def pictures(self) -> list[Picture]:
         """All that goes into `figures/`."""
-        further = (self.races, self.certified, self.series, self.break_evens)
+        profiled = [section for section in self.profiles if section.has_profiles]
+        further = (profiled, self.races, self.certified, self.series, self.break_evens)
         return [picture for section in self.workloads for picture in section.pictures] + [
             one.picture for sections in further for one in sections
         ]
@@ -72,13 +79,13 @@ def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Docum
     slugs = unique_slugs(found)
     brief = {name for name in found if len(found) > _MANY and _is_shown_together(run, name)}
     compared = changes(run, rows)
-    kinds = {name: workload.method.kind for name, workload in run.workloads.items()}
-    shown = [(kinds.get(name, ""), same) for name, same in found.items() if name not in brief]
+    # Many sizes and certified sets would outvote the rest; where there is no rest, they count.
+    profiled = profiles(run, rows, run.workloads.keys() - brief or run.workloads)
     series = list(starmap(SeriesSection, enumerate(scaling.series(run, rows), start=1)))
     break_even = [BreakEvenSection(one, break_evens(one.series)) for one in series]
     races = enumerate(accuracy.races(run, rows), start=1)
     return Document(
-        headline=answer.headline(shown),
+        profiles=list(starmap(ProfileSection, enumerate(profiled, start=1))),
         machine=words.machine(run.header.machine),
         state=_state(run),
         workloads=[

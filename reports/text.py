@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.estimates import Estimate
 from benchmarks.runfile.header import EntryRecord
 from benchmarks.verdict import Verdict
+from reports.analysis.places import inverse
 from reports.analysis.rows import Row
 
 MISSING = "–"
@@ -13,6 +14,8 @@ MISSING = "–"
 UNVOUCHED = "what it says of itself is not checked by the suite's authors"
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+#: An interval whose ends are so many times apart says nothing.
+_UNKNOWN = 1e4
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -23,6 +26,12 @@ def seconds(time: float | Estimate | None) -> str:
         return MISSING
     size, unit = _unit(value)
     return f"{value / size:.{_decimals(value / size)}f}{_NO_BREAK}{unit}"
+
+
+def two_speeds(row: Row) -> str:
+    """That the processes of an entry differ, and by how much: `two speeds: 8.00 and 30.3 ms`."""
+    found = row.speeds
+    return f"two speeds: {seconds(found[0])} and {seconds(found[-1])}" if found else ""
 
 
 def between(time: Estimate | None) -> str:
@@ -82,8 +91,9 @@ def factor(estimate: Estimate) -> tuple[str, str]:
     edge = min(abs(estimate.low - 1), abs(estimate.high - 1))
     needed = math.ceil(-math.log10(edge)) if 0 < edge < 1 else 0
     decimals = min(max(_decimals(max(estimate.value, 1.0)), needed), 4)
-    low, high = f"{estimate.low:.{decimals}f}", f"{estimate.high:.{decimals}f}"
-    return f"{estimate.value:.{decimals}f}×", f"{low} to {high}"
+    low, high = f"{estimate.low:.{decimals}f}", f"to {estimate.high:.{decimals}f}"
+    upper = high if math.isfinite(estimate.high) else "or more"
+    return f"{estimate.value:.{decimals}f}×", f"{low} {upper}"
 
 
 def against(row: Row) -> tuple[str, str]:
@@ -96,9 +106,9 @@ def against(row: Row) -> tuple[str, str]:
 def compared(ratio: Estimate) -> tuple[str, str]:
     """A ratio of times: a plain word with its factor, and the interval."""
     word = ratio.against_one()
-    fast = Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
+    fast = inverse(ratio)
     if word == "cannot tell":
-        return word, f"{factor(fast)[1]}×"
+        return word, f"{factor(fast)[1]}×" if ratio.high < _UNKNOWN * ratio.low else ""
     value, interval = factor(fast if word == "faster" else ratio)
     return f"{value} {word}", interval
 

@@ -15,6 +15,7 @@ from benchmarks.runfile.run import Run
 from benchmarks.samples import Rounds, Sample
 from benchmarks.scatter import Scatter
 from benchmarks.verdict import Verdict
+from reports.analysis import places
 from reports.analysis.roofline import Floor, Place, floors
 
 #: A fit that certainly takes less than this share of reading the data once was none.
@@ -30,8 +31,8 @@ _ORDER = ("not timed", "not judged", "failed", "absent", "not reached")
 class Row:
     """One entry of a run. Times are seconds; None stands for "not measured".
 
-    `ratio` is the time of one fit over that of the baseline, from the same rounds; the intervals
-    of all pairs of a workload hold together (see `estimates.simultaneous`).
+    `ratio` and `ratios` are the time of one fit over that of another entry, from the same rounds;
+    the intervals of all pairs of a workload hold together (see `estimates.simultaneous`).
     """
 
     entry: EntryRecord
@@ -44,7 +45,9 @@ class Row:
     time: Estimate | None = None  # of one fit
     ratio: Estimate | None = None
     baseline: str = ""  # the backend (and device) that `ratio` is relative to; empty if none
-    place: str = ""  # 1 + how many are faster for certain; "2=" where it is shared
+    ratios: Mapping[str, Estimate] = field(default_factory=dict)  # to other entries, by id
+    faster: frozenset[str] = frozenset()  # the ids of those that are faster for certain
+    place: str = ""  # "2", or "2–4" where that is not certain
     fit: records.FitRecord | None = None  # the first
     worker: records.WorkerRecord | None = None  # the process of the first fit
     verdict: Verdict | None = None
@@ -224,8 +227,9 @@ def _transfers(run: Run, entry: str) -> dict[int, Sample]:
 
 
 def ranked(made: Sequence[Row], baselines: Collection[str]) -> list[Row]:
-    """One workload's rows with ratio and place: timed ones by speed, then the others.
+    """One workload's rows with ratios and place: timed ones by place, then the others.
 
+    Places are in order of their better ends, then of the worse ones, then of the median times.
     The baseline is one of the backends `baselines`, preferably on the CPU, or else the fastest.
     """
     timed = [row for row in made if row.status == "passed"]
@@ -238,15 +242,21 @@ def ranked(made: Sequence[Row], baselines: Collection[str]) -> list[Row]:
     baseline = min(wanted, key=lambda row: row.entry.device != "cpu", default=timed[0])
     name = _short_name(baseline, timed)
     confidence = estimates.simultaneous(len(timed))
-    places = estimates.places(
-        {row.entry.id: row.times for row in timed}, confidence, baseline.scatter
-    )
-    placed = []
-    for row in timed:
-        ratio: Estimate | None = _SELF
-        if row is not baseline:
-            ratio = estimates.ratio(row.times, baseline.times, confidence, baseline.scatter)
-        placed.append(replace(row, ratio=ratio, baseline=name, place=places[row.entry.id]))
+    times = {row.entry.id: row.times for row in timed}
+    ratios = places.ratios(times, confidence, baseline.scatter)
+    faster = places.faster(ratios)
+    ends = places.places(faster)
+    placed = [
+        replace(
+            row,
+            ratio=_SELF if row is baseline else ratios[row.entry.id].get(baseline.entry.id),
+            baseline=name,
+            ratios=ratios[row.entry.id],
+            faster=faster[row.entry.id],
+            place="–".join(dict.fromkeys(map(str, ends[row.entry.id]))),
+        )
+        for row in sorted(timed, key=lambda row: ends[row.entry.id])
+    ]
     return placed + [replace(row, baseline=name) for row in others]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports import text
+from reports import answer, text
 from reports.analysis import scaling
 from reports.analysis.rows import Row
 from reports.analysis.scaling import Crossover, Key, Series
@@ -39,7 +39,13 @@ class SeriesSection:
         leaders, sizes = set(scaling.fastest(self.series)), list(self.series.by_size)
         all_sizes = f"{sizes[0]:,} to {sizes[-1]:,} {self.series.varied}"
         if len(leaders) == 1:
-            return [f"{self.labels[leaders.pop()]} has the shortest time from {all_sizes}."]
+            name = self.labels[leaders.pop()]
+            if all(
+                len(answer.leaders([*rows.values()])) == 1 for rows in map(self.series.at, sizes)
+            ):
+                return [f"{name} is the fastest from {all_sizes}."]
+            shared = "the first place is not certain at every size"
+            return [f"{name} has the shortest median time from {all_sizes}; {shared}."]
         return [f"From {all_sizes}, the lead does not change for certain."]
 
     @cached_property

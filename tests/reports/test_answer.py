@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from benchmarks.estimates import Estimate
 from benchmarks.runfile.records import SampleRecord
 from benchmarks.runfile.run import Run
 from reports import answer
-from reports.analysis.rows import by_workload, rows
+from reports.analysis.rows import rows
 from tests.reports import runs
 
 
@@ -17,6 +16,18 @@ def _said(run: Run) -> str:
     """The sentence, with (…) for intervals: how wide they are is not a report's business."""
     said = answer.sentence(rows(run)).replace("\xa0", " ")
     return re.sub(r"\([\d.]+ to [\d.]+\)", "(…)", said)
+
+
+def test_who_comes_in_two_speeds_is_said_to() -> None:
+    def by_process(sample: SampleRecord) -> SampleRecord:
+        replicate = sample.round % 2
+        slow = "numpy-gelsd" in sample.entry and replicate
+        return replace(sample, replicate=replicate, seconds=sample.seconds * (3 if slow else 1))
+
+    made = runs.altered(runs.run(("line",), rounds=40), SampleRecord, by_process)
+    said = _said(made)
+    assert re.search(r"numpy-gelsd comes in two speeds: \d+\.?\d* µs and \d+\.?\d* µs\.", said)
+    assert said.count("two speeds") == 1
 
 
 def _steady(**seconds: float) -> Run:
@@ -74,32 +85,6 @@ def test_of_many_that_share_the_place_some_are_named() -> None:
     assert re.search(r"with [a-z-]+, [a-z-]+, [a-z-]+ and 2 more, not to be told apart", said)
 
 
-def test_the_headline_names_who_is_first_most_often_for_each_method() -> None:
-    run = runs.run(("tutorial", "line-descent", "tall"))
-    workloads = [
-        (run.workloads[name].method.kind, same) for name, same in by_workload(rows(run)).items()
-    ]
-    tied = {row.entry.backend for row in workloads[2][1] if row.place == "1="}
-    assert len(tied) == 2
-    said = answer.headline(workloads)
-    assert "most often: tensorflow-xla for gradient descent (in 2 of 2); " in said
-    assert said.endswith(" for least squares (in 1 of 1).")
-    assert all(name in said for name in tied)
-    alone = answer.headline(workloads[:1])
-    assert alone == f"On this machine {answer.sentence(workloads[0][1])}"
-    assert answer.headline([("least squares", rows(runs.run(("line",), rounds=0)))]) == ""
-
-
-def test_the_headline_leaves_out_whose_share_of_the_first_place_is_ignorance() -> None:
-    every = rows(runs.run(("line", "tall"), only=("torch-gelsy", "sklearn-linear")))
-    shared = [replace(row, place="1=", time=Estimate(1e-3, 1e-3, 1e-3)) for row in every]
-    slow = replace(shared[0], time=Estimate(20e-3, 1e-3, 400e-3))
-    workloads = [("least squares", [slow, shared[1]]), ("least squares", shared[2:])]
-    said = answer.headline(workloads)
-    assert f"{shared[1].entry.backend} for least squares (in 2 of 2)" in said
-    assert slow.entry.backend not in said
-
-
 def test_where_a_tuned_one_wins_the_fastest_idiomatic_one_is_named_too() -> None:
     run = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3, tensorflow_qr=9e-3)
     assert "idiomatic" not in _said(run)
@@ -108,6 +93,49 @@ def test_where_a_tuned_one_wins_the_fastest_idiomatic_one_is_named_too() -> None
     ]
     said = _said(runs.with_header(run, entries=entries))
     assert said.endswith("The fastest idiomatic one is sklearn-linear, at 5.00 ms a fit.")
+
+
+def test_the_next_one_is_certain_or_says_who_shares_that() -> None:
+    said = _said(_steady(sklearn_linear=1e-3, torch_gelsy=3e-3, numpy_gelsd=3e-3))
+    assert said.endswith(
+        "next are numpy-gelsd and torch-gelsy, not to be told apart: "
+        "numpy-gelsd is 3.00× slower (…)."
+    )
+
+
+def test_the_fastest_idiomatic_one_is_certain_or_says_who_shares_that() -> None:
+    run = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3, tensorflow_qr=5e-3, numpy_gelsd=9e-3)
+    entries = [
+        replace(e, style="tuned") if e.backend == "torch-gelsy" else e for e in run.header.entries
+    ]
+    said = _said(runs.with_header(run, entries=entries))
+    shared = "sklearn-linear shares the first place with tensorflow-qr, at 5.00 ms a fit."
+    assert said.endswith(f"Of the idiomatic ones {shared}")
+    assert "fastest idiomatic" not in said
+
+
+def test_a_ratio_of_which_nothing_is_known_is_not_printed() -> None:
+    """Three rounds in which one entry takes from a microsecond to an hour."""
+    wild = iter([1e-6, 1.0, 3600.0])
+    run = runs.run(("line",), rounds=3, only=("torch-gelsy", "sklearn-linear"))
+    run = runs.altered(
+        run,
+        SampleRecord,
+        lambda s: replace(s, seconds=next(wild)) if "sklearn" in s.entry else s,
+    )
+    said = _said(run)
+    assert "shares the first place" in said
+    assert re.search(r"not to be told apart: about [\d.]+ [mµ]?s a fit\.$", said)
+
+
+def test_those_that_are_right_and_were_not_timed_are_counted() -> None:
+    run = _steady(torch_gelsy=1e-3, sklearn_linear=5e-3, numpy_gelsd=9e-3, tensorflow_qr=9e-3)
+    for number, names in enumerate((("numpy-gelsd",), ("numpy-gelsd", "tensorflow-qr"))):
+        left = runs.altered(
+            run, SampleRecord, lambda s, n=names: None if s.entry.split("/")[1] in n else s
+        )
+        end = ("1 other is right, but was not timed.", "2 others are right, but were not timed.")
+        assert _said(left).endswith(f"(…). {end[number]}")
 
 
 def test_one_that_is_wrong_does_not_win() -> None:

@@ -20,7 +20,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium_axe_python import Axe
 
-from benchmarks.runfile.records import SampleRecord, VerdictRecord, WorkerRecord
+from benchmarks.runfile.records import SampleRecord, VerdictRecord, WorkerRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
 from reports import side_by_side
 from reports.analysis.rows import rows
@@ -208,6 +208,26 @@ for (const element of document.querySelectorAll("body *")) {
 }
 return found;
 """
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_what_to_take_is_on_the_first_screen(browser: Chrome, width: int, tmp_path: Path) -> None:
+    """Five lines: two methods, idiomatic ones, ill-conditioned data; 844 px high is a phone."""
+    made = runs.run()
+    nearest = ("tensorflow-xla", "torch-cholesky", "numpy-gelsd")
+    entries = [
+        replace(entry, style="tuned" if entry.backend in nearest else "idiomatic")
+        for entry in made.header.entries
+    ]
+    made = runs.with_header(made, entries=entries)
+    made = runs.altered(made, WorkloadRecord, lambda w: replace(w, condition=1e5))
+    _look(browser, width, "light")
+    browser.get(_url(made, tmp_path))
+    lines = browser.find_elements(By.CSS_SELECTOR, ".take > div")
+    assert len(lines) == 5
+    assert max(line.rect["y"] + line.rect["height"] for line in lines) < 844
+    browser.find_element(By.LINK_TEXT, "How near each comes").click()
+    assert browser.find_element(By.ID, "profiles").is_displayed()
 
 
 @pytest.mark.parametrize("width", [390, 1440])

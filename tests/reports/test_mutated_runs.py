@@ -30,10 +30,11 @@ from benchmarks.runfile.records import (
     WorkloadRecord,
 )
 from benchmarks.runfile.run import Run
-from reports import answer, export, page, sources
-from reports.analysis import accuracy, break_even, changes, compare, roofline, scaling
-from reports.analysis.rows import Row, by_workload, rows
+from reports import export, page, sources
+from reports.analysis import accuracy, break_even, changes, compare, profiles, roofline, scaling
+from reports.analysis.rows import Row, rows
 from reports.document import document
+from reports.sections.profile import ProfileSection
 from reports.terminal import comparison, table
 from tests.reports import runs
 
@@ -106,8 +107,9 @@ def analyse(run: Run, found: Sequence[Row]) -> None:
 
 
 def answers(run: Run, found: Sequence[Row]) -> None:
-    same = by_workload(found)
-    answer.headline([(name, of) for name, of in same.items()])
+    for profile in profiles.profiles(run, found, set(run.workloads)):
+        for section in (ProfileSection(1, profile), ProfileSection(1, profile.accurate)):
+            assert all(advice.reason for advice in section.advice)
 
 
 def exports(run: Run, found: Sequence[Row]) -> None:

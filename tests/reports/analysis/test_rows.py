@@ -79,8 +79,8 @@ def test_the_fastest_comes_first_and_twins_share_a_place() -> None:
         run.timed(name, seconds)
     ranks = backends(run.rows())
     assert ranks[0] == ("a", "1")
-    assert sorted(ranks[1:3]) == [("b", "2="), ("c", "2=")]
-    assert sorted(ranks[3:]) == [("d", "4="), ("e", "4=")]
+    assert sorted(ranks[1:3]) == [("b", "2–3"), ("c", "2–3")]
+    assert sorted(ranks[3:]) == [("d", "4–5"), ("e", "4–5")]
 
 
 def test_a_restless_entry_ties_no_others_together() -> None:
@@ -92,7 +92,23 @@ def test_a_restless_entry_ties_no_others_together() -> None:
     for number in range(N_ROUNDS):
         factor = np.exp(4 * run.rng.standard_normal())
         run.sampled(restless, 1.7 * factor, range(number, number + 1))
-    assert dict(backends(run.rows())) == {"a": "1=", "b": "1=", "c": "2"}
+    assert backends(run.rows()) == [("a", "1–2"), ("b", "1–3"), ("c", "2–3")]
+
+
+def test_places_read_from_top_to_bottom() -> None:
+    """Whatever scatters how much: by the better ends, then by the worse ones."""
+    run = Draft()
+    for number in range(9):
+        entry = run.fitted(run.announce(f"b{number}"))
+        reach = float(run.rng.choice([0.01, 0.5, 2.0]))
+        for turn in range(N_ROUNDS):
+            took = 1.5**number * np.exp(reach * run.rng.standard_normal())
+            run.sampled(entry, took, range(turn, turn + 1))
+    places = [place for _, place in backends(run.rows())]
+    ends = [tuple(map(int, (place.split("–") * 2)[:2])) for place in places]
+    assert ends == sorted(ends)
+    assert len(set(ends)) > 3
+    assert all(best <= worst for best, worst in ends)
 
 
 def test_a_ratio_is_paired_and_holds_the_truth() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from benchmarks.runfile.records import SampleRecord
 from benchmarks.runfile.run import Run
 from reports.sections.scaling import SeriesSection
 from tests.reports import runs
@@ -54,7 +55,26 @@ def test_a_lead_that_does_not_change_is_said() -> None:
     made = runs.sizes()
     entries = [e for e in made.header.entries if e.backend == "numpy-gelsd"]
     found = section(runs.with_header(made, entries=entries))
-    assert found.sentences == ["numpy-gelsd has the shortest time from 100 to 102,400 samples."]
+    assert found.sentences == ["numpy-gelsd is the fastest from 100 to 102,400 samples."]
+
+
+def test_a_lead_that_is_not_certain_everywhere_is_no_superlative() -> None:
+    """At the largest size only one round is left."""
+    made = runs.altered(
+        runs.sizes(),
+        SampleRecord,
+        lambda s: None if s.round and s.entry.startswith("25600x10/") else s,
+    )
+    entries = [
+        entry
+        for entry in made.header.entries
+        if entry.backend != "numpy-gelsd" and entry.workload != "102400x10"
+    ]
+    found = section(runs.with_header(made, entries=entries))
+    assert found.sentences == [
+        "torch-cholesky has the shortest median time from 100 to 25,600 samples; "
+        "the first place is not certain at every size."
+    ]
 
 
 def test_the_page_the_summary_and_the_figures_hold_it(tmp_path: Path) -> None:
