@@ -42,7 +42,11 @@ def run(
     ] = "1%",
     replicates: Annotated[
         int | None,
-        Option(min=1, max=64, help="Processes for each entry; by default 1 to 4, by their number."),
+        Option(
+            min=1,
+            max=64,
+            help="Processes for each entry; by default 1, and more to decide who is first.",
+        ),
     ] = None,
     cold: Annotated[
         bool, Option("--cold", help="A new process for every entry: slow, exact first fits.")
