@@ -46,6 +46,8 @@ def run(
             if signals.received():  # Typer has made a status of it
                 raise KeyboardInterrupt
         except SystemExit as ended:
+            if isinstance(ended.__context__, BrokenPipeError):  # Typer has made a status of it
+                raise ended.__context__ from None
             status = ended.code
         if sys.stdout:
             sys.stdout.flush()

@@ -53,7 +53,7 @@ OURS = {name: words[1:] for name, words in COMMANDS.items() if words[0] == "linr
 def test_the_documentation_has_commands_and_none_of_an_unknown_kind() -> None:
     assert len(OURS) > 20
     assert {words[0] for words in COMMANDS.values()} == {
-        *("linreg-bench", "make", "python", "pytest-benchmark"),
+        *("linreg-bench", "make", "python", "pytest-benchmark", "zcat"),
     }
 
 

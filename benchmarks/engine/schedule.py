@@ -124,12 +124,21 @@ class Schedule:
             yield from self._rounds(every, list, SCOUTING, {})
 
     def decide(self) -> Iterator[Turn]:
-        """Rounds for one question after another, until all are settled or the time is used up."""
-        for contender in self.contenders:
-            if not contender.lost:
-                yield from self._warm_up_in(contender, contender.joined)
+        """Rounds for one question after another, until all are settled or the time is used up.
+
+        But where there are further processes, all entries have some rounds with them in any case:
+        what looks settled may have been so by chance of the first process.
+        """
+        joined = [one for one in self.contenders if one.joined and not one.lost]
+        for contender in joined:
+            yield from self._warm_up_in(contender, contender.joined)
         if self.precision is None:
             return
+        before = {contender: contender.spent for contender in self.contenders}
+        if joined:
+            every = [(one, one) for one in self.contenders if one.rounds]
+            look = FIRST_LOOK // 2 * max(len(one.replicates) for one in joined)
+            yield from self._rounds(every, list, SCOUTING, before, look)
         for question, share in questions.IN_ORDER:
             still_open = partial(question, self.contenders, self.precision)
             before = {contender: contender.spent for contender in self.contenders}
@@ -141,15 +150,16 @@ class Schedule:
         still_open: Callable[[], Sequence[Pair]],
         share: float,
         before: Mapping[Contender, float],
+        look: int = FIRST_LOOK,
     ) -> Iterator[Turn]:
         """Rounds of some pairs, as long as they are open, in a share of the time that is left.
 
-        Each of them may use the same time, besides what it had spent `before`.
+        Each of them may use the same time, besides what it had spent `before`. After `look` rounds
+        it is first looked at what is open.
         """
         until = self.clock() + share * max(0.0, self._until + self.lost - self.clock())
         until -= self.lost
         self._share_out(pairs, until, before)
-        look = FIRST_LOOK
         for number in itertools.count():
             ready = self._ready(pairs)
             if number >= look or not ready:

@@ -14,7 +14,7 @@ from backends.torch.descent import TorchCompile
 from backends.torch.loops import TorchManual, TorchScan
 from backends.torch.operator import TorchOperator
 from benchmarks.engine import machine
-from benchmarks.gate import solution as reference
+from benchmarks.gate import trajectory as reference
 
 pytest.importorskip("torch")
 

@@ -16,7 +16,7 @@ from backends.torch.least_squares import TorchGelsy
 from backends.torch.loops import TorchManual
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.process import Process
-from benchmarks.gate import solution as reference
+from benchmarks.gate import trajectory as reference
 from benchmarks.problems.workloads import WORKLOADS
 
 torch = pytest.importorskip("torch")

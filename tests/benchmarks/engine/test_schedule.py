@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,8 +83,12 @@ class Bench:
         precision: float | None = 0.01,
         trials: float = 0.0,
         seed: int = 0,
+        joining: Mapping[str, Sequence[int]] | None = None,
     ) -> float:
-        """Follow the schedule to its end; how long it took."""
+        """Follow the schedule to its end; how long it took.
+
+        After the first rounds, which take a minute more, processes may be `joining`.
+        """
         began = self.now
         schedule = Schedule(
             contenders,
@@ -95,14 +99,25 @@ class Bench:
             trials=trials,
             clock=lambda: self.now,
         )
-        for turn in schedule.turns():
-            if turn.seconds is None:
-                self.take(turn)
-            if turn.round is not None and turn.seconds is not None:
-                sample = Sample(turn.replicate, turn.seconds)
-                self.log.append((turn.entry, turn.round, turn.fits, sample))
+        for turn in schedule.scout():
+            self.log_turn(turn)
+        for contender in contenders if joining else []:
+            for replicate in (joining or {}).get(contender.entry, ()):
+                contender.join(replicate)
+        if joining:
+            self.now += 60.0
+            schedule.pause(60.0)
+        for turn in schedule.decide():
+            self.log_turn(turn)
         self.on_top = schedule.on_top
         return self.now - began
+
+    def log_turn(self, turn: Turn) -> None:
+        if turn.seconds is None:
+            self.take(turn)
+        if turn.round is not None and turn.seconds is not None:
+            sample = Sample(turn.replicate, turn.seconds)
+            self.log.append((turn.entry, turn.round, turn.fits, sample))
 
     def samples(self, entry: str) -> list[tuple[int, int, Sample]]:
         """What was recorded of one entry: round, fits, sample."""
@@ -380,3 +395,25 @@ def test_an_expensive_warm_up_does_not_take_the_time_of_the_others(bench: Bench)
     bench.measure([slow, *quick], 6.0, left=40.0)
     assert len(slow.rounds) == 1
     assert all(len(contender.rounds) > 50 for contender in quick)
+
+
+def test_further_processes_are_timed_beside_all_others_even_where_all_is_settled(
+    bench: Bench,
+) -> None:
+    contenders = [bench.contender(name, s, noise=0) for name, s in (("a", 0.01), ("b", 0.02))]
+    took = bench.measure(contenders, 100.0, joining={"a": [1, 2, 3]})
+    first, other = contenders
+    both = [first.rounds[n].replicate for n in first.rounds.keys() & other.rounds.keys()]
+    assert set(both) == {0, 1, 2, 3}
+    assert min(both.count(replicate) for replicate in (1, 2, 3)) >= 4
+    # A warm-up in each of them is not recorded, and the pause is nobody's time.
+    assert next(call for call in bench.calls if call[1] == 3) == ("a", 3, 1)
+    assert 60.0 < took < 62.0
+
+
+def test_time_goes_to_those_who_may_be_first(bench: Bench) -> None:
+    close = [bench.contender("a", 0.0100), bench.contender("b", 0.0101)]
+    far = [bench.contender(f"far{n}", 0.03 * 1.5**n) for n in range(6)]
+    bench.measure([*close, *far], 20.0, precision=0.001)
+    assert sum(one.spent for one in close) > sum(one.spent for one in far)
+    assert min(len(one.rounds) for one in close) > 3 * max(len(one.rounds) for one in far)
