@@ -94,12 +94,12 @@ def simultaneous(n_entries: int, confidence: float = CONFIDENCE) -> float:
     return float(1 - 2 * special.ndtr(-reach))
 
 
-def speeds(rounds: Rounds, known: Scatter = UNKNOWN) -> list[float]:
+def speeds(rounds: Rounds) -> list[float]:
     """The median seconds of each process if they differ for certain; nothing if not."""
     values, (processes,) = logs(rounds)
     if len(values) < FEWEST:
         return []
-    return [math.exp(m) for m in scatter.speeds(values, processes, known.time)]
+    return [math.exp(m) for m in scatter.speeds(values, processes)]
 
 
 def log_typical(rounds: Rounds, known: Scatter = UNKNOWN) -> tuple[float, Variance]:
@@ -132,7 +132,7 @@ def _estimate(
     # Who comes in two speeds may be as fast, or as slow, as any of its processes.
     below = above = 0.0
     for side in sides:
-        if medians := scatter.speeds(values, side, one_round):
+        if medians := scatter.speeds(values, side):
             below, above = below + medians[0] - centre, above + medians[-1] - centre
     return Estimate(found.value, found.low * math.exp(below), found.high * math.exp(above))
 

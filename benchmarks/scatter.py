@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from benchmarks.samples import Rounds, logs
 
@@ -35,6 +35,8 @@ PRIOR_FREEDOM, _PRIOR_WEIGHT = 6, 2
 MEDIAN_EFFICIENCY = 0.37
 #: The scatter of rounds that is typical of a workload weighs as much as so many further blocks.
 ROUNDS_FREEDOM = 4
+#: The quartile of a standard normal variable; what is far below any variance of times.
+_QUARTILE, _TINY = float(special.ndtri(0.75)), 1e-12
 #: With fewer rounds nothing is said about processes.
 _FEWEST = 4
 #: Processes of one program have different speeds, and not only noise, if they differ by this
@@ -81,7 +83,7 @@ def between_processes(workloads: Iterable[Sequence[Rounds]]) -> Variance:
 
     Most entries decide: one process in thirty is several times slower for its whole life.
     """
-    found, own = [], 0.0
+    found = []
     for entries in workloads:
         for entry in entries:
             if (freedom := len({sample.replicate for sample in entry.values()}) - 1) < 1:
@@ -89,13 +91,12 @@ def between_processes(workloads: Iterable[Sequence[Rounds]]) -> Variance:
             # The same processes, seen beside each of the other entries.
             others = [rounds for rounds in entries if rounds is not entry]
             ways = [logs(entry, other) for other in others] if others else [logs(entry)]
-            seen = [_observed(values, sides[0]) for values, sides in ways]
-            if medians := [s.value for s in seen if s.freedom == freedom]:
-                # Half of all chi-squared variables are below this share of their mean.
-                found.append(float(np.median(medians)) * freedom / special.chdtri(freedom, 0.5))
-                own += MEDIAN_EFFICIENCY * freedom
-    here = float(np.median(found)) if found else 0.0
-    average = (_PRIOR_WEIGHT * PRIOR.value + own * here) / (_PRIOR_WEIGHT + own)
+            seen = [_processes(values, sides[0]) for values, sides in ways]
+            if seen := [one for one in seen if one.freedom == freedom]:
+                observed, noise = np.median([(one.observed, one.noise) for one in seen], axis=0)
+                found.append(_Processes(float(observed), float(noise), freedom))
+    own = MEDIAN_EFFICIENCY * sum(one.freedom for one in found)
+    average = (_PRIOR_WEIGHT * PRIOR.value + own * _beyond_noise(found)) / (_PRIOR_WEIGHT + own)
     return Variance(average, PRIOR_FREEDOM + own)
 
 
@@ -117,14 +118,13 @@ def of_median(
     return add([within, *(_between(values, side, within.value, processes) for side in sides)])
 
 
-def speeds(
-    values: np.ndarray, processes: np.ndarray, one_round: float | None = None
-) -> list[float]:
+def speeds(values: np.ndarray, processes: np.ndarray) -> list[float]:
     """The processes' medians, if these certainly have different speeds; else nothing."""
-    medians = _medians(values, processes)
-    noise = math.sqrt(len(medians) * _within(values, one_round).value)
+    medians, noise = _medians(values, processes), _processes(values, processes).noise
     apart = max(medians) - min(medians)
-    return sorted(medians) if apart > max(math.log(SPEEDS), _CERTAINLY * noise) else []
+    return (
+        sorted(medians) if apart > max(math.log(SPEEDS), _CERTAINLY * math.sqrt(2 * noise)) else []
+    )
 
 
 def add(variances: Sequence[Variance]) -> Variance:
@@ -164,21 +164,48 @@ def _between(
     values: np.ndarray, processes: np.ndarray, within: float, typical: Variance
 ) -> Variance:
     """What the choice of processes on one side contributes."""
-    observed, own = _observed(values, processes)
+    seen = _processes(values, processes)
     # `within` is that of a median of all rounds; each process has only a share.
-    found = max(0.0, observed - (own + 1) * within)
-    freedom = typical.freedom + own
-    moderated = (typical.freedom * typical.value + own * found) / freedom
-    return Variance(moderated / (own + 1), freedom)
+    found = max(0.0, seen.observed - (seen.freedom + 1) * within)
+    freedom = typical.freedom + seen.freedom
+    moderated = (typical.freedom * typical.value + seen.freedom * found) / freedom
+    return Variance(moderated / (seen.freedom + 1), freedom)
 
 
-def _observed(values: np.ndarray, processes: np.ndarray) -> Variance:
-    """The variance between the processes' medians."""
-    if len(values) < _FEWEST:
-        return Variance(0.0, 0)
+class _Processes(NamedTuple):
+    """The processes of one entry."""
+
+    observed: float  # the variance between their medians
+    noise: float  # what rounds contribute to it
+    freedom: int
+
+
+def _processes(values: np.ndarray, processes: np.ndarray) -> _Processes:
     medians = _medians(values, processes)
     own = len(medians) - 1
-    return Variance(float(np.var(medians, ddof=1)) if own else 0.0, own)
+    if len(values) < _FEWEST or not own:
+        return _Processes(0.0, 0.0, 0)
+    _, member, sizes = np.unique(processes, return_inverse=True, return_counts=True)
+    off = np.abs(values - np.array(medians)[member])
+    # By the median absolute deviation; a median varies pi/2 times as much as a mean.
+    spread = (float(np.median(off)) / _QUARTILE) ** 2 * len(values) / max(len(values) - own - 1, 1)
+    noise = math.pi / 2 * spread * float(np.mean(1 / sizes))
+    return _Processes(float(np.var(medians, ddof=1)), noise, own)
+
+
+def _beyond_noise(found: Sequence[_Processes]) -> float:
+    """The variance with which half of all entries vary less, and half more, than by chance."""
+    if not found:
+        return 0.0
+    observed, noise, freedom = (np.array(column) for column in zip(*found, strict=True))
+    # Half of all chi-squared variables are below this share of their mean.
+    half = special.chdtri(freedom, 0.5) / freedom
+
+    def excess(variance: float) -> float:
+        return float(np.median(observed / ((variance + noise) * half + _TINY))) - 1
+
+    most = float(np.max(observed / half)) + _TINY
+    return float(optimize.brentq(excess, 0.0, most)) if excess(0.0) > 0 else 0.0
 
 
 def _medians(values: np.ndarray, processes: np.ndarray) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import subprocess
 import tempfile
@@ -24,8 +25,9 @@ FLAGS = (
 _NUMBERS = itertools.count()
 
 
+@functools.cache
 def compiled(name: str, compiler: str, *macros: str) -> Any:
-    """The operator of the file `name`.cpp; takes two or three seconds.
+    """The operator of the file `name`.cpp; takes two or three seconds, once in a process.
 
     As in "Custom C++ and CUDA operators" of torch's documentation, by its stable interface, whose
     headers compile quickly. `torch.utils.cpp_extension.load_inline` would need Ninja besides.

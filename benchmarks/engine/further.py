@@ -15,7 +15,7 @@ from benchmarks.engine.process import Process
 from benchmarks.problems.workloads import Workload
 
 #: More than two processes are started of those that are ready and have fitted within this time.
-QUICK_SECONDS = 1.0
+QUICK_SECONDS = 0.5
 
 
 def add(opening: Opening, workload: Workload, contenders: Sequence[Contender], most: float) -> None:

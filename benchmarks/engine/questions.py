@@ -21,7 +21,7 @@ STOP_CONFIDENCE = 0.999
 #: A ratio to the baseline has to be known to so many times the precision of a close race.
 _OF_BASELINE = 5.0
 #: Whoever may be within this factor of the first is in the race for its place.
-NEAR = 1.25
+NEAR = 1.15
 
 #: As if all processes of a program were alike.
 _NONE = Variance(1e-12, 1e6)

@@ -93,7 +93,7 @@ class Row:
     @property
     def speeds(self) -> list[float]:
         """Seconds of a fit in each process, if they certainly differ by much; else nothing."""
-        return estimates.speeds(self.times, self.scatter) if self.times else []
+        return estimates.speeds(self.times) if self.times else []
 
     @property
     def with_transfer(self) -> float | None:

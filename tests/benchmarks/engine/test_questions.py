@@ -84,7 +84,7 @@ def test_what_only_other_processes_could_tell_is_settled() -> None:
 def test_in_the_race_is_who_may_be_near_the_first() -> None:
     field = [
         contender("far", 9.0),
-        contender("near", 1.2),
+        contender("near", 1.1),
         contender("first", 1.0),
         contender("usual", 4.1, idiomatic=True),
         contender("usual too", 4.0, idiomatic=True),
