@@ -29,7 +29,7 @@ class Options:
     command: Sequence[str]
     cores: Sequence[int]  # to measure on
     seed: int = 0
-    budget: float | None = 45.0  # seconds of measurement; None: do not time
+    budget: float | None = 30.0  # seconds of measurement; None: do not time
     precision: float | None = 0.01  # a ratio known this well is settled; None: never
     patience: float = 60.0  # seconds that a worker may take to answer
     plugins: tuple[Path, ...] = ()

@@ -17,7 +17,7 @@ from benchmarks.runfile import reader
 from benchmarks.samples import Rounds
 
 #: What one of the six default workloads gets of the default budget, seconds.
-_BUDGET = 45.0 / 6
+_BUDGET = 30.0 / 6
 _TWINS = Path(__file__).with_name("twins.py")
 
 
