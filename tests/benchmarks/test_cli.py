@@ -255,7 +255,7 @@ def test_a_full_disk_ends_the_run_in_one_line(tmp_path: Path) -> None:
     """A limit on the size of files stands in for the disk."""
     done = linreg_bench(
         *("run", "--workloads", "line", "--backends", "numpy-gelsd", "--replicates", 1),
-        *("--budget", "30s", "--out", tmp_path),
+        *("--budget", "30s", "--precision", "0", "--out", tmp_path),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000)),
     )
     assert done.returncode == 2
