@@ -8,6 +8,7 @@ of one question after another do (`benchmarks.engine.questions`).
 import itertools
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -260,13 +261,14 @@ class Schedule:
     ) -> None:
         """Let all spend up to one level, as high as the time left allows.
 
-        What was lost comes after `until`.
+        Who is in several pairs, as the baseline is, may use the time of each. What was lost comes
+        after `until`.
         """
-        active = {one: before.get(one, 0.0) for pair in pairs for one in pair if not one.lost}
+        taking_part = Counter(one for pair in pairs for one in {*pair} if not one.lost)
         left = max(0.0, until + self.lost - self.clock())
         # Those that have spent more than the level already get nothing.
-        spent = sorted(one.spent - earlier for one, earlier in active.items())
+        spent = sorted(one.spent - before.get(one, 0.0) for one in taking_part)
         totals = enumerate(itertools.accumulate(spent), start=1)
         level = min(((left + total) / n for n, total in totals), default=0.0)
-        for one, earlier in active.items():
-            one.allowance = earlier + level
+        for one, n_pairs in taking_part.items():
+            one.allowance = before.get(one, 0.0) + max(level, min(n_pairs * level, left))

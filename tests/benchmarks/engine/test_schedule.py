@@ -417,3 +417,13 @@ def test_time_goes_to_those_who_may_be_first(bench: Bench) -> None:
     bench.measure([*close, *far], 20.0, precision=0.001)
     assert sum(one.spent for one in close) > sum(one.spent for one in far)
     assert min(len(one.rounds) for one in close) > 3 * max(len(one.rounds) for one in far)
+
+
+def test_a_slow_baseline_has_samples_enough_to_compare_with(bench: Bench) -> None:
+    slow = bench.contender("usual", 0.4)
+    quick = [bench.contender(f"quick{n}", 0.005 * 1.3**n) for n in range(10)]
+    for contender in (slow, *quick):
+        contender.baseline = "usual"
+    bench.measure([slow, *quick], 6.0)
+    assert len(slow.rounds) >= 3
+    assert min(len(one.rounds.keys() & slow.rounds.keys()) for one in quick) >= 3
