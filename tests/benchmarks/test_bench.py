@@ -56,7 +56,9 @@ def pytest_fixture_setup(fixturedef, request):
 
 def _bench(*further: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """What `make bench` runs."""
-    made = subprocess.run(["make", "-n", "bench"], cwd=ROOT, capture_output=True, text=True)
+    made = subprocess.run(
+        ["make", "--no-print-directory", "-n", "bench"], cwd=ROOT, capture_output=True, text=True
+    )
     words = shlex.split(made.stdout.splitlines()[-1])
     assert words[1:4] == ["-m", "pytest", "benchmarks"]
     return subprocess.run(
