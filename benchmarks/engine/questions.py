@@ -8,7 +8,7 @@ for best-arm identification*).
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmarks import estimates, samples, scatter
@@ -70,7 +70,8 @@ def race(contenders: Sequence[Contender]) -> list[Contender]:
 
     The first is among them even if it leads by far: its process may be a lucky one.
     """
-    found = dict.fromkeys(_ranked([one for one in contenders if not one.original])[:1])
+    own, _ = _groups(contenders)
+    found = dict.fromkeys(_ranked(own)[:1])
     known = scatter.typical([c.rounds for c in _ranked(contenders)], scatter.PRIOR)
     for group in _groups(contenders):
         near = []
@@ -82,11 +83,10 @@ def race(contenders: Sequence[Contender]) -> list[Contender]:
     return list(found)
 
 
-def _groups(contenders: Sequence[Contender]) -> Iterator[Sequence[Contender]]:
+def _groups(contenders: Sequence[Contender]) -> tuple[list[Contender], list[Contender]]:
     """Those among which one is the fastest; variants only answer questions of their own."""
     own = [contender for contender in contenders if not contender.original]
-    yield own
-    yield [contender for contender in own if contender.idiomatic]
+    return own, [contender for contender in own if contender.idiomatic]
 
 
 def _to_first(contenders: Sequence[Contender]) -> list[Pair]:

@@ -143,7 +143,8 @@ class Schedule:
         for question, share in questions.IN_ORDER:
             still_open = partial(question, self.contenders, self.precision)
             before = {contender: contender.spent for contender in self.contenders}
-            yield from self._rounds(still_open(), still_open, share, before)
+            if pairs := still_open():
+                yield from self._rounds(pairs, still_open, share, before)
 
     def _rounds(
         self,
