@@ -37,14 +37,14 @@ class Controls:
         for entry in entries:
             for process in self.recorder.processes(entry):
                 if watch := self.pool.watched(process):
-                    found = ControlRecord(
-                        entry=entry.id,
-                        replicate=self.recorder.replicate(process),
+                    self.recorder.record(
+                        ControlRecord,
+                        entry,
+                        process,
                         clock=watch.clock(),
                         cpu=watch.cpu(now),
                         disk_bytes=watch.disk_bytes(),
                     )
-                    self.recorder.write(found)
                     self._refuse(entry, process, watch.reason(now))
 
     def unseen(self, entries: Iterable[Entry], contenders: Sequence[Contender]) -> None:
