@@ -30,13 +30,14 @@ PROCESS_SPREAD = 0.011
 #: It is as certain as the variance of so many processes, but an average with those of a run
 #: gives it the weight of `_PRIOR_WEIGHT`.
 PRIOR_FREEDOM, _PRIOR_WEIGHT = 6, 2
-#: A median makes use of such a share of what it is given (Huber & Ronchetti 2009, *Robust
-#: Statistics*, ch. 5).
+#: The efficiency of the median absolute deviation relative to the standard deviation, for normal
+#: residuals (Huber & Ronchetti 2009, *Robust Statistics*, ch. 5).
 MEDIAN_EFFICIENCY = 0.37
 #: The scatter of rounds that is typical of a workload weighs as much as so many further blocks.
 ROUNDS_FREEDOM = 4
-#: The quartile of a standard normal variable; what is far below any variance of times.
-_QUARTILE, _TINY = float(special.ndtri(0.75)), 1e-12
+#: The median absolute deviation of a standard normal variable.
+QUARTILE = float(special.ndtri(0.75))
+_TINY = 1e-12  # far below any variance of times
 #: With fewer rounds nothing is said about processes.
 _FEWEST = 4
 #: Processes of one program have different speeds, and not only noise, if they differ by this
@@ -188,7 +189,7 @@ def _processes(values: np.ndarray, processes: np.ndarray) -> _Processes:
     _, member, sizes = np.unique(processes, return_inverse=True, return_counts=True)
     off = np.abs(values - np.array(medians)[member])
     # By the median absolute deviation; a median varies pi/2 times as much as a mean.
-    spread = (float(np.median(off)) / _QUARTILE) ** 2 * len(values) / max(len(values) - own - 1, 1)
+    spread = (float(np.median(off)) / QUARTILE) ** 2 * len(values) / max(len(values) - own - 1, 1)
     noise = math.pi / 2 * spread * float(np.mean(1 / sizes))
     return _Processes(float(np.var(medians, ddof=1)), noise, own)
 

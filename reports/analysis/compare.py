@@ -26,7 +26,6 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from benchmarks import estimates, samples, scatter
 from benchmarks.estimates import Estimate
@@ -38,12 +37,8 @@ from reports.analysis.rows import Row
 
 #: With fewer common entries in a workload, the machine's change cannot be told from the code's.
 FEWEST_ENTRIES = 4
-#: The efficiency of the median absolute deviation relative to the standard deviation, for normal
-#: residuals (Huber & Ronchetti 2009, *Robust Statistics*, ch. 5).
-_EFFICIENCY = 0.37
 #: The variance of an entry's change over what its rounds show: the value usually found.
 USUAL = 2.0
-_QUARTILE = float(stats.norm.ppf(0.75))
 
 
 @dataclass(frozen=True)
@@ -232,8 +227,8 @@ def _beyond_rounds(workloads: Sequence[Sequence[_Delta]]) -> Variance:
         for delta in same
         if delta.variance and (others := _others(delta, same))
     ]
-    prior, own = scatter.PRIOR_FREEDOM, _EFFICIENCY * len(off)
-    found = (float(np.median(off)) / _QUARTILE) ** 2 if off else USUAL
+    prior, own = scatter.PRIOR_FREEDOM, scatter.MEDIAN_EFFICIENCY * len(off)
+    found = (float(np.median(off)) / scatter.QUARTILE) ** 2 if off else USUAL
     return Variance(max(1.0, (prior * USUAL + own * found) / (prior + own)), prior + own)
 
 
