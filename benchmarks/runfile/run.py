@@ -16,7 +16,7 @@ from benchmarks.runfile.records import (
     WorkerRecord,
     WorkloadRecord,
 )
-from benchmarks.samples import Sample
+from benchmarks.samples import Rounds, Sample
 
 R = TypeVar("R", bound=Record)
 
@@ -63,10 +63,16 @@ class Run:
         """None for a run that was cut off, or still goes on."""
         return next(reversed(self.of(Footer)), None)
 
-    def rounds(self, entry: str) -> dict[int, Sample]:
+    @cached_property
+    def _rounds(self) -> dict[str, dict[int, Sample]]:
+        found = defaultdict[str, dict[int, Sample]](dict)
+        for s in self.of(SampleRecord):
+            found[s.entry][s.round] = Sample(s.replicate, s.seconds)
+        return dict(found)
+
+    def rounds(self, entry: str) -> Rounds:
         """The samples of an entry by round."""
-        samples = self.of(SampleRecord, entry)
-        return {s.round: Sample(s.replicate, s.seconds) for s in samples}
+        return self._rounds.get(entry, {})
 
     def first_fit(self, entry: str) -> FitRecord | None:
         """Of its first process."""
