@@ -5,13 +5,13 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 from typer import Option
 
 from benchmarks import estimates, scatter
-from benchmarks.engine import catalogue, machine, plan
+from benchmarks.engine import machine
 from benchmarks.engine.plan import Options
 from benchmarks.engine.run import run
+from benchmarks.evidence.versus import make_plan
 from benchmarks.problems.workloads import Workload, select
 from benchmarks.runfile import reader
 from benchmarks.samples import Rounds
@@ -57,16 +57,8 @@ def _told(one: Rounds, other: Rounds, confidence: float, known: scatter.Scatter)
 
 def _samples(workload: Workload, seconds: float, seed: int) -> list[Rounds]:
     """The samples of all twins in a run of one workload."""
+    made = make_plan([workload], ["twin-*"], threads=None, replicates=None, plugins=[_TWINS])
     cores = machine.usable_cores()
-    made = plan.make(
-        [workload],
-        plan.choose_backends(["twin-*"], catalogue.known([_TWINS])),
-        ["cpu"],
-        n_cores=len(cores),
-        n_gpus=0,
-        threads=None,
-        available_bytes=psutil.virtual_memory().available,
-    )
     options = Options(["coverage"], cores, seed, budget=seconds, plugins=(_TWINS,), wait=True)
     with tempfile.TemporaryDirectory() as folder:
         run(made, options, Path(folder))

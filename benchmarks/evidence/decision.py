@@ -8,16 +8,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 from typer import Option
 
 from benchmarks import estimates, samples, scatter
-from benchmarks.engine import catalogue, machine, plan
+from benchmarks.engine import machine
 from benchmarks.engine.contender import Contender
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.schedule import Schedule
 from benchmarks.engine.worker import WorkerFailed
+from benchmarks.evidence.versus import make_plan
 from benchmarks.problems.workloads import DEFAULT, select
 
 #: The precision with which the schedule stops; None: it gives equal shares, and never stops.
@@ -32,16 +32,7 @@ def decision(
     """Time the default backends of the default workloads until the first place is certain."""
     cores, rng = machine.usable_cores(), random.Random(0)
     chosen = select(workloads.split(",") if workloads else DEFAULT)
-    made = plan.make(
-        chosen,
-        plan.choose_backends([], catalogue.known()),
-        ["cpu"],
-        n_cores=len(cores),
-        n_gpus=0,
-        threads=None,
-        available_bytes=psutil.virtual_memory().available,
-        replicates=1,
-    )
+    made = make_plan(chosen, [], threads=None, replicates=1)
     shares = []
     with tempfile.TemporaryDirectory() as folder, Pool(Path(folder), cores) as pool:
         for workload in chosen:

@@ -38,12 +38,13 @@ def make_plan(
     copies: Sequence[Launch] = (),
     *,
     threads: int | None = 1,
-    replicates: int,
+    replicates: int | None,
+    plugins: Sequence[Path] = (),
 ) -> Plan:
     """Backends, by name or glob, and copies of them, on the CPU of this machine."""
     return plan.make(
         workloads,
-        plan.choose_backends(backends, catalogue.known()),
+        plan.choose_backends(backends, catalogue.known(plugins)),
         ["cpu"],
         n_cores=len(machine.usable_cores()),
         n_gpus=0,
