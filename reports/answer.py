@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from reports import text
-from reports.analysis.rows import Row
+from reports.analysis.rows import Row, leaders
 
 #: Of the entries that share a place, at most so many are named.
 _MOST_TIED = 3
@@ -29,12 +29,6 @@ def sentence(rows: Sequence[Row]) -> str:
         were = "is right, but was" if untimed == 1 else "are right, but were"
         said.append(f"{text.count(untimed, 'other')} {were} not timed.")
     return " ".join(filter(None, said))
-
-
-def leaders(rows: Sequence[Row]) -> list[Row]:
-    """Of one workload's rows, those that are timed and slower than no other of them for certain."""
-    ids = {row.entry.id for row in rows}
-    return [row for row in rows if row.time and not row.faster & ids]
 
 
 def winners(rows: Sequence[Row]) -> list[Row]:

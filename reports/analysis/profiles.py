@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.estimates import Estimate
 from benchmarks.runfile.records import WorkloadRecord
 from benchmarks.runfile.run import Run
-from reports.analysis.rows import Row, by_workload
+from reports.analysis.rows import Row, by_workload, leaders
 
 #: From this condition number on, normal equations lose three digits more than QR and SVD do.
 ILL_CONDITIONED = 1e3
@@ -35,7 +35,7 @@ Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """One backend on one device, where it is right and timed; one workload at least."""
 
     rows: Mapping[str, Row]  # by workload
@@ -78,31 +78,31 @@ class Contender:
         below, above = np.linalg.norm(value - low) / n, np.linalg.norm(high - value) / n
         return Estimate(*np.exp([centre, centre - below, centre + above]).tolist())
 
-    def may_be_as_good_as(self, best: "Contender") -> bool:
+    def may_be_as_good_as(self, best: "Candidate") -> bool:
         """Whether it is right on as many workloads, and not further away for certain."""
         return self.n_right >= len(best.ratios) and self.largest.low <= best.largest.high
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Of some contenders the one to take: right on most, and the nearest to the fastest."""
+    """Of some candidates the one to take: right on most, and the nearest to the fastest."""
 
-    first: Contender
-    others: Sequence[Contender]  # that may be as good
+    first: Candidate
+    others: Sequence[Candidate]  # that may be as good
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The contenders of one method: those right on most first, of these the nearest."""
+    """The candidates of one method: those right on most first, of these the nearest."""
 
     kind: str
     workloads: Sequence[WorkloadRecord]
     rows: Mapping[str, Sequence[Row]]  # by workload: those that are right
-    contenders: Mapping[Key, Contender]
+    candidates: Mapping[Key, Candidate]
 
-    def choice(self, among: Iterable[Contender] | None = None) -> Choice | None:
-        """The one to take of some contenders, or of all; None if there is none."""
-        ordered = list(self.contenders.values() if among is None else among)
+    def choice(self, among: Iterable[Candidate] | None = None) -> Choice | None:
+        """The one to take of some candidates, or of all; None if there is none."""
+        ordered = list(self.candidates.values() if among is None else among)
         if not ordered:
             return None
         first, *rest = ordered
@@ -111,7 +111,7 @@ class Profile:
     @cached_property
     def idiomatic(self) -> Choice | None:
         """The one to take of those that are written as documentation teaches."""
-        return self.choice(c for c in self.contenders.values() if c.row.entry.style == "idiomatic")
+        return self.choice(c for c in self.candidates.values() if c.row.entry.style == "idiomatic")
 
     @cached_property
     def accurate(self) -> "Profile":
@@ -122,10 +122,10 @@ class Profile:
             least = min(map(_error, self.rows[workload.name]))
             most[workload.name] = _DIGIT * max(float(np.finfo(workload.dtype).eps), least)
         found = {}
-        for key, one in self.contenders.items():
+        for key, one in self.candidates.items():
             its = {name: row for name, row in one.rows.items() if name in most}
             if its and all(_error(row) <= most[name] for name, row in its.items()):
-                found[key] = Contender(its, {name: one.ratios[name] for name in its})
+                found[key] = Candidate(its, {name: one.ratios[name] for name in its})
         rows = {name: self.rows[name] for name in most}
         return Profile(self.kind, hard, rows, _sorted(found))
 
@@ -141,31 +141,31 @@ def profiles(run: Run, rows: Sequence[Row], names: Collection[str]) -> list[Prof
         if name in names and name in run.workloads and any(row.time for row in same):
             found.setdefault(run.workloads[name].method.kind, {})[name] = same
     return [
-        Profile(kind, [run.workloads[name] for name in by_name], by_name, _contenders(by_name))
+        Profile(kind, [run.workloads[name] for name in by_name], by_name, _candidates(by_name))
         for kind, by_name in found.items()
     ]
 
 
-def _contenders(by_name: Mapping[str, Sequence[Row]]) -> dict[Key, Contender]:
+def _candidates(by_name: Mapping[str, Sequence[Row]]) -> dict[Key, Candidate]:
     rows: dict[Key, dict[str, Row]] = {}
     ratios: dict[Key, dict[str, Estimate]] = {}
     untimed = Counter[Key]()
     for name, same in by_name.items():
         met = Counter[tuple[str, str]]()
-        timed = [row for row in same if row.time]
+        first = leaders(same)
         for row in sorted(same, key=lambda row: row.entry.threads):
             place = row.entry.name, row.entry.device
             met[place] += 1
             key = (*place, met[place])
-            if ratio := _to_the_fastest(row, timed):
+            if ratio := _to_the_fastest(row, first):
                 rows.setdefault(key, {})[name] = row
                 ratios.setdefault(key, {})[name] = ratio
             else:
                 untimed[key] += 1
-    return _sorted({key: Contender(rows[key], ratios[key], untimed[key]) for key in rows})
+    return _sorted({key: Candidate(rows[key], ratios[key], untimed[key]) for key in rows})
 
 
-def _sorted(found: Mapping[Key, Contender]) -> dict[Key, Contender]:
+def _sorted(found: Mapping[Key, Candidate]) -> dict[Key, Candidate]:
     def order(key: Key) -> tuple[float, float, float]:
         one = found[key]
         return -len(one.ratios), one.largest.value, one.mean.value
@@ -173,10 +173,11 @@ def _sorted(found: Mapping[Key, Contender]) -> dict[Key, Contender]:
     return {key: found[key] for key in sorted(found, key=order)}
 
 
-def _to_the_fastest(row: Row, timed: Sequence[Row]) -> Estimate | None:
-    """The ratio of a row to the fastest of its workload; None if no round has both."""
-    ids = {one.entry.id for one in timed}
-    first = [one for one in timed if not one.faster & ids]  # those that may be the fastest
+def _to_the_fastest(row: Row, first: Sequence[Row]) -> Estimate | None:
+    """The ratio of a row to the fastest of its workload; None if no round has both.
+
+    `first` are those that may be the fastest.
+    """
     known = [row.ratios[one.entry.id] for one in first if one.entry.id in row.ratios]
     nearest = min(first, key=lambda one: one.time.value if one.time else math.inf)
     if row is nearest:

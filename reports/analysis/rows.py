@@ -125,6 +125,13 @@ def rows(run: Run) -> list[Row]:
     return result
 
 
+def leaders(rows: Iterable[Row]) -> list[Row]:
+    """Of one workload's rows, those that are timed and slower than no other of them for certain."""
+    timed = [row for row in rows if row.time]
+    ids = {row.entry.id for row in timed}
+    return [row for row in timed if not row.faster & ids]
+
+
 def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """The rows of each workload, in their order."""
     found: dict[str, list[Row]] = {}

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from benchmarks.estimates import Estimate
 from reports import answer, text
-from reports.analysis.profiles import Choice, Contender, Profile
+from reports.analysis.profiles import Candidate, Choice, Profile
 from reports.analysis.rows import Row
 from reports.figures import drawing
 from reports.figures.axes import is_narrow, legend, turns
@@ -53,16 +53,16 @@ class ProfileSection:
 
     @cached_property
     def labels(self) -> dict[str, str]:
-        """Names, by the id of any entry of a contender."""
-        some = [one.row for one in self.profile.contenders.values()]
+        """Names, by the id of any entry of a candidate."""
+        some = [one.row for one in self.profile.candidates.values()]
         by_id = text.labels(some)
         return {
             row.entry.id: by_id[one.row.entry.id]
-            for one in self.profile.contenders.values()
+            for one in self.profile.candidates.values()
             for row in one.rows.values()
         }
 
-    def label(self, one: Contender) -> str:
+    def label(self, one: Candidate) -> str:
         """Its name."""
         return self.labels[one.row.entry.id]
 
@@ -99,7 +99,7 @@ class ProfileSection:
         kind = self.profile.kind.capitalize()
         return Advice(kind, case, self.label(choice.first), why, certainty, others)
 
-    def _why(self, one: Contender, with_mean: bool = False) -> str:
+    def _why(self, one: Candidate, with_mean: bool = False) -> str:
         n = len(self.profile.workloads)
         every = "both" if n == 2 else f"all {n}"
         said = f"Right on {every if one.n_right == n else f'{one.n_right} of {n}'} workloads"
@@ -110,7 +110,7 @@ class ProfileSection:
             said += f"; geometric mean {factor(one.mean)} ({span(one.mean)})"
         return f"{said}."
 
-    def _accurate(self, one: Contender, fastest: Contender) -> str:
+    def _accurate(self, one: Candidate, fastest: Candidate) -> str:
         """Why it is the one for ill-conditioned data; `fastest` is the one for any data."""
         there = one.where
         said = f"Error {_error(one.rows[there])} on {there}"
@@ -122,11 +122,11 @@ class ProfileSection:
     @cached_property
     def picture(self) -> Picture:
         """On how many workloads each is right and within a factor of the fastest."""
-        contenders = list(self.profile.contenders.values())
+        candidates = list(self.profile.candidates.values())
         n = len(self.profile.workloads)
-        frameworks = [one.row.entry.framework for one in contenders]
-        most = min(_FURTHEST, 1.2 * max(one.largest.value for one in contenders))
-        looks = list(zip(contenders, frameworks, turns(frameworks), strict=True))
+        frameworks = [one.row.entry.framework for one in candidates]
+        most = min(_FURTHEST, 1.2 * max(one.largest.value for one in candidates))
+        looks = list(zip(candidates, frameworks, turns(frameworks), strict=True))
 
         def draw(figure: Figure) -> None:
             axes = figure.add_subplot()
@@ -152,12 +152,12 @@ class ProfileSection:
             axes.yaxis.set_major_locator(MaxNLocator(integer=True))
             legend(figure)
 
-        said = [f"{self.label(one)}: {self._alt(one)}" for one in contenders]
+        said = [f"{self.label(one)}: {self._alt(one)}" for one in candidates]
         alt = f"Performance profiles, {self.profile.kind}. {'; '.join(said)}"
         wide, narrow = (WIDTH, 3.4 + 0.05 * len(looks)), (NARROW, 3.4 + 0.1 * len(looks))
         return drawing.picture(f"profiles-{self.number}", alt, wide, draw, narrow)
 
-    def _alt(self, one: Contender) -> str:
+    def _alt(self, one: Candidate) -> str:
         return f"right on {len(one.ratios)}, at most {factor(one.largest)} the fastest"
 
 
@@ -174,7 +174,7 @@ def span(ratio: Estimate) -> str:
     return f"{low} to {text.times(ratio.high).removesuffix('×')}"
 
 
-def _distance(one: Contender) -> str:
+def _distance(one: Candidate) -> str:
     """How far it is from the fastest."""
     largest, where = one.largest, f", on {one.where}" if len(one.ratios) > 1 else ""
     if largest.high == 1:

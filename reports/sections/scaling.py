@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports import answer, text
+from reports import text
 from reports.analysis import scaling
-from reports.analysis.rows import Row
+from reports.analysis.rows import Row, leaders
 from reports.analysis.scaling import Crossover, Key, Series
 from reports.figures.axes import Curve, log_log, turns
 from reports.figures.drawing import DASHES, INK, MARKERS, Picture, framework_colour
@@ -36,13 +36,11 @@ class SeriesSection:
         """One for each change of the lead."""
         if lead := scaling.leading(self.series):
             return [self._sentence(crossover) for crossover in lead]
-        leaders, sizes = set(scaling.fastest(self.series)), list(self.series.by_size)
+        fastest, sizes = set(scaling.fastest(self.series)), list(self.series.by_size)
         all_sizes = f"{sizes[0]:,} to {sizes[-1]:,} {self.series.varied}"
-        if len(leaders) == 1:
-            name = self.labels[leaders.pop()]
-            if all(
-                len(answer.leaders([*rows.values()])) == 1 for rows in map(self.series.at, sizes)
-            ):
+        if len(fastest) == 1:
+            name = self.labels[fastest.pop()]
+            if all(len(leaders(rows.values())) == 1 for rows in map(self.series.at, sizes)):
                 return [f"{name} is the fastest from {all_sizes}."]
             shared = "the first place is not certain at every size"
             return [f"{name} has the shortest median time from {all_sizes}; {shared}."]

@@ -46,18 +46,18 @@ def profile(run: Run) -> Profile:
 
 
 def names(found: Profile) -> list[str]:
-    return [backend for backend, _, _ in found.contenders]
+    return [backend for backend, _, _ in found.candidates]
 
 
 def test_the_one_that_is_never_far_from_the_fastest_comes_first() -> None:
     found = profile(taking(TIMES))
     assert names(found) == ["torch-cholesky", "torch-gelsy", "numpy-gelsd", "sklearn-linear"]
-    first = found.contenders["torch-cholesky", "cpu", 1]
+    first = found.candidates["torch-cholesky", "cpu", 1]
     assert first.largest.value == pytest.approx(1.5, rel=0.02)
     assert first.largest.low < 1.5 < first.largest.high < 1.6
     assert first.mean.value == pytest.approx(math.sqrt(1.5 * 1.3), rel=0.02)
     assert first.mean.low < math.sqrt(1.5 * 1.3) < first.mean.high < first.largest.high
-    other = found.contenders["torch-gelsy", "cpu", 1]
+    other = found.candidates["torch-gelsy", "cpu", 1]
     assert (other.where, other.ratios["tall"].high) == ("wide", 1.0)
     assert other.mean.value == pytest.approx(math.sqrt(3), rel=0.02)
     choice = found.choice()
@@ -66,7 +66,7 @@ def test_the_one_that_is_never_far_from_the_fastest_comes_first() -> None:
 
 
 def test_the_geometric_mean_is_known_better_than_its_parts() -> None:
-    first = profile(taking(TIMES)).contenders["torch-cholesky", "cpu", 1]
+    first = profile(taking(TIMES)).candidates["torch-cholesky", "cpu", 1]
     widths = [math.log(ratio.high / ratio.low) for ratio in first.ratios.values()]
     mean = math.log(first.mean.high / first.mean.low)
     assert mean == pytest.approx(math.hypot(*widths) / 2, rel=0.05)
@@ -77,9 +77,9 @@ def test_who_may_be_the_fastest_makes_all_distances_uncertain() -> None:
     times = TIMES | {"torch-cholesky": (1.5, 1.003)}
     found = profile(taking(times, rounds=12))
     for backend in ("torch-cholesky", "numpy-gelsd"):
-        ratio = found.contenders[backend, "cpu", 1].ratios["wide"]
+        ratio = found.candidates[backend, "cpu", 1].ratios["wide"]
         assert ratio.low == 1.0 < ratio.high
-    slow = found.contenders["sklearn-linear", "cpu", 1].ratios["wide"]
+    slow = found.candidates["sklearn-linear", "cpu", 1].ratios["wide"]
     assert slow.low < 8.0 < slow.high
 
 
@@ -117,7 +117,7 @@ def test_intervals_hold_the_truth_and_a_tie_is_not_decided() -> None:
                     for turn, (r, seconds) in processes(times[place]).items()
                 ]
         found = profile(runs.of(*records))
-        for (backend, *_), one in found.contenders.items():
+        for (backend, *_), one in found.candidates.items():
             for what, truth in (
                 (one.largest, max(true[backend])),
                 (one.mean, math.sqrt(math.prod(true[backend]))),
@@ -141,10 +141,10 @@ def test_a_ratio_without_an_upper_end_is_one_all_the_way() -> None:
     ]
     run = taking(TIMES)
     [found] = profiles(run, open_ended, set(run.workloads))
-    first = found.contenders["torch-cholesky", "cpu", 1]
+    first = found.candidates["torch-cholesky", "cpu", 1]
     assert first.largest.high == first.mean.high == math.inf
     assert first.mean.low == pytest.approx(
-        profile(run).contenders["torch-cholesky", "cpu", 1].mean.low
+        profile(run).candidates["torch-cholesky", "cpu", 1].mean.low
     )
     choice = found.choice()
     assert choice
@@ -158,7 +158,7 @@ def test_being_right_goes_before_being_near() -> None:
     run = runs.fail(taking(TIMES), "tall/torch-cholesky/cpu/1", "wrong")
     found = profile(run)
     assert names(found) == ["torch-gelsy", "numpy-gelsd", "sklearn-linear", "torch-cholesky"]
-    assert list(found.contenders["torch-cholesky", "cpu", 1].ratios) == ["wide"]
+    assert list(found.candidates["torch-cholesky", "cpu", 1].ratios) == ["wide"]
 
 
 def test_one_that_was_not_timed_everywhere_may_be_as_good() -> None:
@@ -184,12 +184,12 @@ def test_other_versions_of_a_backend_do_not_compete() -> None:
     ]
     found = profile(runs.with_header(run, entries=entries))
     assert names(found) == ["torch-gelsy", "numpy-gelsd", "sklearn-linear"]
-    assert found.contenders["torch-gelsy", "cpu", 1].ratios["tall"].high == 1.0
+    assert found.candidates["torch-gelsy", "cpu", 1].ratios["tall"].high == 1.0
 
 
 def test_threads_and_devices_compete_apart() -> None:
     both = runs.also_on_cuda(runs.run(("tall", "wide"), threads=(1, 2), only=("torch-gelsy",)))
-    assert sorted(profile(both).contenders) == [
+    assert sorted(profile(both).candidates) == [
         ("torch-gelsy", "cpu", 1),
         ("torch-gelsy", "cpu", 2),
         ("torch-gelsy", "cuda:0", 1),
