@@ -120,7 +120,7 @@ def _estimate(
     sides: Sequence[np.ndarray],
     confidence: float,
     processes: Variance,
-    one_round: float | None,
+    one_round: Variance | None,
     further: Sequence[Variance] = (),
 ) -> Estimate:
     """Median and interval of logarithms by round; see `scatter.of_median`."""

@@ -16,7 +16,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import optimize, special
@@ -33,8 +33,11 @@ PRIOR_FREEDOM, _PRIOR_WEIGHT = 6, 2
 #: The efficiency of the median absolute deviation relative to the standard deviation, for normal
 #: residuals (Huber & Ronchetti 2009, *Robust Statistics*, ch. 5).
 MEDIAN_EFFICIENCY = 0.37
-#: The scatter of rounds that is typical of a workload weighs as much as so many further blocks.
-ROUNDS_FREEDOM = 4
+#: The scatter of rounds that is typical of a workload weighs as much as so many further blocks: at
+#: least, if entries scatter unlike each other, and at most.
+LEAST_FREEDOM, MOST_FREEDOM = 3.0, 20.0
+#: With fewer series, nothing is typical.
+_FEWEST_SERIES = 3
 #: The median absolute deviation of a standard normal variable.
 QUARTILE = float(special.ndtri(0.75))
 _TINY = 1e-12  # far below any variance of times
@@ -61,8 +64,8 @@ class Scatter:
     """What is typical of a workload or a run."""
 
     processes: Variance = PRIOR  # between those of one program
-    time: float | None = None  # the variance of one round, if known
-    ratio: float | None = None  # the same, of a ratio
+    time: Variance | None = None  # of one round, if known
+    ratio: Variance | None = None  # the same, of a ratio
 
 
 def typical(entries: Sequence[Rounds], processes: Variance | None = None) -> Scatter:
@@ -72,11 +75,13 @@ def typical(entries: Sequence[Rounds], processes: Variance | None = None) -> Sca
         entries: their samples.
         processes: between processes, where more than these entries show it.
     """
-    return Scatter(
-        processes or between_processes([entries]),
-        _one_round([logs(rounds)[0] for rounds in entries]),
-        _one_round([logs(*pair)[0] for pair in itertools.combinations(entries, 2)]),
-    )
+    times = [logs(rounds)[0] for rounds in entries]
+    pairs = [logs(*pair)[0] for pair in itertools.combinations(entries, 2)]
+    # How alike entries are is seen of the entries: their pairs are not independent of each other.
+    freedom = _likeness(times)
+    one_round = (_one_round(series) for series in (times, pairs))
+    known = (None if value is None else Variance(value, freedom) for value in one_round)
+    return Scatter(processes or between_processes([entries]), *known)
 
 
 def between_processes(workloads: Iterable[Sequence[Rounds]]) -> Variance:
@@ -105,7 +110,7 @@ def of_median(
     values: np.ndarray,
     sides: Sequence[np.ndarray],
     processes: Variance,
-    one_round: float | None = None,
+    one_round: Variance | None = None,
 ) -> Variance:
     """The variance of the median of logarithms by round.
 
@@ -135,14 +140,14 @@ def add(variances: Sequence[Variance]) -> Variance:
     return Variance(total, total**2 / weight)
 
 
-def _within(values: np.ndarray, one_round: float | None) -> Variance:
+def _within(values: np.ndarray, one_round: Variance | None) -> Variance:
     """What the scatter of rounds contributes."""
     own = _blocks(values)
     if one_round is None:
         return own
-    freedom = ROUNDS_FREEDOM + own.freedom
-    borrowed = one_round / len(values)
-    return Variance((ROUNDS_FREEDOM * borrowed + own.freedom * own.value) / freedom, freedom)
+    freedom = one_round.freedom + own.freedom
+    borrowed = one_round.freedom * one_round.value / len(values)
+    return Variance((borrowed + own.freedom * own.value) / freedom, freedom)
 
 
 def _blocks(values: np.ndarray) -> Variance:
@@ -156,9 +161,42 @@ def _blocks(values: np.ndarray) -> Variance:
 
 
 def _one_round(series: Sequence[np.ndarray]) -> float | None:
-    """The variance of one round, as most series show it; None if all are too short."""
-    found = [len(values) * _blocks(values).value for values in series if len(values) >= BLOCKS]
-    return float(np.median(found)) if found else None
+    """The variance of one round that half of all series have at most, and half at least.
+
+    None if there are too few. A sample variance is below its expectation more often than not: the
+    median of a chi-squared variable is below its mean.
+    """
+    found = [len(values) * own.value / _half(own.freedom) for values, own in _known(series)]
+    return float(np.median(found)) if len(found) >= _FEWEST_SERIES else None
+
+
+def _likeness(series: Sequence[np.ndarray]) -> float:
+    """How many degrees of freedom the typical variance has, as a guess of that of one series.
+
+    Many, if the variances of all series differ no more than by chance (Smyth 2004, section 6.2).
+    """
+    known = [(len(values) * own.value, own.freedom) for values, own in _known(series)]
+    values, freedom = np.array([one for one in known if one[0] > 0]).reshape(-1, 2).T
+    if len(values) < _FEWEST_SERIES:
+        return LEAST_FREEDOM
+    logs_of = np.log(values) - special.digamma(freedom / 2) + np.log(freedom / 2)
+    excess = float(np.var(logs_of, ddof=1) - np.mean(special.polygamma(1, freedom / 2)))
+    least, most = LEAST_FREEDOM / 2, MOST_FREEDOM / 2
+    if excess >= special.polygamma(1, least):
+        return LEAST_FREEDOM
+    if excess <= special.polygamma(1, most):
+        return MOST_FREEDOM
+    return 2 * float(optimize.brentq(lambda x: special.polygamma(1, x) - excess, least, most))
+
+
+def _known(series: Sequence[np.ndarray]) -> list[tuple[np.ndarray, Variance]]:
+    """Those of two rounds and more, each with what its blocks say."""
+    return [(values, _blocks(values)) for values in series if len(values) > 1]
+
+
+def _half(freedom: Any) -> Any:
+    """Half of all chi-squared variables are below this share of their mean."""
+    return special.chdtri(freedom, 0.5) / freedom
 
 
 def _between(
@@ -199,8 +237,7 @@ def _beyond_noise(found: Sequence[_Processes]) -> float:
     if not found:
         return 0.0
     observed, noise, freedom = (np.array(column) for column in zip(*found, strict=True))
-    # Half of all chi-squared variables are below this share of their mean.
-    half = special.chdtri(freedom, 0.5) / freedom
+    half = _half(freedom)
 
     def excess(variance: float) -> float:
         return float(np.median(observed / ((variance + noise) * half + _TINY))) - 1

@@ -18,8 +18,9 @@ from benchmarks.scatter import Variance
 #: Pairs are settled at this confidence, all of a question together. It is stricter than what is
 #: reported: to stop when an interval happens to be narrow makes intervals too narrow.
 STOP_CONFIDENCE = 0.999
-#: A ratio to the baseline has to be known to so many times the precision of a close race.
-_OF_BASELINE = 5.0
+#: Ratios to the baseline, and of neighbours, have to be known to so many times the precision of a
+#: close race.
+_OF_BASELINE, _OF_NEIGHBOURS = 5.0, 3.0
 #: Whoever may be within this factor of the first is in the race for its place.
 NEAR = 1.15
 
@@ -51,7 +52,7 @@ def neighbours(contenders: Sequence[Contender], precision: float) -> list[Pair]:
     """Which of two neighbours in the ranking is faster? An entry alone is its own neighbour."""
     ranked = _ranked(contenders)
     pairs = list(itertools.pairwise(ranked)) if len(ranked) > 1 else [(one, one) for one in ranked]
-    return _open(pairs, contenders, precision)
+    return _open(pairs, contenders, _OF_NEIGHBOURS * precision)
 
 
 #: Each with the share that it may use of the time that is left.

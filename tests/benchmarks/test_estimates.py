@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -229,6 +230,39 @@ def test_a_few_samples_borrow_from_the_others_of_their_workload(rounds: int) -> 
     assert np.median([one.precision for one in found]) < 0.2
     if rounds < FEWEST:  # without the others, they say next to nothing
         assert np.median([one.precision for one in alone]) > 0.7
+
+
+def unlike(rng: np.random.Generator, spread: float) -> list[dict[int, Sample]]:
+    """Twelve entries of one workload that scatter unlike each other, the most in few rounds."""
+    sizes = (14, 13, 9, 7, 6, 5, 5, 3, 3, 3, 2, 2)
+    noises = 0.05 * np.exp(spread * rng.standard_normal(len(sizes)))
+    return [
+        entry(rng, rounds=rounds, replicates=1, noise=noise)
+        for rounds, noise in zip(sizes, noises, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5, 0.9])
+def test_few_rounds_hold_the_truth_however_unlike_the_entries_are(spread: float) -> None:
+    rng, found = np.random.default_rng(11), []
+    for _ in range(60):
+        entries = unlike(rng, spread)
+        known = scatter.typical(entries)
+        pairs = itertools.combinations(entries, 2)
+        found += [ratio(*pair, known=known) for pair in pairs]
+    assert coverage([one for one in found if one], 1.0) >= 0.94
+
+
+def test_entries_that_scatter_alike_lend_each_other_more() -> None:
+    rng = np.random.default_rng(12)
+    freedom = {
+        spread: np.median(
+            [scatter.typical(unlike(rng, spread)).time.freedom for _ in range(20)]  # type: ignore[union-attr]
+        )
+        for spread in (0.0, 1.2)
+    }
+    assert freedom[0.0] > 15
+    assert freedom[1.2] < 5
 
 
 def test_one_sample_alone_is_known_within_the_drift_whatever_the_others_do() -> None:
