@@ -33,8 +33,8 @@ class DistributedBackend(Backend):
 
     def start(self, device: str, threads: int) -> None:
         self.threads = threads // self.workers  # of each rank
-        self.ranks = Ranks(self.rank, self.workers)
-        self.ranks.join(self.threads, _FIRST)
+        self.ranks = Ranks(self.rank, self.workers, self.threads)
+        self.ranks.join(_FIRST)
 
     def load(self, data: Data, method: Method) -> None:
         if self.ranks.broken:  # by the last workload

@@ -1,7 +1,8 @@
 """One of the processes that share a fit, and the loop of those that another one has started.
 
-Run as `python -m backends.distributed.rank SOCKET MODULE FILE CLASS`: a file descriptor, and where
-the class of the rank is. A rank knows its own rows alone. All ranks are asked the same at once.
+Run as `python -m backends.distributed.rank SOCKET MODULE FILE CLASS`: a file descriptor, or
+HOST:PORT:NUMBER to call back, and where the class of the rank is. A rank knows its own rows alone.
+All ranks are asked the same at once.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import select
+import socket
 import sys
+import threading
 from abc import ABC, abstractmethod
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from types import ModuleType
 from typing import Any, Literal
 
@@ -19,6 +23,8 @@ import numpy as np
 
 from backends.worker.orphan import end_with_parent
 
+#: The variable that holds the secret of a rank that calls back.
+KEY = "LINREG_BENCH_KEY"
 #: Shape and dtype of an array that follows as bytes.
 Shape = tuple[tuple[int, ...], str]
 
@@ -43,8 +49,8 @@ class Rank(ABC):
     X: np.ndarray  # (n_own, n_features); n_own may be 0
     y: np.ndarray  # (n_own,)
 
-    def open(self, workers: int) -> str:
-        """Of rank 0: where the others find it; called before `join`."""
+    def open(self, workers: int, host: str) -> str:
+        """Of rank 0, at the address `host`: where the others find it; called before `join`."""
         return ""
 
     def join(self, number: int, workers: int, threads: int, address: str) -> None:
@@ -172,9 +178,31 @@ def _imported(name: str, path: str) -> ModuleType:
     return module
 
 
+def _called_back(address: str) -> Connection:
+    """A connection to rank 0 on another machine. When it is closed there, this process ends."""
+    host, port, number = address.split(":")
+    connection = Connection(socket.create_connection((host, int(port))).detach())
+    key = os.environ.pop(KEY).encode()
+    answer_challenge(connection, key)
+    deliver_challenge(connection, key)
+    connection.send(int(number))
+    threading.Thread(target=_end_with, args=(connection.fileno(),), daemon=True).start()
+    return connection
+
+
+def _end_with(descriptor: int) -> None:
+    closed = select.poll()
+    closed.register(descriptor, select.POLLRDHUP)
+    closed.poll()
+    os._exit(0)
+
+
 if __name__ == "__main__":
-    end_with_parent()
-    _connection = Connection(int(sys.argv[1]))
+    if sys.argv[1].isdecimal():
+        end_with_parent()
+        _connection = Connection(int(sys.argv[1]))
+    else:
+        _connection = _called_back(sys.argv[1])
     _Server(_connection, getattr(_imported(*sys.argv[2:4]), sys.argv[4])()).serve()
     # Frameworks with thread pools can hang in their exit handlers; nothing here needs them.
     os._exit(0)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 import numpy as np
 
+from backends.distributed import network, remote
+from backends.distributed.members import Child, Member
 from backends.distributed.rank import Deserted, Outcome, Rank, Shape, send
 
 #: Seconds in which a rank answers once another one has, or has given up waiting for it.
@@ -38,34 +35,26 @@ class RankFailed(Exception):
 
 
 class Ranks:
-    """All ranks of a fit; this process is rank 0, and the others are its children."""
+    """All ranks of a fit; this process is rank 0."""
 
-    def __init__(self, kind: type[Rank], workers: int) -> None:
-        """Start the others; they have imported NumPy alone."""
-        self.own, self.workers = kind(), workers
+    def __init__(self, kind: type[Rank], workers: int, threads: int) -> None:
+        """Start the others, which have `threads` each; they have imported NumPy alone."""
+        self.own, self.workers, self._threads = kind(), workers, threads
         self.broken = False  # whether one of them has failed
-        self._children: list[subprocess.Popen[bytes]] = []
-        self._connections: list[Connection] = []
-        for _ in range(workers - 1):
-            ours, theirs = Pipe()
-            # By its file, since that of a plug-in is no module of a package.
-            module = kind.__module__, str(sys.modules[kind.__module__].__file__)
-            command = [sys.executable, "-m", "backends.distributed.rank", str(theirs.fileno())]
-            self._children.append(
-                subprocess.Popen(
-                    [*command, *module, kind.__name__],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(),),
-                )
-            )
-            self._connections.append(ours)
-            theirs.close()
+        scheduler, elsewhere = remote.places()
+        elsewhere = elsewhere[: workers - 1]
+        here = workers - 1 - len(elsewhere)
+        self._host = network.own_address(*network.parts(scheduler)) if elsewhere else "127.0.0.1"
+        self._members: list[Member] = [Child(kind) for _ in range(here)]
+        if elsewhere:
+            self._members += remote.start(kind, scheduler, elsewhere, threads)
+        self._connections = [member.connection for member in self._members]
 
-    def join(self, threads: int, patience: float) -> None:
-        """Let all ranks meet, each with so many threads."""
-        address = self.own.open(self.workers)
-        each = [(number, self.workers, threads, address) for number in range(self.workers)]
-        self.ask("join", each, patience)
+    def join(self, patience: float) -> None:
+        """Let all ranks meet."""
+        address = self.own.open(self.workers, self._host)
+        numbers = range(self.workers)
+        self.ask("join", [(n, self.workers, self._threads, address) for n in numbers], patience)
 
     def share(self, name: str, arrays: Sequence[np.ndarray], patience: float) -> None:
         """Give each rank its rows of some arrays, by `Rank.take` or, to be thrown away, `hold`."""
@@ -120,27 +109,24 @@ class Ranks:
     def close(self) -> None:
         """End the others; nothing can be asked any more."""
         self.broken = True
-        for child in self._children:
-            child.kill()
+        for member in self._members:
+            member.kill()
 
     def _replies(self, patience: float) -> list[Reply]:
         """What each of the others answers within so many seconds; those that do not are ended."""
         ends = time.monotonic() + patience
-        replies = [self._reply(n, ends - time.monotonic()) for n in range(len(self._children))]
+        replies = [self._reply(n, ends - time.monotonic()) for n in range(len(self._members))]
         if any(reply.failed for reply in replies):
             self.close()
         return replies
 
     def _reply(self, number: int, patience: float) -> Reply:
-        connection, child = self._connections[number], self._children[number]
+        member = self._members[number]
         try:
-            if connection.poll(max(0.0, patience)):
-                return Reply(*connection.recv())
+            if member.connection.poll(max(0.0, patience)):
+                return Reply(*member.connection.recv())
         except (EOFError, OSError):
-            try:
-                return Reply("lost", _how_it_ended(child.wait(timeout=_GRACE)))
-            except subprocess.TimeoutExpired:
-                return Reply("lost", "has closed its connection")
+            return Reply("lost", member.ended(_GRACE))
         return Reply("lost", "does not answer")
 
     def _culprit(self, replies: Sequence[Reply]) -> RankFailed | None:
@@ -157,12 +143,3 @@ def part(array: np.ndarray, number: int, workers: int) -> np.ndarray:
     """The rows of one rank: as many as any other has, or one fewer."""
     first, last = (len(array) * n // workers for n in (number, number + 1))
     return np.ascontiguousarray(array[first:last])
-
-
-def _how_it_ended(status: int) -> str:
-    if status >= 0:
-        return f"has ended with status {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:  # most real-time signals have no name
-        return f"was ended by signal {-status}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import timedelta
 from typing import Any, ClassVar
 
 import numpy as np
 
 from backends import rank_deficient
+from backends.distributed import network
 from backends.distributed.base import DistributedBackend
 from backends.distributed.rank import Deserted, Rank
 from backends.torch import torch
@@ -24,8 +24,7 @@ class TorchRank(Rank):
 
     store: Any = None  # where ranks find each other
 
-    def open(self, workers: int) -> str:
-        host = "127.0.0.1"
+    def open(self, workers: int, host: str) -> str:
         self.store = torch.distributed.TCPStore(host, 0, workers, True, wait_for_workers=False)
         return f"{host}:{self.store.port}"
 
@@ -33,11 +32,11 @@ class TorchRank(Rank):
         super().join(number, workers, threads, address)
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision("highest")
-        # Else gloo asks for the address of the host's name, which need not have one.
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         host, _, port = address.rpartition(":")
+        # Else gloo asks for the address of this machine's name, which need not have one.
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", network.interface(host))
         store = self.store or torch.distributed.TCPStore(host, int(port), workers, False)
         torch.distributed.init_process_group("gloo", store=store, rank=number, world_size=workers)
 
@@ -51,9 +50,9 @@ class TorchRank(Rank):
 
     def gather(self, own: torch.Tensor, patience: float) -> torch.Tensor:
         """`own` of all ranks, one below the other."""
-        found = own.new_empty(self.workers * len(own), *own.shape[1:])
-        _wait(torch.distributed.all_gather_into_tensor(found, own, async_op=True), patience)
-        return found
+        found = [torch.empty_like(own) for _ in range(self.workers)]
+        _wait(torch.distributed.all_gather(found, own, async_op=True), patience)
+        return torch.cat(found)
 
     def add_up(self, n_bytes: int, times: int, patience: float) -> None:
         sums = torch.zeros(max(1, n_bytes // 8), dtype=torch.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,10 @@ class Obedient(Rank):
             raise Deserted("waited for another rank")
         return how
 
+    def process(self) -> int:
+        """Its id."""
+        return os.getpid()
+
     def unsolvable(self) -> None:
         """All ranks find out."""
         raise np.linalg.LinAlgError("no single solution")
@@ -48,11 +53,12 @@ def ask(ranks: Ranks, name: str, *arguments: Any, patience: float = 20.0) -> lis
 
 
 @pytest.fixture
-def ranks() -> Ranks:
+def ranks() -> Iterator[Ranks]:
     """Three of them."""
-    found = Ranks(Obedient, 3)
-    found.join(1, 20.0)
-    return found
+    found = Ranks(Obedient, 3, 1)
+    found.join(20.0)
+    yield found
+    found.close()
 
 
 @pytest.mark.parametrize("n", [7, 2, 1])
@@ -99,7 +105,7 @@ def test_what_all_ranks_raise_is_nobodys_fault(ranks: Ranks) -> None:
 
 def test_a_rank_that_was_stopped_goes_on(ranks: Ranks) -> None:
     ranks.share("take", (np.ones((6, 1)), np.ones(6)), 20.0)
-    stopped = ranks._children[0].pid
+    stopped = ask(ranks, "process")[1]
     os.kill(stopped, signal.SIGSTOP)
     time.sleep(0.2)
     os.kill(stopped, signal.SIGCONT)
