@@ -153,6 +153,9 @@ class Backend(ABC):
     style: ClassVar[Style] = "idiomatic"
     #: Left out unless asked for by name or with `--full`: the default run has two minutes.
     optional: ClassVar[bool] = False
+    #: Whether several processes can share each fit (`workers`). It starts them itself, in `start`;
+    #: see `backends.distributed`.
+    distributed: ClassVar[bool] = False
     #: Packages that the framework imports where they are installed, and does not need. Its worker
     #: does not find them, so that importing takes what it takes where nothing else is installed.
     hidden: ClassVar[tuple[str, ...]] = ()
@@ -171,6 +174,8 @@ class Backend(ABC):
     #: Whether products of float32 on CUDA may be rounded to TF32 (11 significant bits). Set before
     #: `start`, which switches TF32 on or off accordingly; `describe` reads it back.
     tf32: bool = False
+    #: Processes that share each fit, this one or those that it starts. Set before `start`.
+    workers: int = 1
 
     data: Data
     method: Method
@@ -185,6 +190,8 @@ class Backend(ABC):
 
     def start(self, device: str, threads: int) -> None:  # noqa: B027 - many have nothing to do
         """Make `device` ("cpu" or "cuda:0") ready to use with `threads` CPU threads.
+
+        With several workers, they have so many threads together.
 
         Raises:
             Unavailable: the framework does not see that device.
@@ -216,13 +223,17 @@ class Backend(ABC):
         Keys: version (str), device ("cpu" or "cuda:0": where the result was), threads (int, or
         None where the framework does not say), algorithm (str), dtype (str; by default that of
         the weight that `fit` returned), tf32 (bool: whether it is on; left out by a framework
-        that cannot switch it), and anything else worth showing (BLAS, allocator, ...). Values
-        must be JSON.
+        that cannot switch it), workers (int, where several processes share a fit), and anything
+        else worth showing (BLAS, allocator, ...). Values must be JSON.
         """
         package = sys.modules.get(self.framework.partition(".")[0])
         found = installed_version(self.requires) or getattr(package, "__version__", "")
         read_back = blas(self.blas_of) if self.blas_of in ("numpy", "scipy") else {"threads": None}
         return {"version": found, "device": "cpu", "algorithm": self.algorithm, **read_back}
+
+    def exchange(self, n_bytes: int) -> Callable[[], object] | None:
+        """A call in which all workers add up arrays of `n_bytes`; None where they never do."""
+        return None
 
     def device_seconds(self) -> float | None:
         """Fit once more; the seconds from its first operation to its last by the device's clock.

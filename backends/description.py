@@ -36,6 +36,7 @@ class Description:
     algorithm: str
     style: Style
     optional: bool
+    distributed: bool
     copies: float
     stability: Stability
     known_failures: Mapping[str, str]
@@ -174,6 +175,7 @@ _RULES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "algorithm": (f"a text of 1 to {LONGEST_TEXT} characters", _is_text),
     "style": ("'idiomatic' or 'tuned'", _one_of(Style)),
     "optional": ("True or False", lambda value: isinstance(value, bool)),
+    "distributed": ("True or False", lambda value: isinstance(value, bool)),
     "copies": ("a number of at least 0", _is_amount),
     "stability": ("'orthogonal' or 'normal equations'", _one_of(Stability)),
     "known_failures": (

@@ -37,7 +37,15 @@ def refuse_wide(X: Any) -> None:
     Raises:
         LinAlgError: it has.
     """
-    n, p = X.shape
+    refuse_few(*X.shape)
+
+
+def refuse_few(n: int, p: int) -> None:
+    """Refuse n samples of p features, if [X 1] has more columns than rows.
+
+    Raises:
+        LinAlgError: it has.
+    """
     if n <= p:
         raise np.linalg.LinAlgError(f"{n} samples of {p} features: {DEPENDENT}")
 

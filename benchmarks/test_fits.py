@@ -16,7 +16,7 @@ import psutil
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.engine import catalogue, machine, plan
+from benchmarks.engine import catalogue, choice, machine, plan
 from benchmarks.engine.contender import fits_of_a_sample
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
@@ -59,8 +59,8 @@ def entries(full: bool) -> dict[Place, Entry]:
     n_gpus = len(machine.gpus())
     made = plan.make(
         select(DEFAULT),
-        plan.choose_backends([], catalogue.known(), full),
-        plan.choose_devices([], n_gpus),
+        choice.choose_backends([], catalogue.known(), full),
+        choice.choose_devices([], n_gpus),
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
         threads=None,

@@ -16,6 +16,7 @@ from reports.analysis.changes import Change, changes
 from reports.analysis.profiles import profiles
 from reports.analysis.roofline import Call, calls
 from reports.analysis.rows import Row, by_workload
+from reports.analysis.sharing import sharings
 from reports.figures.drawing import Picture
 from reports.sections import run as words
 from reports.sections.accuracy import RaceSection
@@ -24,6 +25,7 @@ from reports.sections.certified import CertifiedTable, certified_tables
 from reports.sections.changes import side_by_side
 from reports.sections.profile import Advice, ProfileSection
 from reports.sections.scaling import SeriesSection
+from reports.sections.sharing import SharingSection
 from reports.sections.workload import WorkloadSection
 from reports.sources import Source
 
@@ -46,6 +48,7 @@ class Document:
     races: Sequence[RaceSection] = ()
     series: Sequence[SeriesSection] = ()
     break_evens: Sequence[BreakEvenSection] = ()
+    sharing: SharingSection | None = None  # of fits by several workers, where there are any
     absences: Sequence[tuple[str, str]] = ()  # what, and why
     facts: Sequence[tuple[str, str]]
     limits: Sequence[RooflineRecord] = ()  # measurements of what the machine can do at best
@@ -67,7 +70,8 @@ class Document:
     def pictures(self) -> list[Picture]:
         """All that goes into `figures/`."""
         profiled = [section for section in self.profiles if section.has_profiles]
-        further = (profiled, self.races, self.certified, self.series, self.break_evens)
+        shared = [self.sharing] if self.sharing and self.sharing.drawn else []
+        further = (profiled, self.races, self.certified, self.series, self.break_evens, shared)
         return [picture for section in self.workloads for picture in section.pictures] + [
             one.picture for sections in further for one in sections
         ]
@@ -83,6 +87,7 @@ def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Docum
     profiled = profiles(run, rows, run.workloads.keys() - brief or run.workloads)
     series = list(starmap(SeriesSection, enumerate(scaling.series(run, rows), start=1)))
     break_even = [BreakEvenSection(one, break_evens(one.series)) for one in series]
+    shared = sharings(run, rows)
     races = enumerate(accuracy.races(run, rows), start=1)
     return Document(
         profiles=list(starmap(ProfileSection, enumerate(profiled, start=1))),
@@ -99,6 +104,7 @@ def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Docum
         races=list(starmap(RaceSection, races)),
         series=series,
         break_evens=[one for one in break_even if one.devices],
+        sharing=SharingSection(shared, [one.series for one in series]) if shared else None,
         absences=words.absences(run.header.absent),
         facts=words.run_facts(run),
         limits=run.of(RooflineRecord),

@@ -44,6 +44,7 @@ COLUMNS: dict[str, tuple[type, Callable[[Row], Any]]] = {
     "peak_bytes": (float, lambda row: row.fit and row.fit.peak_bytes),
     "data": (str, lambda row: row.data or None),
     "plugin": (str, lambda row: row.entry.plugin or None),
+    "workers": (int, lambda row: row.entry.workers),
 }
 #: A row, by column.
 Cells = dict[str, Any]

@@ -10,7 +10,7 @@ from reports.analysis.accuracy import TOLERANCES
 from reports.document import Document
 from reports.figures import drawing, marks
 from reports.figures.drawing import Picture
-from reports.sections import break_even, changes
+from reports.sections import break_even, changes, sharing
 
 PAGE, SUMMARY = "index.html", "summary.md"
 #: One of these is in every file of a report: in pictures, and in pages and summaries.
@@ -30,6 +30,7 @@ def write(document: Document, folder: Path) -> Path:
         document=document,
         changes=changes,
         places=break_even.PLACES,
+        projected=sharing.PROJECTED,
         tolerances=TOLERANCES,
         few_races=summary.FEW_RACES,
         phases=marks.PHASES,

@@ -54,6 +54,7 @@ def _benchmark(row: Row) -> dict[str, Any]:
         "backend": entry.backend,
         "device": entry.device,
         "threads": entry.threads,
+        "workers": entry.workers,
         "variant": entry.variant and entry.variant.name,
     }
     param = f"{entry.device}-{entry.threads}"
@@ -85,7 +86,7 @@ def _at(*path: str) -> Any:
 
 
 #: Parameters that have a place of their own in a row.
-_PLACED = ("workload", "backend", "device", "threads", "variant")
+_PLACED = ("workload", "backend", "device", "threads", "workers", "variant")
 
 #: What anyone may have written, or left out: text, or else nothing.
 Text = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "")]

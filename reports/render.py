@@ -13,11 +13,34 @@ from markupsafe import Markup
 from reports import text
 from reports.analysis import scaling as exponents
 from reports.figures import drawing, marks
-from reports.sections import accuracy, certified, evidence, profile, run, scaling
+from reports.sections import (
+    accuracy,
+    break_even,
+    certified,
+    evidence,
+    profile,
+    run,
+    scaling,
+    sharing,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: Templates have the functions of these modules as filters.
-_WORDS = (text, marks, accuracy, certified, evidence, profile, run, scaling, exponents)
+_WORDS = (
+    *(
+        text,
+        marks,
+        accuracy,
+        break_even,
+        certified,
+        evidence,
+        profile,
+        run,
+        scaling,
+        sharing,
+        exponents,
+    ),
+)
 _FILTERS = {
     name: function
     for module in _WORDS

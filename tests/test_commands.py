@@ -16,7 +16,7 @@ import typer
 from benchmarks.cli.app import app, main
 from benchmarks.cli.options import parse_seconds, parse_share
 from benchmarks.engine import catalogue
-from benchmarks.engine.plan import choose_backends
+from benchmarks.engine.choice import choose_backends
 from benchmarks.evidence import __main__ as evidence
 from benchmarks.problems import workloads
 from reports import export

@@ -1,4 +1,4 @@
-"""How much this process has read from a disk, and how fast that can be at best."""
+"""Data on a disk: mapped, how much this process has read of them, how fast that can be at best."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 _MOST_BYTES = 1 << 30  # that are read of a file
 _PIECE = 1 << 22  # bytes that are asked for at a time
@@ -46,3 +48,13 @@ def disk_rate(
     if before is None or after is None or after - before < _MOST_BYTES // 64:
         return None
     return (after - before) / took
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array of a file that is not read before its numbers are; what is written stays here."""
+    try:
+        return np.asarray(np.load(path, mmap_mode="c"))
+    except ValueError:  # an array without elements cannot be mapped
+        return np.asarray(np.load(path))
+    except OSError:  # Linux promises no more memory than it has, and nobody may write to these
+        return np.asarray(np.load(path, mmap_mode="r"))

@@ -6,7 +6,7 @@ The process needs NumPy, this package and the framework of its backend, and noth
 | --------- | ------------------------------- | ------ |
 | start     | backend, plugins, device, threads | import_seconds, start_seconds, |
 |           | and, optionally, tf32, extra_work, | sandboxed |
-|           | entry_point                     | |
+|           | entry_point, workers            | |
 | load      | folder, method                  | sha256, transfer_seconds |
 | pin       | cores                           | cores (in force, or null) |
 | first     |                                 | seconds, peak_bytes, fit, description |
@@ -18,6 +18,8 @@ The process needs NumPy, this package and the framework of its backend, and noth
 |           |                                 | fit (of the first data, if judged) |
 | transfers |                                 | seconds (list) |
 | changed   | seconds (to wait at most)       | changed (since its fit returned) |
+| exchange  | n_bytes (list)                  | seconds (list; of adding up arrays of so many |
+|           |                                 | bytes of all workers), or null |
 | limits    | side, n_bytes, dtype, read      | words, call_seconds, product_rate, read_rate, |
 |           | and, optionally, disk           | disk_rate |
 | stop      |                                 | none: the process ends |
@@ -33,7 +35,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 import platform
 import random
 import time
@@ -47,7 +48,8 @@ import numpy as np
 from backends import registry
 from backends.base import Backend, Data, Fit, Method, Unavailable
 from backends.worker import renewal, roofline
-from backends.worker.disk import bytes_read, disk_rate
+from backends.worker.binding import bind
+from backends.worker.disk import bytes_read, disk_rate, mapped
 from backends.worker.hiding import hide
 from backends.worker.memory import Peak, WatchedPeak, ran_out_of_memory
 from backends.worker.messages import ARRAYS, UNFINISHED, method_from_json, sha256
@@ -96,6 +98,7 @@ class RequestHandler:
         tf32: bool = False,
         extra_work: float = 0.0,
         entry_point: str = "",
+        workers: int = 1,
     ) -> dict[str, Any]:
         """Import the backend's module, then the framework, then make the device ready."""
         self.device, self.threads, self.extra_work = device, threads, extra_work
@@ -114,7 +117,7 @@ class RequestHandler:
             raise Unavailable(registry.missing(chosen) or str(error)) from error
         import_seconds, began = self.numpy_seconds + self._since(began), self._clock()
         self.backend = chosen()
-        self.backend.tf32 = tf32
+        self.backend.tf32, self.backend.workers = tf32, workers
         self.backend.start(device, threads)
         start_seconds = self._since(began)
         return {
@@ -128,7 +131,7 @@ class RequestHandler:
         # Copy-on-write: a backend may write to its arrays, as to those of a user, and processes
         # still share the pages that nobody wrote to.
         self.folder = Path(folder)
-        data = Data(**{name: _map(self.folder / f"{name}.npy") for name in ARRAYS})
+        data = Data(**{name: mapped(self.folder / f"{name}.npy") for name in ARRAYS})
         digest = sha256(data)
         self.loaded = data, method_from_json(method)
         self.timed = self.backend.fit
@@ -149,13 +152,8 @@ class RequestHandler:
         return {"seconds": found}
 
     def pin(self, cores: list[int]) -> dict[str, Any]:
-        """Bind all threads of this process to `cores`, where the system can do that."""
-        if not hasattr(os, "sched_setaffinity"):
-            return {"cores": None}
-        # Threads that a framework started earlier keep their own binding.
-        for thread in os.listdir("/proc/self/task"):
-            os.sched_setaffinity(int(thread), cores)
-        return {"cores": sorted(os.sched_getaffinity(0))}
+        """Bind this process, and those that it has started, to `cores`."""
+        return {"cores": bind(cores, self.backend.distributed)}
 
     def first(self) -> dict[str, Any]:
         """The first fit since `load`: compiles, traces, fills caches."""
@@ -163,7 +161,9 @@ class RequestHandler:
         began = self._clock()
         fit = self.backend.fit()
         self.fit_seconds = self._since(began)
-        peak_bytes = peak.bytes() if self.device == "cpu" else None
+        # Of this process alone: it says nothing where others work as well.
+        own = self.device == "cpu" and not self.backend.distributed
+        peak_bytes = peak.bytes() if own else None
         self.results = Results()
         self.results.first(fit)
         if self.extra_work:
@@ -231,6 +231,11 @@ class RequestHandler:
         """Whether the last result changes although its fit has returned."""
         return {"changed": self.results.changed(seconds)}
 
+    def exchange(self, n_bytes: list[int]) -> dict[str, Any]:
+        """How long all workers take to add up arrays of these sizes; null where they never do."""
+        calls = [self.backend.exchange(size) for size in n_bytes]
+        return {"seconds": [roofline.seconds(call) for call in calls if call] or None}
+
     def limits(
         self, side: int, n_bytes: int, dtype: str, read: bool, disk: bool = False
     ) -> dict[str, Any]:
@@ -270,15 +275,6 @@ class RequestHandler:
         began = self._clock()
         self.backend.load(data, method)
         return self._since(began)
-
-
-def _map(path: Path) -> np.ndarray:
-    try:
-        return np.asarray(np.load(path, mmap_mode="c"))
-    except ValueError:  # an array without elements cannot be mapped
-        return np.asarray(np.load(path))
-    except OSError:  # Linux promises no more memory than it has, and nobody may write to these
-        return np.asarray(np.load(path, mmap_mode="r"))
 
 
 def answer(handle: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ def check(
     full: given.Full = False,
     devices: given.Devices = None,
     threads: given.Threads = None,
+    workers: given.Workers = "1",
     cores: given.Cores = None,
     seed: given.Seed = 0,
     out: given.Out = LATEST,
@@ -52,6 +53,7 @@ def check(
         full=full,
         tf32=tf32,
         threads=threads,
+        workers=workers,
         replicates=1,
     )
     session.execute(plan, options, out, quiet, as_json=as_json)

@@ -89,6 +89,10 @@ Devices = Annotated[
 Threads = Annotated[
     int | None, Option(help="CPU threads of every entry, instead of each workload's own.")
 ]
+Workers = Annotated[
+    str,
+    Option(help="How many processes share each fit of a distributed backend, such as 1,2."),
+]
 Seed = Annotated[int, Option(min=0, help="For the data and for the order of the rounds.")]
 Cores = Annotated[
     str | None, Option(help="Use these cores only, such as 0,2-3; default: all that are usable.")
@@ -135,6 +139,18 @@ def parse_seconds(option: str, text: str) -> float:
     if not 0 < value < float("inf"):
         raise UserError(f"{option} {text}: needs a time above zero, such as 60s or 2min")
     return value
+
+
+def parse_workers(text: str) -> list[int]:
+    """Numbers of workers from `1,2`.
+
+    Raises:
+        UserError: `text` has another form.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part[:9]) >= 1 for part in parts):
+        raise UserError(f"--workers {text}: needs numbers of workers, such as 1,2")
+    return list(dict.fromkeys(int(part[:9]) for part in parts))
 
 
 def parse_cores(text: str) -> set[int]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from backends.description import Description
 from benchmarks import signals
-from benchmarks.cli.options import parse_cores, parse_seconds
-from benchmarks.engine import machine, memory
+from benchmarks.cli.options import parse_cores, parse_seconds, parse_workers
+from benchmarks.engine import choice, machine, memory
 from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
 from benchmarks.engine.plan import Options, Plan
@@ -72,6 +72,7 @@ def make_plan(
     *,
     full: bool,
     tf32: bool,
+    workers: str = "1",
     **how: Any,
 ) -> Plan:
     """The plan for this machine; `how` is for `engine.plan.make`.
@@ -81,8 +82,9 @@ def make_plan(
             for a backend that was asked for by its name or at all.
     """
     n_gpus, asked = len(machine.gpus()), split(",".join(backends))
-    chosen = planning.choose_backends(asked, known, full)
-    on = planning.choose_devices(split(devices), n_gpus)
+    numbers = parse_workers(workers)
+    chosen = choice.choose_backends(asked, known, full, shared=max(numbers) > 1)
+    on = choice.choose_devices(split(devices), n_gpus)
     for backend in (backend for backend in chosen if backend.name in asked):
         _check_use(backend, workloads, on)
     _check_room(workloads)
@@ -94,6 +96,7 @@ def make_plan(
         n_gpus=n_gpus,
         available_bytes=memory.available(),
         tf32=tf32,
+        workers=numbers,
         **how,
     )
     if tf32 and not any(entry.process.tf32 for entry in plan.entries):

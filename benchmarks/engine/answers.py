@@ -145,6 +145,13 @@ class Changed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exchanged:
+    """All workers have added up arrays of some sizes; None: they never do."""
+
+    seconds: list[FitSeconds] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """What the framework can do at best."""
 
@@ -182,6 +189,7 @@ KINDS: dict[str, type] = {
     "last": Last,
     "transfers": Transferred,
     "changed": Changed,
+    "exchange": Exchanged,
     "limits": Limits,
 }
 #: Making one takes some milliseconds.

@@ -1,7 +1,7 @@
 """The plan: which entries a run has, and why others are absent."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,7 +12,7 @@ from backends.description import Description
 from benchmarks.engine import memory
 from benchmarks.engine.process import Launch, Process
 from benchmarks.engine.variants import Environment
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
 from benchmarks.problems.workloads import Workload
 from benchmarks.runfile.header import Absence, EntryRecord
 
@@ -55,6 +55,7 @@ class Entry:
         threads: int,
         *,
         launch: Launch | None = None,
+        workers: int = 1,
         cold: bool,
         tf32: bool,
     ) -> Self:
@@ -69,6 +70,7 @@ class Entry:
             tf32=tf32,
             workload=name,
             plugin=backend.plugin,
+            workers=workers,
         )
         return cls(workload, backend, process)
 
@@ -100,6 +102,7 @@ class Entry:
             backend=self.backend.name,
             device=self.process.device,
             threads=self.process.threads,
+            workers=self.process.workers,
             framework=self.framework,
             algorithm=self.backend.algorithm,
             style=self.backend.style,
@@ -124,6 +127,7 @@ class Entry:
             "dtype": self.workload.recipe.dtype,
             "threads": process.threads,
             "tf32": process.tf32,
+            "workers": process.workers,
         }
         for key, value in wanted.items():
             found = description.get(key)
@@ -155,47 +159,6 @@ class Plan:
         return [replace(entry.process, replicate=number) for number in range(self.replicates)]
 
 
-def choose_backends(
-    patterns: Sequence[str], known: Mapping[str, Description], full: bool = False
-) -> list[Description]:
-    """The backends that names and globs ask for, in the order of `known`.
-
-    Without patterns, all that are not optional, or all if `full`.
-
-    Raises:
-        UserError: a pattern matches none; the nearest name is suggested.
-    """
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            raise unknown("backend", pattern, known)
-    if not patterns:
-        return [b for b in known.values() if full or not b.optional]
-    return [b for name, b in known.items() if any(fnmatchcase(name, p) for p in patterns)]
-
-
-def choose_devices(names: Sequence[str], n_gpus: int) -> list[str]:
-    """Device names for `cpu`, `cuda` (the first GPU), `cuda:N`, and `all` (CPU and every GPU).
-
-    By default the CPU, and the first GPU if there is one: to start workers for eight would take
-    longer than a run is meant to last.
-
-    Raises:
-        UserError: a name is none of these, or asks for a GPU that is not there.
-    """
-    gpus = [f"cuda:{number}" for number in range(n_gpus)]
-    devices = [] if names else ["cpu", *gpus[:1]]
-    for name in names:
-        if name in ("all", "cpu"):
-            devices += ["cpu", *gpus] if name == "all" else ["cpu"]
-        elif name in ("cuda", *gpus):
-            if not gpus:
-                raise UserError("device 'cuda': the NVIDIA driver shows no GPU on this machine")
-            devices.append(gpus[0] if name == "cuda" else name)
-        else:
-            raise unknown("device", name, ["cpu", "cuda", *gpus, "all"])
-    return list(dict.fromkeys(devices))
-
-
 def make(
     workloads: Sequence[Workload],
     backends: Sequence[Description],
@@ -210,6 +173,7 @@ def make(
     cold: bool = False,
     environments: Sequence[Environment] = (),
     tf32: bool = False,
+    workers: Sequence[int] = (1,),
 ) -> Plan:
     """All combinations that make sense.
 
@@ -227,10 +191,12 @@ def make(
         cold: give every entry processes of its own.
         environments: other interpreters under which each backend is to run as well.
         tf32: whether products of float32 may be rounded to TF32 on CUDA.
+        workers: how many share a fit, of each backend that can be shared; one each of the others.
 
     Raises:
         UserError: nothing is left to run, memory suffices for no backend of a workload, more
-            threads are asked for than there are cores, or two variants have the same name.
+            threads or workers are asked for than there are cores, or two variants have the same
+            name.
     """
     given = [*launches, *(environment.launch for environment in environments)]
     names = [launch.variant.name for launch in given if launch.variant]
@@ -238,6 +204,9 @@ def make(
         raise UserError(f"two variants are called {twice!r}: choose another name for --env")
     if threads is not None and not 1 <= threads <= n_cores:
         raise UserError(f"--threads {threads}: this machine has 1 to {n_cores} usable cores")
+    if not all(1 <= number <= n_cores for number in workers):
+        asked = ",".join(map(str, workers))
+        raise UserError(f"--workers {asked}: this machine has 1 to {n_cores} usable cores")
     ways: dict[str, list[Launch]] = {backend.name: [] for backend in backends}
     absent: list[Absence] = []
     for backend in backends:
@@ -254,6 +223,8 @@ def make(
         where = "that CUDA_VISIBLE_DEVICES leaves to this run" if hidden else "on this machine"
         reason = f"no NVIDIA GPU {where}"
         absent.append(Absence(backend="every backend", device="cuda", reason=reason))
+    if any(backend.distributed for backend in backends):
+        absent += _not_shared(workloads, workers, threads or 0, n_cores)
     entries = [
         Entry.make(
             workload,
@@ -261,6 +232,7 @@ def make(
             device,
             threads or workload.threads or n_cores,
             launch=launch,
+            workers=number,
             cold=cold,
             tf32=tf32,
         )
@@ -269,6 +241,8 @@ def make(
         if workload.method.kind in backend.methods
         for device in devices
         if device.partition(":")[0] in backend.devices
+        for number in (workers if backend.distributed else (1,))
+        if (threads or workload.threads or n_cores) % number == 0
         for launch in ways[backend.name]
     ]
     if not entries:
@@ -297,3 +271,14 @@ def make(
         tf32,
         too_large,
     )
+
+
+def _not_shared(
+    workloads: Sequence[Workload], workers: Sequence[int], threads: int, n_cores: int
+) -> Iterator[Absence]:
+    """Which workloads so many workers cannot share: all workers have the same number of threads."""
+    for number in workers:
+        counts = {w.name: threads or w.threads or n_cores for w in workloads}
+        if names := [name for name, count in counts.items() if count % number]:
+            reason = f"the threads of {', '.join(names)} cannot be divided by {number}: --threads"
+            yield Absence(backend=f"{number} workers", device="any", reason=reason)

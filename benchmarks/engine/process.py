@@ -28,17 +28,18 @@ class Process:
 
     backend: str
     device: str  # as entries name it: "cpu", "cuda:1"
-    threads: int
+    threads: int  # of all workers together
     launch: Launch = Launch()
     replicate: int = 0
     workload: str = ""  # the only one that it serves; empty: one after another
     tf32: bool = False  # whether products may be rounded to TF32; on CUDA only
     plugin: str = ""  # where its backend comes from (`Description.plugin`), and nothing else
+    workers: int = 1  # processes that share each fit: this one has started the others
 
     @property
     def name(self) -> str:
         """The backend as tables name it; see `backend_name`."""
-        return backend_name(self.backend, self.launch.variant)
+        return backend_name(self.backend, self.launch.variant, self.workers)
 
     @property
     def worker_device(self) -> str:
@@ -87,7 +88,7 @@ def interpreter_environment() -> dict[str, str]:
 
 def environment(process: Process) -> dict[str, str]:
     """What fixes a worker's threads and device before anything is imported."""
-    threads, tf32 = str(process.threads), "1" if process.tf32 else "0"
+    threads, tf32 = str(process.threads // process.workers), "1" if process.tf32 else "0"
     other = process.launch.python != Path(sys.executable)
     return (interpreter_environment() if other else dict(os.environ)) | {
         "OMP_NUM_THREADS": threads,

@@ -63,7 +63,8 @@ def plan(
         if (backend := known.get(record.backend)) is None:
             raise UserError(f"cannot resume: there is no backend {record.backend!r} here now")
         place = workloads[record.workload], backend, record.device, record.threads
-        entries.append(Entry.make(*place, cold=header.cold, tf32=header.tf32))
+        entry = Entry.make(*place, workers=record.workers, cold=header.cold, tf32=header.tf32)
+        entries.append(entry)
     return Plan(
         list(workloads.values()),
         entries,

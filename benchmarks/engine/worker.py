@@ -90,6 +90,7 @@ class Worker:
         self.memory_bytes = memory_bytes or int(0.8 * memory.available())
         self.stop_idle = stop_idle
         self.failed: WorkerFailed | None = None
+        self._helpers: list[int] = []  # processes that it has started to fit
         with os_errors("cannot make a folder for temporary files"):
             self._temporary = tempfile.mkdtemp(prefix="linreg-bench-", dir=temporary)
         # What torch has compiled is kept for a run and no longer: a first fit would otherwise take
@@ -130,6 +131,8 @@ class Worker:
         process, plugin = self.process, self.process.plugin
         # Only where they say something: an older worker may not know them.
         extra: dict[str, Any] = {"tf32": True} if process.tf32 else {}
+        if process.workers > 1:
+            extra["workers"] = process.workers
         if process.launch.extra_work:
             extra["extra_work"] = process.launch.extra_work
         if plugin and not registry.is_file(plugin) and process.launch.tree == ROOT:
@@ -143,6 +146,7 @@ class Worker:
             threads=process.threads,
             **extra,
         )
+        self._helpers = [helper.pid for helper in self._started()]
         return started
 
     def ask(self, do: str, patience: float = math.inf, **fields: Any) -> Any:
@@ -232,10 +236,10 @@ class Worker:
             self._check_memory()  # it may go on like this for a while
 
     def _check_memory(self) -> None:
-        try:
-            resident = memory.own(self.pid)
-        except psutil.Error:
-            return  # it is gone: the next read says so
+        resident = 0
+        for pid in (self.pid, *self._helpers):
+            with suppress(psutil.Error):  # it is gone: the next read says so
+                resident += memory.own(pid)
         if resident > self.memory_bytes:
             limit = self.memory_bytes / 2**30
             raise self._fail("memory", f"used more than {limit:.1f} GiB of memory: killed")

@@ -9,7 +9,7 @@ import psutil
 
 from backends.base import GradientDescent
 from benchmarks import estimates, scatter
-from benchmarks.engine import catalogue, machine, plan
+from benchmarks.engine import catalogue, choice, machine, plan
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.process import Launch
 from benchmarks.engine.run import run
@@ -44,7 +44,7 @@ def make_plan(
     """Backends, by name or glob, and copies of them, on the CPU of this machine."""
     return plan.make(
         workloads,
-        plan.choose_backends(backends, catalogue.known(plugins)),
+        choice.choose_backends(backends, catalogue.known(plugins)),
         ["cpu"],
         n_cores=len(machine.usable_cores()),
         n_gpus=0,

@@ -26,9 +26,10 @@ class Variant:
     source: str = ""  # the git revision, or the path of the interpreter
 
 
-def backend_name(backend: str, variant: Variant | None) -> str:
-    """A backend as tables name it, such as `torch-eager@main`."""
-    return f"{backend}@{variant.name}" if variant else backend
+def backend_name(backend: str, variant: Variant | None, workers: int = 1) -> str:
+    """A backend as tables name it, such as `torch-eager@main` or `dask-gram×2`."""
+    several = f"{backend}×{workers}" if workers > 1 else backend
+    return f"{several}@{variant.name}" if variant else several
 
 
 #: By method, what most people use today: the others are compared with it, if it passed.
@@ -43,7 +44,8 @@ class EntryRecord:
     workload: str
     backend: str
     device: str
-    threads: Count
+    threads: Count  # of all workers together
+    workers: Count = 1  # processes that share each fit
     framework: str
     algorithm: str
     style: str = "idiomatic"
@@ -54,12 +56,13 @@ class EntryRecord:
     @property
     def name(self) -> str:
         """The backend as tables name it; see `backend_name`."""
-        return backend_name(self.backend, self.variant)
+        return backend_name(self.backend, self.variant, self.workers)
 
     @property
     def original(self) -> str:
         """The id of the entry without its variant."""
-        return f"{self.workload}/{self.backend}/{self.device}/{self.threads}"
+        name = backend_name(self.backend, None, self.workers)
+        return f"{self.workload}/{name}/{self.device}/{self.threads}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -201,6 +201,21 @@ class TransferRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExchangeRecord(Record):
+    """After the samples of an entry with several workers: how long they take to add up arrays."""
+
+    kind: ClassVar = "exchange"
+    entry: str
+    replicate: Count = 0
+    n_bytes: Sequence[Size]
+    seconds: Sequence[FitSeconds]  # of each size
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.n_bytes) == len(self.seconds):
+            raise ValueError("needs as many times as sizes, and one at least")
+
+
+@dataclass(frozen=True, kw_only=True)
 class GpuRecord(Record):
     """The state of a GPU before and after samples; None: it does not say."""
 

@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from benchmarks import estimates, samples
@@ -19,26 +20,46 @@ from reports.analysis.crossing import Crossing, crossings
 from reports.analysis.rows import Row
 from reports.analysis.scaling import Key, Series, log_time
 
-#: "from": CUDA is slower below a size and faster above it; "until": the other way round.
+#: "from": slower below a size and faster above it; "until": the other way round.
 Answer = Literal["from", "until", "always", "never", "cannot tell"]
 
 
-@dataclass(frozen=True)
-class BreakEven:
-    """CPU against one GPU, over the sizes at which both were timed."""
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What is usual against what may be faster, over the sizes at which both were timed."""
 
-    device: str  # the GPU
-    backend: str | None  # None: the fastest right one of each device, at each size
-    transfer: bool  # whether the data lie on the host, and their transfer counts
-    ratios: Mapping[int, Estimate]  # time on the CPU over time on the GPU, by size
-    answer: Answer
-    crossing: Crossing | None  # for "from" and "until": the last one
+    ratios: Mapping[int, Estimate]  # time of what is usual over time of the other, by size
+
+    @cached_property
+    def crossing(self) -> Crossing | None:
+        """The last one."""
+        return next(reversed(crossings(self.ratios)), None)
+
+    @property
+    def answer(self) -> Answer:
+        """Where the other is faster; the largest size at which that is certain decides."""
+        sides = [ratio.against_one() for _, ratio in sorted(self.ratios.items())]
+        certain = [side for side in sides if side != "cannot tell"]
+        if not certain:
+            return "cannot tell"
+        if certain[-1] == "slower":  # what is usual
+            return "from" if "faster" in certain else "always"
+        return "until" if "slower" in certain else "never"
 
     @property
     def first_certain(self) -> int | None:
         """The smallest size at which it is certain which of the two is faster."""
         certain = [n for n, ratio in self.ratios.items() if ratio.against_one() != "cannot tell"]
         return min(certain, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakEven(Comparison):
+    """CPU against one GPU."""
+
+    device: str  # the GPU
+    backend: str | None  # None: the fastest right one of each device, at each size
+    transfer: bool  # whether the data lie on the host, and their transfer counts
 
 
 def break_evens(one: Series) -> list[BreakEven]:
@@ -60,19 +81,7 @@ def _break_even(one: Series, device: str, backend: str | None, transfer: bool) -
             known = next(iter(there.values())).scatter
             if ratio := estimates.ratio(cpu[0], gpu[0], confidence, known, cpu[1] + gpu[1]):
                 ratios[size] = ratio
-    last = next(reversed(crossings(ratios)), None)
-    return BreakEven(device, backend, transfer, ratios, _answer(ratios), last)
-
-
-def _answer(ratios: Mapping[int, Estimate]) -> Answer:
-    """From the sizes at which it is certain; the largest of them decides."""
-    sides = [ratio.against_one() for _, ratio in sorted(ratios.items())]
-    certain = [side for side in sides if side != "cannot tell"]
-    if not certain:
-        return "cannot tell"
-    if certain[-1] == "slower":  # the CPU is
-        return "from" if "faster" in certain else "always"
-    return "until" if "slower" in certain else "never"
+    return BreakEven(device=device, backend=backend, transfer=transfer, ratios=ratios)
 
 
 def _fastest(

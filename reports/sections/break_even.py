@@ -6,7 +6,7 @@ from functools import cached_property
 
 from matplotlib.axes import Axes
 
-from reports.analysis.break_even import BreakEven
+from reports.analysis.break_even import BreakEven, Comparison
 from reports.figures.axes import Curve, log_log
 from reports.figures.drawing import DASHES, INK, MARKERS, VERMILION, Picture
 from reports.sections.scaling import SeriesSection, round_size
@@ -45,7 +45,7 @@ class BreakEvenSection:
         found = []
         for device in self.devices:
             said = [
-                f"{self.when(point)} with the data {PLACES[transfer]}"
+                f"{when(point, self.series.series.varied)} with the data {PLACES[transfer]}"
                 for transfer, point in self._of(None, device).items()
             ]
             fastest = f"the fastest right backend of each device, {self.conditions}."
@@ -58,24 +58,6 @@ class BreakEvenSection:
 
     def _of(self, backend: str | None, device: str) -> dict[bool, BreakEven]:
         return {p.transfer: p for p in self.points if (p.backend, p.device) == (backend, device)}
-
-    def when(self, point: BreakEven) -> str:
-        """What follows "CUDA pays": `from about 40,000 samples (38,000 to 43,000)`."""
-        sizes, found, varied = sorted(point.ratios), point.crossing, self.series.series.varied
-        if found and point.answer in ("from", "until"):
-            # To three digits: an interval may be narrower than two could tell.
-            between = f"{round_size(found.low, 3)} to {round_size(found.high, 3)}"
-            way = "from" if point.answer == "from" else "only below"
-            if found.size is None:
-                return f"{way} somewhere in {between} {varied}"
-            return f"{way} about {round_size(found.size, 3)} {varied} ({between})"
-        if point.answer == "always":
-            least = point.first_certain or sizes[0]
-            certainly = " for certain" if least > sizes[0] else ", the fewest tried,"
-            return f"from {least:,} {varied}{certainly}"
-        if point.answer == "never":
-            return f"at no size up to {sizes[-1]:,} {varied}"
-        return "at no size for certain"
 
     @cached_property
     def picture(self) -> Picture:
@@ -103,3 +85,22 @@ class BreakEvenSection:
         x, y = f"{self.series.series.varied}, log scale", "time on the CPU / on CUDA"
         scales = (x, "{:,.0f}".format), (y, "{:g}×".format)
         return log_log(f"break-even-{self.series.number}", alt, curves, scales, draw_crossings)
+
+
+def when(point: Comparison, varied: str) -> str:
+    """What follows "CUDA pays": `from about 40,000 samples (38,000 to 43,000)`."""
+    sizes, found = sorted(point.ratios), point.crossing
+    if found and point.answer in ("from", "until"):
+        # To three digits: an interval may be narrower than two could tell.
+        between = f"{round_size(found.low, 3)} to {round_size(found.high, 3)}"
+        way = "from" if point.answer == "from" else "only below"
+        if found.size is None:
+            return f"{way} somewhere in {between} {varied}"
+        return f"{way} about {round_size(found.size, 3)} {varied} ({between})"
+    if point.answer == "always":
+        least = point.first_certain or sizes[0]
+        certainly = " for certain" if least > sizes[0] else ", the fewest tried,"
+        return f"from {least:,} {varied}{certainly}"
+    if point.answer == "never":
+        return f"at no size up to {sizes[-1]:,} {varied}"
+    return "at no size for certain"

@@ -33,6 +33,7 @@ def repeat_command(run: Run, entry: EntryRecord) -> list[str]:
         flags += [name for name, value in asked.items() if value is True]
     options += [("--backends", entry.backend), ("--devices", entry.device)]
     options += [("--threads", str(entry.threads)), ("--seed", str(header.seed))]
+    options += [("--workers", str(entry.workers))] if entry.workers > 1 else []
     options += [("--plugin", path) for path in header.plugins]
     if variant and variant.kind == "environment":
         options += [("--env", f"{variant.name}={variant.source}")]

@@ -21,5 +21,7 @@ def show(document: Document, console: Console) -> None:
         console.print(Text(f"{certified.dtype}: {certified.sentence}"))
     for sentence in (said for one in document.break_evens for said in one.sentences):
         console.print(Text(sentence))
+    for sentence in document.sharing.sentences if document.sharing else ():
+        console.print(Text(sentence))
     for advice in document.advice:
         console.print(Text(f"{advice.about}: take {advice.take}. {advice.reason}"))

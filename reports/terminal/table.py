@@ -15,7 +15,10 @@ _PLUGIN = " †"
 
 def grid(heads: Iterable[str], rows: Iterable[Sequence[str]], no_wrap: bool = False) -> Table:
     """A table without lines, whose cells are plain text; `no_wrap` cuts off what is too long."""
-    columns = [Column(Text(head), no_wrap=no_wrap, overflow="fold") for head in heads]
+    # A name that is cut in two is no name.
+    columns = [
+        Column(Text(head), no_wrap=no_wrap or head == "backend", overflow="fold") for head in heads
+    ]
     table = Table(*columns, box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for cells in rows:
         table.add_row(*map(Text, cells))

@@ -36,6 +36,10 @@ KINDS: dict[str, tuple[object, ...]] = {
     ),
     "certified data": ("--data", CERTIFIED),
     "threads": ("--workloads", "line", "--threads", "1"),
+    "several workers": (
+        *("--workloads", "line", "--threads", "2", "--workers", "1,2"),
+        *("--backends", "torch-distributed-qr"),
+    ),
     "an own process": ("--workloads", "line", "--cold"),
     "a plug-in": ("--workloads", "line", "--plugin", PLUGIN),
     "an environment": ("--workloads", "line", "--env", f"same={sys.executable}"),

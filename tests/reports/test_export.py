@@ -24,7 +24,7 @@ from tests.reports import runs
 COLUMNS = str.split("""
 workload backend device threads status passed reason samples seconds_median seconds_low seconds_high
 ratio ratio_low ratio_high baseline import_seconds start_seconds transfer_seconds compile_seconds
-weight_error bound r2 best_r2 floor_seconds times_floor peak_bytes data plugin
+weight_error bound r2 best_r2 floor_seconds times_floor peak_bytes data plugin workers
 """)
 
 

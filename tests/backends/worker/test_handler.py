@@ -249,11 +249,11 @@ def test_data_that_the_system_will_not_map_for_writing_are_mapped_for_reading(
     np.save(tmp_path / "y.npy", np.ones(1))
     code = (
         "import resource, sys; from pathlib import Path; import psutil; "
-        "from backends.worker import handler; folder = Path(sys.argv[1]); "
-        "print(handler._map(folder / 'y.npy').flags.writeable); "
+        "from backends.worker import disk; folder = Path(sys.argv[1]); "
+        "print(disk.mapped(folder / 'y.npy').flags.writeable); "
         "limit = psutil.Process().memory_info().data + (16 << 20); "
         "resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)); "
-        "X = handler._map(folder / 'X.npy'); print(X.shape, X.flags.writeable)"
+        "X = disk.mapped(folder / 'X.npy'); print(X.shape, X.flags.writeable)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from backends import registry
-from benchmarks.engine import catalogue, gpu, machine, plan, resume
+from benchmarks.engine import catalogue, choice, gpu, machine, plan, resume
 from benchmarks.engine.plan import Entry, Options
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Process, environment
@@ -54,7 +54,7 @@ def measure(folder: Path, backends: list[str], workloads: str, **more: Any) -> R
     """Run on the CPU and the fake GPU."""
     made = plan.make(
         select(workloads.split(",")),
-        plan.choose_backends(backends, catalogue.known(PLUGINS)),
+        choice.choose_backends(backends, catalogue.known(PLUGINS)),
         ["cpu", "cuda:0"],
         n_cores=1,
         n_gpus=1,

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.engine import catalogue, machine, plan
+from benchmarks.engine import catalogue, choice, machine, plan
 from benchmarks.engine.plan import IN_THE_RACE, Options
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import WORKLOADS
@@ -25,7 +25,7 @@ def measured(folder: Path, names: list[str], **changes: object) -> Run:
     cores = machine.usable_cores()
     made = plan.make(
         [WORKLOADS["line"]],
-        plan.choose_backends(names, catalogue.known([PLUGIN])),
+        choice.choose_backends(names, catalogue.known([PLUGIN])),
         ["cpu"],
         n_cores=len(cores),
         n_gpus=0,

@@ -14,9 +14,9 @@ import pytest
 from backends import registry
 from backends.base import Backend, Data, Fit, Kind, Method
 from backends.description import Description
-from benchmarks.engine import catalogue, plan
+from benchmarks.engine import catalogue, choice, plan
 from benchmarks.engine.plan import MOST_PROCESSES, MOST_REPLICATES, Entry, Plan
-from benchmarks.engine.process import Launch, Process
+from benchmarks.engine.process import Launch, Process, environment
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import WORKLOADS, select
 from benchmarks.runfile.header import Absence, Variant
@@ -273,7 +273,7 @@ def test_a_variant_stands_beside_the_backend_as_it_is() -> None:
     ],
 )
 def test_names_and_globs_choose_backends(patterns: list[str], names: list[str]) -> None:
-    assert [b.name for b in plan.choose_backends(patterns, KNOWN)] == names
+    assert [b.name for b in choice.choose_backends(patterns, KNOWN)] == names
 
 
 def test_an_optional_backend_is_left_out_unless_named_or_in_full() -> None:
@@ -283,14 +283,51 @@ def test_an_optional_backend_is_left_out_unless_named_or_in_full() -> None:
 
     [rare] = of(Rare)
     known = {**KNOWN, "rare": rare}
-    assert [b.name for b in plan.choose_backends([], known)] == [*KNOWN]
-    assert [b.name for b in plan.choose_backends([], known, full=True)] == [*KNOWN, "rare"]
-    assert plan.choose_backends(["r*"], known) == [rare]
+    assert [b.name for b in choice.choose_backends([], known)] == [*KNOWN]
+    assert [b.name for b in choice.choose_backends([], known, full=True)] == [*KNOWN, "rare"]
+    assert choice.choose_backends(["r*"], known) == [rare]
+
+
+class Shared(Direct):
+    name = "c-shared"
+    optional = True
+    distributed = True
+
+
+def test_several_workers_share_the_threads_of_a_workload() -> None:
+    made = make("line,wide", [Direct, Shared], workers=[1, 2, 4])
+    assert ids(made) == [
+        *("line/a-direct/cpu/1", "line/c-shared/cpu/1"),
+        *("wide/a-direct/cpu/4", "wide/c-shared/cpu/4"),
+        *("wide/c-shared×2/cpu/4", "wide/c-shared×4/cpu/4"),
+    ]
+    said = [(a.backend, a.reason) for a in made.absent if "workers" in a.backend]
+    assert said == [
+        ("2 workers", "the threads of line cannot be divided by 2: --threads"),
+        ("4 workers", "the threads of line cannot be divided by 4: --threads"),
+    ]
+    several = made.entries[-1].process
+    assert environment(several)["OMP_NUM_THREADS"] == "1"
+    assert made.entries[-1].record().original == made.entries[-1].id
+    assert "workers is 2, not 4" in made.entries[-1].mismatch(
+        FAIR | {"threads": 4, "workers": 2}, SHA, SHA
+    )
+
+
+def test_more_workers_than_cores_are_refused() -> None:
+    with pytest.raises(UserError, match="--workers 1,8: this machine has 1 to 4 usable cores"):
+        make("wide", [Shared], workers=[1, 8])
+
+
+def test_distributed_backends_take_part_where_several_workers_are_asked_for() -> None:
+    known = {**KNOWN, **{backend.name: backend for backend in of(Shared)}}
+    assert "c-shared" not in [b.name for b in choice.choose_backends([], known)]
+    assert "c-shared" in [b.name for b in choice.choose_backends([], known, shared=True)]
 
 
 def test_an_unknown_backend_is_named_with_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'a-direct'"):
-        plan.choose_backends(["a-*", "a-driect"], KNOWN)
+        choice.choose_backends(["a-*", "a-driect"], KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +343,7 @@ def test_an_unknown_backend_is_named_with_the_nearest() -> None:
     ],
 )
 def test_devices_by_name(asked: list[str], n_gpus: int, devices: list[str]) -> None:
-    assert plan.choose_devices(asked, n_gpus) == devices
+    assert choice.choose_devices(asked, n_gpus) == devices
 
 
 @pytest.mark.parametrize(
@@ -320,7 +357,7 @@ def test_devices_by_name(asked: list[str], n_gpus: int, devices: list[str]) -> N
 )
 def test_a_device_that_is_not_there_is_refused(asked: str, n_gpus: int, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        plan.choose_devices([asked], n_gpus)
+        choice.choose_devices([asked], n_gpus)
 
 
 SHA = "5" * 64

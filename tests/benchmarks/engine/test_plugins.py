@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.engine import catalogue, machine, plan
+from benchmarks.engine import catalogue, choice, machine, plan
 from benchmarks.engine.plan import Options
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
@@ -29,7 +29,7 @@ def measured(folder: Path, plugins: tuple[Path, ...], *backends: str) -> list[bo
     """Whether the fits of some backends passed."""
     made = plan.make(
         select(["line"]),
-        plan.choose_backends(backends, catalogue.known(plugins)),
+        choice.choose_backends(backends, catalogue.known(plugins)),
         ["cpu"],
         n_cores=1,
         n_gpus=0,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.engine import catalogue, plan, resume
+from benchmarks.engine import catalogue, choice, plan, resume
 from benchmarks.errors import UserError
 from benchmarks.problems.table import table
 from benchmarks.problems.workloads import select
@@ -185,7 +185,7 @@ MACHINE = Machine(cpu="A", cores_used=[0, 1])
 def header(**fields: Any) -> Header:
     made = plan.make(
         select(["line", "50x2:float64"]),
-        plan.choose_backends(["numpy-*", "sklearn-linear"], catalogue.known()),
+        choice.choose_backends(["numpy-*", "sklearn-linear"], catalogue.known()),
         ["cpu"],
         n_cores=2,
         n_gpus=0,

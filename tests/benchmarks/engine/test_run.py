@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from backends.base import GradientDescent
-from benchmarks.engine import catalogue, machine, plan, resume
+from benchmarks.engine import catalogue, choice, machine, plan, resume
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
@@ -36,7 +36,7 @@ def make_plan(
 ) -> Plan:
     return plan.make(
         select(workloads.split(",")),
-        plan.choose_backends(backends, catalogue.known(tuple(plugins))),
+        choice.choose_backends(backends, catalogue.known(tuple(plugins))),
         ["cpu"],
         n_cores=len(machine.usable_cores()),
         n_gpus=0,

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.runfile.records import FitRecord, SampleRecord, TransferRecord
 from benchmarks.runfile.run import Run
-from reports.sections.break_even import BreakEvenSection
+from reports.sections.break_even import BreakEvenSection, when
 from tests.reports import runs
 from tests.reports.pages import documented, written
 
@@ -78,7 +78,7 @@ def test_a_backend_is_held_against_itself() -> None:
     points = found.backends["torch-cholesky (CUDA)"]
     assert list(points) == [False, True]
     for point in points.values():
-        assert re.match(rf"from {SIZE}$", found.when(point))
+        assert re.match(rf"from {SIZE}$", when(point, "samples"))
 
 
 def test_each_of_several_gpus_has_a_sentence_and_its_name() -> None:

@@ -1,0 +1,1 @@
+"""Least squares by several processes that share each fit; see `backends.distributed.base`."""

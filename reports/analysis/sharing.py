@@ -1,0 +1,159 @@
+"""What it costs, or saves, that several workers share each fit; and what more of them would give.
+
+Of each distributed backend there are entries with one worker and with several, which have the same
+number of threads together. Their ratio is what distribution costs on this machine. The projection
+has three constants that the run has measured: how fast one worker is, and the latency and the rate
+with which workers add up arrays.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from benchmarks.estimates import Estimate
+from benchmarks.runfile.records import ExchangeRecord, WorkloadRecord
+from benchmarks.runfile.run import Run
+from reports.analysis.break_even import Comparison
+from reports.analysis.rows import Row, by_workload
+from reports.analysis.scaling import Series
+
+#: Bytes of a number of the sums that are exchanged: they are float64.
+_ITEMSIZE = 8
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """How long workers take to add up arrays.
+
+    A message goes to and fro between all of them in a number of steps that grows as the logarithm
+    of their number. In an all-reduce, 2 (w - 1) / w of the bytes pass each of w workers (Thakur,
+    Rabenseifner & Gropp, Int. J. High Perform. Comput. Appl. 19, 2005).
+    """
+
+    workers: int  # with which it was measured
+    latency: float  # seconds, of the smallest array
+    rate: float  # bytes a second that pass a worker
+
+    @classmethod
+    def of(cls, record: ExchangeRecord, workers: int) -> Self:
+        """From the smallest and the largest array that were added up."""
+        (few, latency), *_, (many, longest) = sorted(
+            zip(record.n_bytes, record.seconds, strict=True)
+        )
+        passed = _passed(many - few, workers)
+        # What is no slower for more bytes shows no rate.
+        rate = passed / (longest - latency) if longest > latency and passed > 0 else math.inf
+        return cls(workers, latency, rate)
+
+    def seconds(self, workers: int, n_bytes: int) -> float:
+        """How long so many workers take for so many bytes."""
+        if workers == 1:
+            return 0.0
+        steps = math.ceil(math.log2(workers)) / math.ceil(math.log2(self.workers))
+        return self.latency * steps + _passed(n_bytes, workers) / self.rate
+
+
+def _passed(n_bytes: int, workers: int) -> float:
+    return 2 * (workers - 1) / workers * n_bytes
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """One workload on one backend, by several workers and by one with as many threads."""
+
+    workload: WorkloadRecord
+    one: Row
+    several: Row
+    exchange: Exchange | None
+
+    @property
+    def workers(self) -> int:
+        """How many share a fit."""
+        return self.several.entry.workers
+
+    @property
+    def threads_each(self) -> int:
+        """Threads of each of them."""
+        return self.several.entry.threads // self.workers
+
+    @property
+    def speed_up(self) -> Estimate | None:
+        """The time of one worker over that of several."""
+        return self.one.ratios.get(self.several.entry.id)
+
+    @property
+    def cost(self) -> float | None:
+        """Seconds of a fit that distribution costs; below zero if it saves some."""
+        if self.one.time is None or self.several.time is None:
+            return None
+        return self.several.time.value - self.one.time.value
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that are exchanged: [1 X y]'[1 X y], or a triangle of that size."""
+        return (self.workload.n_features + 2) ** 2 * _ITEMSIZE
+
+    def projected(self, workers: int) -> float | None:
+        """Seconds of a fit by so many workers, each with as many threads as one of these has.
+
+        All work is taken to be shared, and so the time of a fit to be that of one worker over their
+        number, plus that of an exchange. Solving the equations is not shared: this is a best case.
+        """
+        if self.exchange is None or self.one.time is None:
+            return None
+        alone = self.one.time.value * self.workers  # one worker with its share of the threads
+        return alone / workers + self.exchange.seconds(workers, self.n_bytes)
+
+    @property
+    def error(self) -> float | None:
+        """By which share the projection is off where it can be held against a measurement."""
+        projected = self.projected(self.workers)
+        if projected is None or self.several.time is None:
+            return None
+        return projected / self.several.time.value - 1
+
+
+def sharings(run: Run, rows: Sequence[Row]) -> list[Sharing]:
+    """All of a run, workload by workload."""
+    found = []
+    for name, same in by_workload(rows).items():
+        timed = [row for row in same if row.time]
+        for several in (row for row in timed if row.entry.workers > 1):
+            if (one := _alone(several, timed)) and name in run.workloads:
+                records = run.of(ExchangeRecord, several.entry.id)
+                exchange = Exchange.of(records[0], several.entry.workers) if records else None
+                found.append(Sharing(run.workloads[name], one, several, exchange))
+    return found
+
+
+def _alone(several: Row, rows: Iterable[Row]) -> Row | None:
+    """The same backend with one worker."""
+    entry = several.entry
+    wanted = entry.backend, entry.variant, entry.device, entry.threads, 1
+    for row in rows:
+        other = row.entry
+        place = other.backend, other.variant, other.device, other.threads, other.workers
+        if place == wanted:
+            return row
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payoff(Comparison):
+    """One worker against several, over the sizes of a series."""
+
+    backend: str
+    workers: int
+
+
+def payoffs(series: Series, found: Sequence[Sharing]) -> list[Payoff]:
+    """From which size several workers pay: for each backend and number of workers."""
+    names = {rows[0].entry.workload: size for size, rows in series.by_size.items() if rows}
+    ratios: dict[tuple[str, int], dict[int, Estimate]] = {}
+    for one in found:
+        entry = one.several.entry
+        if entry.workload in names and one.speed_up:
+            of_backend = ratios.setdefault((entry.backend, entry.workers), {})
+            of_backend[names[entry.workload]] = one.speed_up
+    return [Payoff(backend=b, workers=w, ratios=by_size) for (b, w), by_size in ratios.items()]
