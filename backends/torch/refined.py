@@ -15,7 +15,7 @@ _SAMPLE = 256
 #: A correction multiplies the error by about this, times u kappa**2 ...
 _GROWTH = 8.0
 #: ... and is made if that is at most this.
-_SHRINKS = 0.1
+SHRINKS = 0.1
 _MOST_STEPS = 8
 _PROBES = 8
 #: Numbers in [X 1 y] up to which QR at once is followed by corrections from residuals of twice the
@@ -125,7 +125,7 @@ class TorchRefined(TorchSolver):
             return None
         kappa = self.condition(factor, lengths)
         shrinks = _GROWTH * limits.eps * kappa**2
-        if not shrinks <= _SHRINKS:
+        if not shrinks <= SHRINKS:
             return None
 
         def solve(moment: torch.Tensor) -> torch.Tensor:
@@ -142,7 +142,7 @@ class TorchRefined(TorchSolver):
             b, steps = b - step, steps + 1
             changed, whole = (torch.stack([step, b]) * lengths).norm(dim=1).tolist()
             size = changed / whole if whole else math.nan
-            if steps == 1 and not size <= _SHRINKS:
+            if steps == 1 and not size <= SHRINKS:
                 return None
             if size > last / 2 > 0:
                 break  # nothing but rounding is left

@@ -9,6 +9,7 @@ import pytest
 from scipy.linalg import solve_triangular
 
 from backends.base import Data, LeastSquares
+from backends.torch.operator import TorchRefinedOperator
 from backends.torch.refined import TorchRefined
 from benchmarks.gate.correct_digits import CERTIFIED, correct
 from benchmarks.gate.solution import least_squares
@@ -96,7 +97,14 @@ def test_no_more_than_a_digit_behind_qr(seed: int) -> None:
     assert ratio is None or ratio <= 10
 
 
-KINDS = pytest.mark.parametrize("kind", [TorchRefined])
+@pytest.mark.parametrize("seed", [*range(40), *HARD, 270, 521, 1003])
+def test_an_operator_is_no_more_than_a_digit_behind_qr(seed: int) -> None:
+    """The last three end in the rounding of their own result."""
+    ratio = behind(*problem(np.random.default_rng(seed)), TorchRefinedOperator)
+    assert ratio is None or ratio <= 10
+
+
+KINDS = pytest.mark.parametrize("kind", [TorchRefined, TorchRefinedOperator])
 
 
 @KINDS
@@ -109,6 +117,28 @@ def test_certified_digits(name: str, kind: type[TorchRefined]) -> None:
     possible = correct(least_squares(known.data).coefficients, exact, CERTIFIED).min()
     found = correct(refined(X, y, kind)[0], exact, CERTIFIED).min()
     assert found >= (possible - 0.5 if name == "Filip" else 13)
+
+
+@pytest.mark.parametrize("offset", [0, 30])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_operator_loses_nothing_but_one_rounding(dtype: str, offset: float) -> None:
+    """Of blocks that are not full, on two threads, where QR loses two to four digits."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3_001, 7))
+    X[:, 6] = X[:, 5] + X[:, 6] / 1e2
+    X = (X + offset).astype(dtype)
+    y = (X.sum(axis=1) + rng.standard_normal(len(X))).astype(dtype)
+    backend, data = TorchRefinedOperator(), Data(X, y, X[:0], y[:0])
+    try:
+        backend.start("cpu", 2)
+        backend.load(data, LeastSquares())
+        fit = backend.fit()
+    finally:
+        torch.set_num_threads(1)
+    assert "operator" in backend.describe()["algorithm"]
+    expected = least_squares(data).coefficients
+    rtol = 1.5 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(np.append(fit.weight, fit.bias), expected, rtol=rtol)
 
 
 def test_corrections_that_do_not_converge_leave_it_to_qr() -> None:
