@@ -6,20 +6,22 @@ nothing if it is used at once, and lets one product compute X'X, X'y and all sum
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 
 from backends.torch import torch
+from backends.torch.doubled import Doubled
 
 #: Size of a block for each thread: twice what a core's second-level cache usually holds. With
 #: smaller ones the threads synchronise too often, at the end of every operation.
 BYTES = 1 << 21
 #: A GPU is given as much as this many threads.
 GPU_THREADS = 128
-#: Rows that MKL adds up one after the other if columns are few, with an error that grows with
-#: their number.
+#: Rows that are added up by one product, with an error that grows with their number. Fewer would
+#: take longer.
 RUN = 256
-#: Blocks of at most this many numbers compute X'r as if exactly, which takes ten more passes.
+#: Blocks of at most this many numbers compute X'r as if exactly, which takes twenty more passes.
 EXACT = 1 << 15
 #: Columns of X'X that are computed at once on a CPU. What is above the diagonal is left out.
 STRIP = 48
@@ -73,10 +75,9 @@ class Blocks:
         threads = threads_for(X)
         n_blocks = max(1, round(n * width * dtype.itemsize / (threads * n_bytes)))
         n_rows = math.ceil(n / n_blocks)
-        few = 12 if dtype == torch.float32 else 24
-        run = min(n, RUN if width < few else max(self.q, RUN, math.ceil(n_rows / threads)))
+        run = min(n, max(self.q, RUN))
         n_runs = math.ceil(n_rows / run)
-        self.rows = self.shift.new_zeros(n_runs * run, width)
+        self.rows = self.shift.new_empty(n_runs * run, width)
         self.block = self.rows if n_runs == 1 else self.rows.unflatten(0, (n_runs, run))
         self.parts = list(zip(X.split(len(self.rows)), y.split(len(self.rows)), strict=True))
         self.filled = False  # with all there is
@@ -86,6 +87,7 @@ class Blocks:
         rows, q = self.rows, self.q
         if not self.filled:
             rows[:, 0] = 1
+            rows[:, q:] = 0
         for X, y in self.parts:
             if not self.filled:
                 torch.sub(X, self.shift[1:-1], out=rows[: len(y), 1 : q - 1])
@@ -100,58 +102,40 @@ class Blocks:
 
         Within a run, rounding errors are those of the dtype; over runs they average out.
         """
-        width = self.rows.shape[1]
+        width, q = self.rows.shape[1], self.q
         strip = width if self.rows.is_cuda else STRIP
+        if width <= strip:
+            return self._over_blocks(block.mT @ block for block in self)[:q, :q]
         total = self.shift.new_zeros(width, width, dtype=torch.float64)
         for block in self:
             for i in range(0, width, strip):
                 products = block[..., i:].mT @ block[..., i : i + strip]
                 total[i:, i : i + strip] += self._over_runs(products)
-        return total[: self.q, : self.q]
+        return total[:q, :q]
 
     def gradient(self, b: torch.Tensor, careful: bool = True) -> torch.Tensor:
-        """[1 X]'(y - [1 X] b) of the shifted data: (n_features + 1,).
+        """[1 X]'([1 X] b - y) of the shifted data, in float64: (n_features + 1,).
 
-        It is small beside its terms. The error of a matrix product grows with the number of rows;
-        that of `torch.sum`, a cascade, hardly does (Higham, *Accuracy and Stability of Numerical
-        Algorithms*, 4.2). Few numbers are added up without any error.
+        It is small beside its terms: few numbers are added up almost without any error, others in
+        runs.
 
         Args:
             b: (n_features + 1,).
-            careful: False: by a matrix product after all.
+            careful: False: in runs in any case.
         """
-        v = torch.cat([-b, b.new_ones(1), b.new_zeros(self.rows.shape[1] - self.q)])
-        total = torch.zeros_like(v)
+        width, q = self.rows.shape[1], self.q
+        v = torch.cat([b, b.new_full((1,), -1.0), b.new_zeros(width - q)])
+        if careful and self.filled and self.rows.numel() <= EXACT:
+            return Doubled(self.rows[:, :q]).normal_product(v[:q])[: q - 1]
         # As one row for each run: a vector that all share would be multiplied by one thread.
         v = v.expand(*self.block.shape[:-2], 1, -1)
-        for block in self:
-            residual = v @ block.mT
-            if not careful:
-                total += self._over_runs(residual @ block).squeeze(0)
-            elif block.numel() <= EXACT:
-                total += exact_product(self.rows, residual.flatten())
-            else:
-                total += self._over_runs((block * residual.mT).sum(dim=-2))
-        return total[: self.q - 1]
+        products = ((v @ block.mT @ block).squeeze(-2) for block in self)
+        return self._over_blocks(products)[: q - 1]
+
+    def _over_blocks(self, sums: Iterator[torch.Tensor]) -> torch.Tensor:
+        """The sum over all runs of all blocks, in float64."""
+        return functools.reduce(torch.add, map(self._over_runs, sums))
 
     def _over_runs(self, sums: torch.Tensor) -> torch.Tensor:
-        """The sum over all runs of a block: float64 if there are several."""
-        return sums if self.block is self.rows else sums.sum(dim=0, dtype=torch.float64)
-
-
-def exact_product(A: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
-    """A.T @ r as if computed with some 20 digits; both are float64.
-
-    The leading parts of both have so few bits that every sum of their products is exact; the rest
-    is small (Ozaki, Ogita, Oishi & Rump, Numer. Algorithms 59, 2012).
-    """
-
-    def leading(a: torch.Tensor) -> torch.Tensor:
-        # Added to a number 2**(54 - bits) times as large, this many bits remain.
-        large = torch.linalg.vector_norm(a, float("inf"), dim=0) * 2.0 ** (54 - bits)
-        return (a + large) - large
-
-    bits = (53 - (len(r) - 1).bit_length()) // 2
-    A_leading, r_leading = leading(A), leading(r)
-    rest = A_leading.T @ (r - r_leading) + (A - A_leading).T @ r
-    return A_leading.T @ r_leading + rest
+        """The sum over all runs of a block, in float64."""
+        return sums.double() if self.block is self.rows else sums.sum(dim=0, dtype=torch.float64)

@@ -15,18 +15,19 @@ from backends.torch import torch
 from backends.torch.base import TorchBackend, need_compiler
 from backends.torch.least_squares import TorchCholeskyBlocks
 from backends.torch.loops import TorchManual
+from backends.torch.refined import SHRINKS, TorchRefined
 
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-fno-math-errno")
 #: Sums may be added up in any order, as vectors do it; NaN and infinity stay what they are.
-FLAGS = (
-    *("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared"),
-    *("-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math", "-fno-math-errno"),
-)
+ANY_ORDER = ("-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math")
+#: Every operation is rounded as written.
+AS_WRITTEN = ("-ffp-contract=off",)
 #: An operator stays registered as long as its process lives, so that each has a name of its own.
 _NUMBERS = itertools.count()
 
 
 @functools.cache
-def compiled(name: str, compiler: str, *macros: str) -> Any:
+def compiled(name: str, compiler: str, *flags: str) -> Any:
     """The operator of the file `name`.cpp; takes two or three seconds, once in a process.
 
     As in "Custom C++ and CUDA operators" of torch's documentation, by its stable interface, whose
@@ -38,13 +39,13 @@ def compiled(name: str, compiler: str, *macros: str) -> Any:
     from torch.utils import cpp_extension
 
     namespace = f"linreg_bench_{next(_NUMBERS)}"
-    options = [f"-I{path}" for path in cpp_extension.include_paths()]
+    options = [*FLAGS, *flags, f"-DOPERATORS={namespace}"]
+    options += [f"-I{path}" for path in cpp_extension.include_paths()]
     options += [f"-L{path}" for path in cpp_extension.library_paths()]
-    options += [f"-D{macro}" for macro in (f"OPERATORS={namespace}", *macros)]
     source = Path(__file__).with_name(f"{name}.cpp")
     with tempfile.TemporaryDirectory() as folder:
         library = str(Path(folder, f"{name}.so"))
-        command = [compiler, *FLAGS, *options, str(source), "-o", library, "-ltorch_cpu"]
+        command = [compiler, *options, str(source), "-o", library, "-ltorch_cpu"]
         subprocess.run(command, check=True)
         torch.ops.load_library(library)
     return getattr(getattr(torch.ops, namespace), name).default
@@ -87,7 +88,7 @@ class TorchOperator(_TorchOperator, TorchManual):
         if p > self.most_features:
             return super().fit()
         if self.operator is None:
-            self.operator = compiled("descent", self.compiler, f"FEATURES={p}")
+            self.operator = compiled("descent", self.compiler, *ANY_ORDER, f"-DFEATURES={p}")
         self.result = torch.empty(p + 1 + 2 * epochs, dtype=self.X.dtype)
         self.operator(*self.inputs, self.rate, self.l1, epochs, self.result)
         found = self.result.numpy()
@@ -115,7 +116,7 @@ class TorchCholeskyOperator(_TorchOperator, TorchCholeskyBlocks):
             return super().fit()
         rank.refuse_wide(self.X)
         if self.operator is None:
-            self.operator = compiled("least_squares", self.compiler)
+            self.operator = compiled("least_squares", self.compiler, *ANY_ORDER)
         self.result = torch.empty(p + 2, dtype=self.X.dtype)
         self.operator(self.X, self.y, self.result)
         found = self.result.numpy()
@@ -125,3 +126,32 @@ class TorchCholeskyOperator(_TorchOperator, TorchCholeskyBlocks):
     def describe(self) -> dict[str, Any]:
         used = self if self.operator else TorchCholeskyBlocks
         return super().describe() | {"algorithm": used.algorithm}
+
+
+class TorchRefinedOperator(_TorchOperator, TorchRefined):
+    """Cholesky and its corrections in one call; what this cannot solve is left to `torch-refined`.
+
+    Residuals have twice the digits: vectors of samples keep what rounding takes from each sum and
+    product (Ogita, Rump & Oishi, SIAM J. Sci. Comput. 26, 2005). So the result has all digits that
+    the data determine, where QR loses those of kappa.
+    """
+
+    name = "torch-refined-operator"
+    devices = ("cpu",)
+    algorithm = "custom operator in C++ (torch.library): Cholesky, corrected by exact residuals"
+    most_features = 64
+
+    def solve(self) -> torch.Tensor:
+        n, p = self.X.shape
+        if not p < n or p > self.most_features:
+            return super().solve()
+        if self.operator is None:
+            self.operator = compiled("refined", self.compiler, *AS_WRITTEN)
+        found = torch.empty(p + 3, dtype=torch.float64)
+        enough = torch.finfo(self.X.dtype).eps / 8
+        self.operator(self.X, self.y, SHRINKS, enough, found)
+        kappa, steps = found[p + 1 :].tolist()
+        if steps < 0:
+            return super().solve()
+        self.way = f"{self.algorithm}, kappa about {kappa:.0e}, corrected {steps:.0f} times"
+        return found[: p + 1].to(self.X.dtype)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from backends.torch import torch
 from backends.torch.blocks import Blocks
+from backends.torch.doubled import Doubled
 from backends.torch.least_squares import TorchSolver
 
 #: The shift is the mean of about this many rows.
@@ -13,9 +15,17 @@ _SAMPLE = 256
 #: A correction multiplies the error by about this, times u kappa**2 ...
 _GROWTH = 8.0
 #: ... and is made if that is at most this.
-_SHRINKS = 0.1
+SHRINKS = 0.1
 _MOST_STEPS = 8
 _PROBES = 8
+#: Numbers in [X 1 y] up to which QR at once is followed by corrections from residuals of twice the
+#: digits, if each leaves at most this part of an error. They go on until coefficients that matter
+#: a thousand times less than others have all digits of float64, too.
+_FEW_NUMBERS = 1 << 13
+_FEW_SHRINK = 1e-5
+_ALL_DIGITS = 2.0**-62
+#: Columns with a kappa up to this are so nearly at right angles that QR loses no digit.
+_RIGHT_ANGLES = 1.25
 
 
 class TorchRefined(TorchSolver):
@@ -56,23 +66,38 @@ class TorchRefined(TorchSolver):
         return torch.cat([weight, bias]).to(self.X.dtype)
 
     def direct(self) -> torch.Tensor | None:
-        """(weight, bias) by QR at once, for few and well-conditioned data; else None.
+        """(weight, bias) by QR at once, for few data that are not ill-conditioned; else None.
 
-        Few data take as long as the number of operations, whatever these do.
+        Few data take as long as the number of operations, whatever these do. So the corrections of
+        float64 solutions may compute their residuals with twice the digits.
         """
         (n, p), u = self.X.shape, torch.finfo(torch.float64).eps / 2
         if n <= p or n * (p + 2) ** 2 > self.few:
             return None
-        ones = self.X.new_ones(n, 1)
-        R = torch.linalg.qr(torch.cat([self.X, ones, self.y[:, None]], 1).double(), mode="r").R
-        square, target = R[: p + 1, : p + 1], R[: p + 1, p + 1 :]
-        lengths = torch.linalg.vector_norm(square, dim=0).diag()
-        solved = torch.linalg.solve_triangular(square, torch.cat([lengths, target], 1), upper=True)
-        kappa = float(torch.linalg.vector_norm(solved[:, :-1]))
-        if not _GROWTH * u * kappa**2 <= torch.finfo(torch.float32).eps / 8:
+        A = torch.nn.functional.pad(self.X, (0, 2), value=1.0).double()
+        A[:, p + 1] = self.y
+        R = torch.linalg.qr(A, mode="r").R
+        square, target = R[: p + 1, : p + 1], R[: p + 1, p + 1]
+        identity = torch.eye(p + 1, dtype=R.dtype, device=R.device)
+        inverse = torch.linalg.solve_triangular(square, identity, upper=True)
+        lengths = torch.linalg.vector_norm(square, dim=0)
+        kappa = float(torch.linalg.vector_norm(lengths[:, None] * inverse))
+        small = A.numel() <= _FEW_NUMBERS
+        all_digits = small and self.X.dtype == A.dtype and kappa > _RIGHT_ANGLES * (p + 1) ** 0.5
+        enough = _ALL_DIGITS if all_digits else torch.finfo(torch.float32).eps / 8
+        # By about how much a correction multiplies the error. That of QR is less.
+        shrinks = error = _GROWTH * u * kappa**2
+        if not shrinks <= (_FEW_SHRINK if small else enough):
             return None
-        self.way = f"QR of [X 1] in float64, kappa about {kappa:.0e}"
-        return solved[:, -1]
+        b, steps = inverse @ target, 0
+        if error > enough:
+            doubled, minus = Doubled(A), A.new_full((1,), -1.0)
+            while error > enough:
+                gradient = doubled.normal_product(torch.cat([b, minus]))[:-1]
+                b = b - inverse @ (gradient @ inverse)
+                error, steps = shrinks * error, steps + 1
+        self.way = f"QR of [X 1] in float64, kappa about {kappa:.0e}, corrected {steps} times"
+        return b
 
     def shift(self) -> torch.Tensor:
         """(0, about mean X, about mean y), float64: (n_features + 2,).
@@ -83,9 +108,9 @@ class TorchRefined(TorchSolver):
         every = max(1, len(self.y) // _SAMPLE)
         rows = torch.cat([self.X[::every], self.y[::every, None]], dim=1).double()
         mean = rows.mean(dim=0)
-        unit = torch.exp2((rows - mean).abs().mean(dim=0).log2().round())
-        rounded = torch.where(unit > 0, (mean / unit).round() * unit, mean)
-        return torch.cat([mean.new_zeros(1), rounded])
+        unit = (rows - mean).abs_().mean(dim=0).log2_().round_().exp2_()
+        rounded = torch.where(unit > 0, (mean / unit).round_() * unit, mean)
+        return torch.nn.functional.pad(rounded, (1, 0))
 
     def corrected(self, rows: Blocks) -> torch.Tensor | None:
         """(b_0, weight) of the shifted data by Cholesky; None if kappa is too large."""
@@ -96,11 +121,11 @@ class TorchRefined(TorchSolver):
         lengths = gram.diagonal().sqrt()
         # Squares of smaller numbers lose digits to underflow.
         least = (len(self.y) * limits.tiny / limits.eps) ** 0.5
-        if info.item() or not bool((lengths > least).all()):
+        if info.item() or not float(lengths.min()) > least:
             return None
         kappa = self.condition(factor, lengths)
         shrinks = _GROWTH * limits.eps * kappa**2
-        if not shrinks <= _SHRINKS:
+        if not shrinks <= SHRINKS:
             return None
 
         def solve(moment: torch.Tensor) -> torch.Tensor:
@@ -114,10 +139,10 @@ class TorchRefined(TorchSolver):
             # A correction that another one will follow anyway need not be summed carefully.
             careful = steps > 0 or shrinks * error <= enough
             step = solve(rows.gradient(b, careful))
-            b, steps = b + step, steps + 1
-            sizes = torch.linalg.vector_norm(lengths * torch.stack([step, b]), dim=1)
-            size = float(sizes[0] / sizes[1])
-            if steps == 1 and not size <= _SHRINKS:
+            b, steps = b - step, steps + 1
+            changed, whole = (torch.stack([step, b]) * lengths).norm(dim=1).tolist()
+            size = changed / whole if whole else math.nan
+            if steps == 1 and not size <= SHRINKS:
                 return None
             if size > last / 2 > 0:
                 break  # nothing but rounding is left
