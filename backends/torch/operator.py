@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
-import itertools
+import hashlib
+import os
+import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +23,18 @@ from backends.torch.refined import SHRINKS, TorchRefined
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-fno-math-errno")
 #: Sums may be added up in any order, as vectors do it; NaN and infinity stay what they are.
 ANY_ORDER = ("-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math")
+#: The variable that says which of an entry's processes this is.
+REPLICATE = "LINREG_BENCH_REPLICATE"
 #: Every operation is rounded as written.
 AS_WRITTEN = ("-ffp-contract=off",)
-#: An operator stays registered as long as its process lives, so that each has a name of its own.
-_NUMBERS = itertools.count()
 
 
 @functools.cache
 def compiled(name: str, compiler: str, *flags: str) -> Any:
     """The operator of the file `name`.cpp; takes two or three seconds, once in a process.
+
+    A further process of the same entry takes the library that the first one has left where torch
+    keeps what it compiles: only first processes say how long compiling takes.
 
     As in "Custom C++ and CUDA operators" of torch's documentation, by its stable interface, whose
     headers compile quickly. `torch.utils.cpp_extension.load_inline` would need Ninja besides.
@@ -38,16 +44,27 @@ def compiled(name: str, compiler: str, *flags: str) -> Any:
     """
     from torch.utils import cpp_extension
 
-    namespace = f"linreg_bench_{next(_NUMBERS)}"
+    # An operator stays registered as long as its process lives, so that each has a name of its own.
+    digest = hashlib.sha256(repr((name, compiler, flags)).encode()).hexdigest()[:12]
+    namespace = f"linreg_bench_{digest}"
     options = [*FLAGS, *flags, f"-DOPERATORS={namespace}"]
     options += [f"-I{path}" for path in cpp_extension.include_paths()]
     options += [f"-L{path}" for path in cpp_extension.library_paths()]
     source = Path(__file__).with_name(f"{name}.cpp")
-    with tempfile.TemporaryDirectory() as folder:
-        library = str(Path(folder, f"{name}.so"))
-        command = [compiler, *options, str(source), "-o", library, "-ltorch_cpu"]
-        subprocess.run(command, check=True)
-        torch.ops.load_library(library)
+    threads = torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as own:
+        folder = Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR", own))
+        library = folder / f"{namespace}_{threads}.so"
+        if not (library.exists() and os.environ.get(REPLICATE, "0") != "0"):
+            made = Path(own, library.name)
+            command = [compiler, *options, str(source), "-o", str(made), "-ltorch_cpu"]
+            subprocess.run(command, check=True)
+            with suppress(OSError):  # others then compile it again
+                copied = folder / f"{library.name}-{os.getpid()}"
+                shutil.copy(made, copied)
+                copied.replace(library)
+            library = made
+        torch.ops.load_library(str(library))
     return getattr(getattr(torch.ops, namespace), name).default
 
 

@@ -115,6 +115,8 @@ def environment(process: Process) -> dict[str, str]:
         # A pool of compiler processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
+        # Only the first process of an entry says how long compiling takes.
+        "LINREG_BENCH_REPLICATE": str(process.replicate),
         # A debugging aid that makes kernels wait for each other.
         "CUDA_LAUNCH_BLOCKING": "0",
         # A worker sees its own GPU alone, as its first; a CPU worker sees none.

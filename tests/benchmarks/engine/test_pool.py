@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -225,3 +226,14 @@ def test_the_next_first_fit_begins_when_there_is_room_for_it(tmp_path: Path) -> 
         for number, (entry, _, _) in enumerate(pool.first_fits(wanted()), start=1):
             assert begun == made[:number]
             assert entry is made[number - 1]
+
+
+def test_a_further_process_takes_the_operator_that_the_first_has_compiled(tmp_path: Path) -> None:
+    """Compiling takes seconds, and only the first process says how many."""
+    known = catalogue.known()["torch-operator"]
+    entry = Entry(select(["tutorial"])[0], known, Process(known.name, "cpu", 1))
+    with Pool(tmp_path, machine.usable_cores()) as pool:
+        processes = [replace(entry.process, replicate=number) for number in (0, 1)]
+        first, further = (pool.first_fit(entry, process) for process in processes)
+    assert first.reason == further.reason == ""
+    assert further.answer.seconds < first.answer.seconds / 3
