@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = (*ROOT.glob("*.md"), *ROOT.glob("*/README.md"))
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 #: What installs, copies or needs a network or a screen is not tried here.
-_LEFT_OUT = ("python3 -m venv", "pip install", "uv venv", "uv pip", "cp ", "chromium ")
+_LEFT_OUT = ("python3 -m venv", "pip install", "uv sync", "cp ", "chromium ")
 
 
 def _commands() -> dict[str, list[str]]:
