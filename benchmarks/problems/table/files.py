@@ -1,16 +1,15 @@
 """Where the bytes of a table come from, and what kind of table they are."""
 
-import gzip
 import hashlib
 import json
 import sys
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import UserError, os_errors
 from benchmarks.printable import line
+from benchmarks.problems.table import packed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,16 +17,11 @@ if TYPE_CHECKING:
 #: The path that stands for standard input.
 STDIN = Path("-")
 _PARQUET = (".parquet", ".pq")
-_GZIP = b"\x1f\x8b"
 #: The first bytes of formats that hold columns with types.
 _TYPED = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather"}
 #: Those of what is refused, and what to do about it.
 _REFUSED = {
-    b"PK\x03\x04": "a ZIP archive or a spreadsheet; unpack it, or save it as CSV",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet; save it as CSV",
-    b"BZh": "compressed by bzip2; unpack it, or use gzip",
-    b"\xfd7zXZ": "compressed by xz; unpack it, or use gzip",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd; unpack it, or use gzip",
     b"%PDF": "a PDF; save its table as CSV",
     b"\x89HDF": "HDF5; save the table as Parquet",
 }
@@ -69,11 +63,7 @@ class File:
     @classmethod
     def _of(cls, name: str, path: str, content: bytes) -> "File":
         digest, where = hashlib.sha256(content).hexdigest(), f"--data: {line(path)}"
-        if content.startswith(_GZIP):
-            try:
-                content = gzip.decompress(content)
-            except (OSError, EOFError, zlib.error) as error:
-                raise UserError(f"{where} cannot be unpacked by gzip: {line(error)}") from None
+        content = packed.unpack(content, where)
         if not content:
             raise UserError(f"{where} is empty")
         for start, what in _REFUSED.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import sys
 from collections.abc import Callable
@@ -261,15 +259,6 @@ def test_a_folder_of_parquet_files(tmp_path: Path) -> None:
     assert changed.file is not None
     assert found.file is not None
     assert changed.file.sha256 != found.file.sha256
-
-
-def test_a_gzipped_table(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", ROWS)
-    path.write_bytes(gzip.compress(path.read_bytes()))
-    assert_fits(read(path), [A, B])
-    path.write_bytes(bz2.compress(b"a,y\n1,2\n"))
-    with pytest.raises(UserError, match="compressed by bzip2; unpack it, or use gzip"):
-        read(path)
 
 
 def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,7 +206,7 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
         (csv(tmp_path, "PAR1 and no more", "t.parquet"), "cannot be read: "),
         (csv(tmp_path, "ARROW1", "t.feather"), "cannot be read: "),
         (csv(tmp_path, b"\x1f\x8b and no more", "t.csv.gz"), "cannot be unpacked by gzip"),
-        (csv(tmp_path, b"PK\x03\x04", "t.xlsx"), "a spreadsheet; unpack it, or save it as CSV"),
+        (csv(tmp_path, b"\xd0\xcf\x11\xe0", "t.xls"), "is an old spreadsheet; save it as CSV"),
         (csv(tmp_path, "a,y\n1,\0\n3,4\n", "t.bin"), "holds zero bytes"),
     ]:
         with pytest.raises(UserError, match=message) as caught:
