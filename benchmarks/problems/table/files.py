@@ -23,7 +23,14 @@ _TYPED = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather"}
 _REFUSED = {
     b"\xd0\xcf\x11\xe0": "an old spreadsheet; save it as CSV",
     b"%PDF": "a PDF; save its table as CSV",
+    b"<!DOCTYPE": "a page of the web, and perhaps no download; save its table as CSV",
+    b"<html": "a page of the web, and perhaps no download; save its table as CSV",
+    b"[{": "JSON; save the table as CSV or Parquet",
+    b'{"': "JSON; save the table as CSV or Parquet",
+    b"\x93NUMPY": "an array of NumPy; save it as CSV or Parquet",
+    b"SQLite format 3": "a database of SQLite; save the table as CSV",
     b"\x89HDF": "HDF5; save the table as Parquet",
+    b"\xff\xff\xff\xff": "a stream of Arrow; save the table as Feather or Parquet",
 }
 
 
@@ -111,10 +118,12 @@ def typed(file: File) -> "pa.Table":
     import pyarrow as pa
     from pyarrow import dataset, feather, parquet
 
-    readers = {"Parquet": parquet.read_table, "Feather": feather.read_table}
     try:
-        if file.kind in readers:
-            return readers[file.kind](pa.BufferReader(file.content))
+        if file.kind == "Parquet":
+            # Unlike `read_table`, it also reads columns of one name.
+            return parquet.ParquetFile(pa.BufferReader(file.content)).read()
+        if file.kind == "Feather":
+            return feather.read_table(pa.BufferReader(file.content))
         parts = [str(part) for part in _parts(Path(file.path))]
         layout = {"partitioning": "hive", "partition_base_dir": file.path}
         found = dataset.dataset(parts, format="parquet", **layout)
