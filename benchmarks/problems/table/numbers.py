@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
-from benchmarks.problems.table.cells import GROUPS, MISSING, PLAIN, UNGROUPED, parse
+from benchmarks.problems.table.cells import AROUND, GROUPS, MISSING, PLAIN, UNGROUPED, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,7 +94,7 @@ class TextColumn:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        column = pc.utf8_trim_whitespace(column)
+        column = pc.utf8_trim(column, AROUND)
         none = pc.is_in(column, value_set=pa.array(list(self.missing), column.type))
         return pc.if_else(none, pa.scalar(None, column.type), column)
 
@@ -102,7 +102,7 @@ class TextColumn:
     def _encoded(self) -> "pa.DictionaryArray":
         import pyarrow.compute as pc
 
-        column = pc.fill_null(pc.utf8_trim_whitespace(self.column), "")
+        column = pc.fill_null(pc.utf8_trim(self.column, AROUND), "")
         return pc.dictionary_encode(column.combine_chunks())
 
     @cached_property
@@ -179,7 +179,7 @@ class TextColumn:
         for place, (cell, known) in enumerate(zip(self.cells, self.known, strict=True)):
             if said:
                 break
-            if known and PLAIN.fullmatch(cell) is None and cell.lower() not in _TRUTH:
+            if known and PLAIN[mark].fullmatch(cell) is None and cell.lower() not in _TRUTH:
                 said = f"{cell!r} is {values[self.row(place) - 1]:.10g}"
         return Numbers(values, said)
 
