@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 STDIN = Path("-")
 _PARQUET = (".parquet", ".pq")
 #: The first bytes of formats that hold columns with types.
-_TYPED = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather"}
+_TYPED = {b"PAR1": "Parquet", b"ARROW1": "Feather"}
 #: Those of what is refused, and what to do about it.
 _REFUSED = {
     b"\xd0\xcf\x11\xe0": "an old spreadsheet; save it as CSV",
@@ -29,6 +29,7 @@ _REFUSED = {
     b'{"': "JSON; save the table as CSV or Parquet",
     b"\x93NUMPY": "an array of NumPy; save it as CSV or Parquet",
     b"SQLite format 3": "a database of SQLite; save the table as CSV",
+    b"FEA1": "Feather in its first version; save the table as Feather or Parquet of today",
     b"\x89HDF": "HDF5; save the table as Parquet",
     b"\xff\xff\xff\xff": "a stream of Arrow; save the table as Feather or Parquet",
 }
@@ -116,22 +117,34 @@ def typed(file: File) -> "pa.Table":
         UserError: it is damaged, or the files of a folder do not fit together.
     """
     import pyarrow as pa
-    from pyarrow import dataset, feather, parquet
+    from pyarrow import parquet
 
     try:
-        if file.kind == "Parquet":
+        if file.kind == "folder":
+            found = _folder(file.path)
+        elif file.kind == "Parquet":
             # Unlike `read_table`, it also reads columns of one name.
-            return parquet.ParquetFile(pa.BufferReader(file.content)).read()
-        if file.kind == "Feather":
-            return feather.read_table(pa.BufferReader(file.content))
-        parts = [str(part) for part in _parts(Path(file.path))]
-        layout = {"partitioning": "hive", "partition_base_dir": file.path}
-        found = dataset.dataset(parts, format="parquet", **layout)
-        schemas = [found.schema, *(part.physical_schema for part in found.get_fragments())]
-        both = pa.unify_schemas(schemas, promote_options="permissive")
-        return found.replace_schema(both).to_table()
+            found = parquet.ParquetFile(pa.BufferReader(file.content)).read()
+        else:
+            found = pa.ipc.open_file(pa.BufferReader(file.content)).read_all()
+        # What is damaged may point anywhere.
+        found.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{file.where} cannot be read: {line(error)[:300]}") from None
+    return found
+
+
+def _folder(path: str) -> "pa.Table":
+    """The table of a folder."""
+    import pyarrow as pa
+    from pyarrow import dataset
+
+    parts = [str(part) for part in _parts(Path(path))]
+    layout = {"partitioning": "hive", "partition_base_dir": path}
+    found = dataset.dataset(parts, format="parquet", **layout)
+    schemas = [found.schema, *(part.physical_schema for part in found.get_fragments())]
+    both = pa.unify_schemas(schemas, promote_options="permissive")
+    return found.replace_schema(both).to_table()
 
 
 def pandas_index(schema: "pa.Schema") -> set[str]:
