@@ -16,9 +16,11 @@ MISSING = frozenset(
         *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN"),
     ]
 )
-#: What may stand around it: blanks, and signs that are not seen.
-AROUND = "".join(
-    chr(n) for n in range(0x10000) if chr(n).isspace() or unicodedata.category(chr(n)) == "Cf"
+#: What may stand around it: blanks; byte order marks and the like; marks of the writing direction.
+AROUND = (
+    "".join(chr(n) for n in range(0x10000) if chr(n).isspace())
+    + "\u200b\u200c\u200d\u2060\ufeff"
+    + "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
 _MINUS = "−–‐‑﹣－-"  # the hyphen last: in a class of characters it would be a range
 #: Currencies: US$ and others; codes and abbreviations that name nothing else.
@@ -27,7 +29,7 @@ _CURRENCY = (
     r"|RUB|TRY|BRL|MXN|ZAR|KRW|SGD|HKD|kr\.?|zł|Kč|Ft|руб\.?"
 )
 _PERCENT = "[%‰％]"
-_GAPS = " _'’\u00a0\u2009\u202f"
+_GAPS = " _'’\u00a0\u2007\u2009\u202f"
 #: By decimal mark: the other one, which may group digits, in a regular expression.
 GROUPS = {".": ",", ",": r"\."}
 

@@ -70,6 +70,7 @@ def test_numbers_are_read_however_they_are_written(
         (["1,234", "12,34", *"345678"], r"has decimal commas \('12,34' in row 2\)"),
         (["5 %", "6", *"345678"], r"'6' in row 2 has not the unit of the others \(%\)"),
         (["$5", "€6", *"345678"], r"'€6' in row 2 has not the unit of the others \(\$\)"),
+        (["\u00ad5", *"2345678"], "'5' in row 1 is not a number"),  # may be meant as a minus
         (["--5", *"2345678"], "'--5' in row 1 is not a number"),
         (["0x10", *"2345678"], "'0x10' in row 1 is not a number"),
         (["inf", *"2345678"], "row 1: infinite"),
