@@ -119,10 +119,13 @@ def of_source(source: Source) -> Document:
         return document(source.run, source.rows, source.folder)
     found = by_workload(source.rows)
     slugs = unique_slugs(found)
+    state = (
+        "Measured by pytest-benchmark, one benchmark after the other and not in interleaved "
+        "rounds: a difference may be the machine's. Nothing was checked for being right."
+    )
     return Document(
         machine=source.machine,
-        state="Measured by pytest-benchmark, one benchmark after the other and not in interleaved "
-        "rounds: a difference may be the machine's. Nothing was checked for being right.",
+        state=f"{state} {source.note}".rstrip(),
         workloads=[WorkloadSection(name, slugs[name], same) for name, same in found.items()],
         facts=source.facts,
         interleaved=False,

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,16 +97,20 @@ _Params = Annotated[
 _Threads = Annotated[
     int, BeforeValidator(lambda n: n if isinstance(n, int) and 0 <= n < 10**6 else 0)
 ]
+#: Statistics of no round are NaN or 0.
+_Seconds = Annotated[
+    FitSeconds | None, BeforeValidator(lambda s: None if s in (0, inf) or s != s else s)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """One benchmark of a file. Times are seconds."""
+    """One benchmark of a file. Times are seconds, or None for NaN, infinity and 0."""
 
     name: str
-    median: Annotated[FitSeconds, _at("stats", "median")]
-    q1: Annotated[FitSeconds, _at("stats", "q1")]
-    q3: Annotated[FitSeconds, _at("stats", "q3")]
+    median: Annotated[_Seconds, _at("stats", "median")]
+    q1: Annotated[_Seconds, _at("stats", "q1")]
+    q3: Annotated[_Seconds, _at("stats", "q3")]
     rounds: Annotated[Count, _at("stats", "rounds")]
     group: Text = ""
     fullname: Text = ""
@@ -137,6 +142,14 @@ class Benchmark:
             where = where.removesuffix(self.name).rstrip(":")
         return f"{self.label} ({where})" if where else self.label
 
+    @property
+    def time(self) -> Estimate | None:
+        """The median and its quartiles; None unless all are known."""
+        if self.median is None or self.q1 is None or self.q3 is None:
+            return None
+        # The median that we export may differ from a quartile by rounding.
+        return Estimate(self.median, min(self.q1, self.median), max(self.q3, self.median))
+
     def row(self, number: int, label: str) -> Row:
         """As a row. It was not checked and not interleaved: it has no ratio, place or verdict."""
         entry = EntryRecord(
@@ -150,10 +163,7 @@ class Benchmark:
             style="",
             plugin=self.plugin,
         )
-        # The median that we export may differ from a quartile by rounding.
-        low, high = min(self.q1, self.median), max(self.q3, self.median)
-        time = Estimate(self.median, low, high)
-        return Row(entry, "passed", passed=False, reason="", samples=self.rounds, time=time)
+        return Row(entry, "passed", passed=False, reason="", samples=self.rounds, time=self.time)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,10 +194,15 @@ class Dump:
         return [(name, value) for name, value in pairs if value]
 
     @property
+    def left_out(self) -> list[str]:
+        """The benchmarks that have no time, as they are called in full."""
+        return [one.fullname or one.name for one in self.benchmarks if not one.time]
+
+    @property
     def rows(self) -> list[Row]:
-        """The benchmarks as rows, group by group, the quickest first."""
-        labels = _labels(self.benchmarks)
-        numbered = enumerate(zip(self.benchmarks, labels, strict=True))
+        """The benchmarks that have a time as rows, group by group, the quickest first."""
+        timed = [one for one in self.benchmarks if one.time]
+        numbered = enumerate(zip(timed, _labels(timed), strict=True))
         made = by_workload(one.row(number, label) for number, (one, label) in numbered)
         return [row for same in made.values() for row in sorted(same, key=_median)]
 
@@ -219,8 +234,7 @@ def load(path: Path) -> Dump | None:
     The times of its rows are medians with interquartile ranges.
 
     Raises:
-        UserError: it has no benchmark, or one without a name or statistics that are positive
-            numbers.
+        UserError: it has no benchmark with a time, or one without a name or statistics.
     """
     try:
         found = clean(json.loads(path.read_bytes())) if path.suffix == ".json" else None
@@ -231,7 +245,11 @@ def load(path: Path) -> Dump | None:
     if not found["benchmarks"]:
         raise UserError(f"{path} has no benchmark: none was run, or all of them failed")
     try:
-        return _DUMP.validate_python(found)
+        dump = _DUMP.validate_python(found)
     except ValidationError as error:
         wrong = f"{path} is not sound: {trouble(error)}"
         raise UserError(f"{wrong}; run that benchmark again, or take it out") from None
+    if not dump.rows:
+        what = f"the statistics of {dump.left_out[0]} are NaN, infinite or 0"
+        raise UserError(f"{path} has no benchmark with a time: {what}; run it again")
+    return dump

@@ -10,6 +10,9 @@ from reports import pytest_format
 from reports.analysis.rows import Row, rows
 from reports.sections import run as words
 
+#: So many names are shown.
+_SHOWN = 5
+
 
 @dataclass(frozen=True)
 class Source:
@@ -20,6 +23,16 @@ class Source:
     rows: Sequence[Row]
     machine: str  # in one line
     facts: Sequence[tuple[str, str]]  # name and value
+    left_out: Sequence[str] = ()  # benchmarks without a time
+
+    @property
+    def note(self) -> str:
+        """Which benchmarks are left out, and why; empty if none is."""
+        if not self.left_out:
+            return ""
+        shown = ", ".join(self.left_out[:_SHOWN])
+        more = f" and {len(self.left_out) - _SHOWN} more" if len(self.left_out) > _SHOWN else ""
+        return f"Left out, as their statistics are NaN, infinite or 0: {shown}{more}."
 
     @property
     def folder(self) -> Path:
@@ -34,7 +47,7 @@ def read(path: Path) -> Source:
         UserError: it is none of these.
     """
     if foreign := pytest_format.load(path):
-        return Source(path, None, foreign.rows, foreign.machine, foreign.facts)
+        return Source(path, None, foreign.rows, foreign.machine, foreign.facts, foreign.left_out)
     run = reader.read(path)
     return Source(path, run, rows(run), words.machine(run.header.machine), words.run_facts(run))
 

@@ -43,8 +43,8 @@ Workloads = Annotated[
 Data = Annotated[
     Path | None,
     Option(
-        help="Your own table: text such as CSV, also gzipped; Parquet or a folder of it; Feather; "
-        "- for standard input; or certified data in NIST's form (.dat)."
+        help="Your own table: text such as CSV; Parquet or a folder of it; Feather; also "
+        "compressed; - for standard input; or certified data in NIST's form (.dat)."
     ),
 ]
 Target = Annotated[

@@ -24,6 +24,9 @@ def report(
     from reports.document import of_source
 
     found = [source for run in runs for source in sources.read_all(run)]
+    for source in found:
+        if source.note:
+            print(line(f"{source.path}: {source.note}"))
     if len(found) == 1:
         written = page.write(of_source(found[0]), out or found[0].folder)
     elif out is None:

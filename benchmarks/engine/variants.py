@@ -156,8 +156,9 @@ def create(
     python = own / _PYTHON
     install = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
     if uv := shutil.which("uv"):
-        # Compiled now, as pip does it: workers may not write here.
-        install = [uv, "pip", "install", "--compile-bytecode", "--python", str(python)]
+        # Not with the pins of a project here. Compiled now, as by pip: workers may not write.
+        install = [uv, "--project", "/", "pip", "install", "--compile-bytecode"]
+        install += ["--python", str(python)]
     # Given twice, a package gets a message about the conflict only.
     given = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}
     try:

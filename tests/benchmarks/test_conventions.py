@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +39,15 @@ def test_version(call: Call) -> None:
 def test_who_cites_it_cites_this_version() -> None:
     cited = re.findall(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)
     assert cited == [version("linreg-bench")]
+
+
+def test_uv_has_the_pins_that_pip_has_and_no_lock_is_kept() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    pins = [line for line in lines if not line.startswith("#")]
+    assert project["tool"]["uv"]["constraint-dependencies"] == pins
+    # It would hold the addresses of whoever made it.
+    assert "/uv.lock" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 def _completions(words: str) -> list[str]:

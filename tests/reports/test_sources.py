@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.errors import UserError
 from benchmarks.runfile.records import SampleRecord
-from reports import export, page, sources
+from reports import export, page, side_by_side, sources
 from reports.analysis.rows import Row, rows
 from reports.document import of_source
 from tests.reports import runs
@@ -96,9 +96,8 @@ def test_a_run_is_read_with_its_rows_and_facts(tmp_path: Path) -> None:
         ({"name": "x", "stats": 3}, "benchmarks.1.stats.median: "),
         ({"stats": {}}, "benchmarks.1.name: Field required"),
         ("nonsense", "benchmarks.1: "),
-        (_benchmark("x", math.nan), "benchmarks.1.stats.median: Input should be "),
-        (_benchmark("x", math.inf), "benchmarks.1.stats.median: Input should be "),
-        (_benchmark("x", 0.0), "benchmarks.1.stats.median: Input should be "),
+        (_benchmark("x", -1.0), "benchmarks.1.stats.median: Input should be "),
+        (_benchmark("x", 1e300), "benchmarks.1.stats.median: Input should be "),
     ],
 )
 def test_a_file_that_lacks_something_is_a_clear_line(
@@ -108,6 +107,22 @@ def test_a_file_that_lacks_something_is_a_clear_line(
     with pytest.raises(UserError, match=message) as raised:
         sources.read(path)
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("none", [math.nan, math.inf, 0.0])
+def test_a_benchmark_without_a_time_is_left_out_and_named(tmp_path: Path, none: float) -> None:
+    empty = [_benchmark(f"test_{n}", none, fullname=f"t.py::{n}") for n in range(7)]
+    path = _write(tmp_path / "x.json", *empty, _benchmark("test_a", 1.0))
+    source = sources.read(path)
+    assert [row.entry.name for row in source.rows] == ["a"]
+    said = "Left out, as their statistics are NaN, infinite or 0: t.py::0, t.py::1, t.py::2, "
+    assert source.note == f"{said}t.py::3, t.py::4 and 2 more."
+    written = page.write(of_source(source), tmp_path / "one").parent
+    for folder in (written, side_by_side.write([source, source], tmp_path / "two").parent):
+        assert said in (folder / "index.html").read_text(encoding="utf-8")
+    assert "t.py::4 and 2 more" in (written / "summary.md").read_text(encoding="utf-8")
+    with pytest.raises(UserError, match=r"no benchmark with a time: .* of t\.py::0 are"):
+        sources.read(_write(path, *empty))
 
 
 def test_benchmarks_of_one_name_in_several_files_are_rows_of_their_own(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ digits and which begins a fraction is the table's affair: see `numbers.decimal_m
 """
 
 import re
+import unicodedata
+
+from benchmarks.printable import line
 
 #: What stands for no value without being asked for: what pandas and R write.
 MISSING = frozenset(
@@ -13,10 +16,20 @@ MISSING = frozenset(
         *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN"),
     ]
 )
-_MINUS = "−–﹣－-"  # the hyphen last: in a class of characters it would be a range
-_CURRENCY = "$¢£¤¥฿₠-⃏＄￠￡￥￦"
-_PERCENT = "%‰％"
-_GAPS = " _'’\u00a0\u2009\u202f"
+#: What may stand around it: blanks; byte order marks and the like; marks of the writing direction.
+AROUND = (
+    "".join(chr(n) for n in range(0x10000) if chr(n).isspace())
+    + "\u200b\u200c\u200d\u2060\ufeff"
+    + "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+_MINUS = "−–‐‑﹣－-"  # the hyphen last: in a class of characters it would be a range
+#: Currencies: US$ and others; codes and abbreviations that name nothing else.
+_CURRENCY = (
+    r"[A-Z]{0,2}[$¢£¤¥฿₠-⃏＄￠￡￥￦]|USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF"
+    r"|RUB|TRY|BRL|MXN|ZAR|KRW|SGD|HKD|kr\.?|zł|Kč|Ft|руб\.?"
+)
+_PERCENT = "[%‰％]"
+_GAPS = " _'’\u00a0\u2007\u2009\u202f"
 #: By decimal mark: the other one, which may group digits, in a regular expression.
 GROUPS = {".": ",", ",": r"\."}
 
@@ -32,16 +45,21 @@ def _pattern(mark: str) -> re.Pattern[str]:
     number = rf"(?:(?:{whole})(?:{fraction})?|[{mark}]\d+){exponent}"
     sign = rf"[+{_MINUS}]?"
     return re.compile(
-        rf"(?P<sign>{sign})\s*(?P<before>[{_CURRENCY}]?)\s*(?P<number>{sign}{number})"
-        rf"\s*(?P<after>[{_PERCENT}{_CURRENCY}]?)"
+        rf"(?P<sign>{sign})\s*(?P<before>(?:{_CURRENCY})?)\s*(?P<number>{sign}{number})"
+        rf"\s*(?P<after>(?:{_PERCENT}|{_CURRENCY})?)"
     )
 
 
 #: By decimal mark: what only groups digits.
 UNGROUPED = {mark: re.compile(rf"[{other}{_GAPS}]") for mark, other in GROUPS.items()}
 _PATTERNS = {mark: _pattern(mark) for mark in GROUPS}
-#: A number as programs write it.
-PLAIN = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?")
+#: By decimal mark: a number as programs write it, but for the mark; no group of digits.
+PLAIN = {
+    ".": re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?"),
+    ",": re.compile(r"[+-]?[0-9]+(?:[eE][+-]?[0-9]+)?"),
+}
+#: By decimal mark: what other scripts write for it and for groups.
+_SCRIPTS = {mark: str.maketrans("．，٫٬", f".,{mark}'") for mark in GROUPS}
 _UNIFORM = str.maketrans(dict.fromkeys(_MINUS, "-"))
 
 
@@ -49,10 +67,10 @@ def parse(text: str, mark: str) -> tuple[float, str] | None:
     """The number, and its unit (`$`, `%`); None if it is none with this decimal mark.
 
     Args:
-        text: without blanks around it.
+        text: without `AROUND` around it.
         mark: "." or ",".
     """
-    found = _PATTERNS[mark].fullmatch(text)
+    found = _PATTERNS[mark].fullmatch(text if text.isascii() else text.translate(_SCRIPTS[mark]))
     if not found or (found["sign"] and found["number"][0] in "+" + _MINUS):
         return None
     if found["before"] and found["after"]:
@@ -62,6 +80,11 @@ def parse(text: str, mark: str) -> tuple[float, str] | None:
     return float(number), found["before"] or found["after"]
 
 
+def label(text: object) -> str:
+    """The name of a column: printable, and with accents as keyboards type them."""
+    return unicodedata.normalize("NFC", line(text))
+
+
 def looks_like_a_number(text: str) -> bool:
     """Whether it is one with either decimal mark."""
-    return any(parse(text.strip(), mark) for mark in GROUPS)
+    return any(parse(text.strip(AROUND), mark) for mark in GROUPS)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import groupby
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from backends.base import Data
 from benchmarks.errors import UserError, unknown
 from benchmarks.printable import line
 from benchmarks.problems.problem import extreme
-from benchmarks.problems.table.cells import MISSING, parse
+from benchmarks.problems.table.cells import MISSING, label, parse
 from benchmarks.problems.table.numbers import (
     MOSTLY,
     Numbers,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: What pandas calls a column without a name.
 _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?")
+#: The unit of what was measured, at the end of its name.
+_UNIT = re.compile(r"(\(.+\)|\[.+\])$")
 #: Why a column is an index, if its name tells.
 _OF_PANDAS = "the index of a pandas table"
 _NAMELESS = "an index: it comes first and has no name"
@@ -83,7 +86,7 @@ def _no_column(what: str, name: str, names: Sequence[str], hint: str = "") -> Us
 
 def parts(text: str) -> list[str]:
     """The parts of a comma-separated option, printable as names are."""
-    return [found for part in text.split(",") if (found := line(part))]
+    return [found for part in text.split(",") if (found := label(part))]
 
 
 def choose(table: Table, target: str | None, reading: Reading, where: str) -> Choice:
@@ -210,9 +213,10 @@ def _numbers(
 def _remedy(wrong: Wrong) -> str:
     """What to do about it."""
     other = "or leave out the row, or the column with --exclude"
-    if re.search(r"\w", wrong.text):
+    if re.search(r"\d", wrong.text):
         return f"correct it, {other}"
-    return f"correct it, say --missing {line(wrong.text)!r} if it stands for no value, {other}"
+    word = quote(line(wrong.text))
+    return f"correct it, say --missing {word} if it stands for no value, {other}"
 
 
 def _leave_out_index(
@@ -224,7 +228,8 @@ def _leave_out_index(
 ) -> None:
     """Leave out a first column that counts the rows, unless it is asked for or is all there is."""
     first = next(n for n in table.names if left_out.get(n) not in (_OF_PANDAS, _NAMELESS))
-    if reading.features or first == target or first not in numbers or len(numbers) < 3:
+    measured = _UNIT.search(first)
+    if reading.features or first == target or first not in numbers or len(numbers) < 3 or measured:
         return
     values = numbers[first].values
     if len(values) < 2 or values[0] not in (0, 1):

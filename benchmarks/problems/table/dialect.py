@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
-from benchmarks.problems.table.cells import MISSING, looks_like_a_number
+from benchmarks.problems.table.cells import MISSING, label, looks_like_a_number
 from benchmarks.problems.table.numbers import MOSTLY
 from benchmarks.runfile.header import Reading
 
@@ -37,6 +37,8 @@ _ZEROS = 0.3
 _LINES, _LONG = 100, 1 << 20
 #: In a table separated by blanks: a quoted cell; blanks at the ends of a line; others.
 _BLANKS = re.compile(r'("[^"\n]*")|^[ \t]+|[ \t]+$|([ \t]+)', re.M)
+#: A line of blanks.
+_EMPTY = re.compile(r"^ +$", re.M)
 #: Excel's own way to say what separates columns.
 _SEPARATOR = re.compile(r'"?sep=([^\n])"?\n')
 #: What may stand for no value where the header is looked for.
@@ -69,7 +71,7 @@ def read(content: bytes, target: str | None, reading: Reading, where: str) -> Te
     asked = reading.delimiter or (excel[1] if excel else "")
     delimiter = called(asked) if asked else _found(text)
     said = f"separated by {_DELIMITERS.get(delimiter, repr(delimiter))}, {encoding}"
-    text, delimiter = _single(text, delimiter)
+    text, delimiter = _prepared(text, delimiter)
     rows = _rows(text, delimiter)
     if not rows:
         reason = "a quote has no end" if text.strip() else "it holds nothing but blanks"
@@ -83,7 +85,7 @@ def read(content: bytes, target: str | None, reading: Reading, where: str) -> Te
     else:
         said += ", no header line, so columns are called 'column 1' and so on"
         names = [f"column {n}" for n in range(1, len(names) + 1)]
-    names = [line(name) for name in names]
+    names = [label(name) for name in names]
     unnamed = {n for n, name in enumerate(names) if not name}
     table = _columns(text, delimiter, len(names), where)
     names = [name or f"column {n}" for n, name in enumerate(names, 1)]
@@ -134,11 +136,18 @@ def called(text: str) -> str:
     return found
 
 
-def _single(text: str, delimiter: str) -> tuple[str, str]:
-    """Text whose columns any number of blanks separates, with tabs; other text as it is."""
-    if delimiter != " ":
-        return text, delimiter
-    return _BLANKS.sub(lambda found: found[1] or ("\t" if found[2] else ""), text), "\t"
+def _prepared(text: str, delimiter: str) -> tuple[str, str]:
+    """Text as readers of CSV expect it, and what separates columns in it.
+
+    Any number of blanks that separate becomes a tab; blanks before a quoted cell, and those alone
+    in a line, go away.
+    """
+    if delimiter == " ":
+        return _BLANKS.sub(lambda found: found[1] or ("\t" if found[2] else ""), text), "\t"
+    if ' "' in text:
+        end = re.escape(delimiter)
+        text = re.sub(rf'(?<={end}) +(?="[^"\n]*" *({end}|$))', "", text, flags=re.M)
+    return _EMPTY.sub("", text) if "\n " in text else text, delimiter
 
 
 def _sample(text: str) -> str:
@@ -179,7 +188,7 @@ def _found(text: str) -> str:
     best, most, numbers, sample = ",", 0.0, 0.0, _sample(text)
     whole = len(sample) == len(text)
     for delimiter in _DELIMITERS:
-        rows = [row for _, row in _rows(*_single(sample, delimiter))]
+        rows = [row for _, row in _rows(*_prepared(sample, delimiter))]
         rows = rows if whole or len(rows) < 2 else rows[:-1]
         widths = Counter(map(len, rows[1:] or rows))
         width, alike = widths.most_common(1)[0] if rows else (0, 0)
@@ -198,7 +207,7 @@ def _found(text: str) -> str:
 
 def _is_header(first: Sequence[str], body: Sequence[Sequence[str]], target: str | None) -> bool:
     """Whether the first row holds names and not data."""
-    if not body or target in [line(name) for name in first]:
+    if not body or target in [label(name) for name in first]:
         return True
     numeric = False
     for name, *cells in zip(first, *(row for row in body if len(row) == len(first)), strict=True):
@@ -246,7 +255,9 @@ def _columns(text: str, delimiter: str, n_columns: int, where: str) -> "pa.Table
         found = (
             f"{row.actual_columns} cells and not {row.expected_columns}: {line(row.text)[:60]!r}"
         )
-        what = "correct it" if row.number > 1 else "leave out what stands above the table"
+        # What decides how many cells a row has may stand above the table.
+        above = row.number == 1 or len(ragged) > table.num_rows
+        what = "leave out what stands above the table" if above else "correct it"
         raise UserError(
             f"{where}, row {row.number}: {found}; {what}, or say what separates columns with"
             " --delimiter"

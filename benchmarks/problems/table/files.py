@@ -1,16 +1,15 @@
 """Where the bytes of a table come from, and what kind of table they are."""
 
-import gzip
 import hashlib
 import json
 import sys
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import UserError, os_errors
 from benchmarks.printable import line
+from benchmarks.problems.table import packed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,18 +17,21 @@ if TYPE_CHECKING:
 #: The path that stands for standard input.
 STDIN = Path("-")
 _PARQUET = (".parquet", ".pq")
-_GZIP = b"\x1f\x8b"
 #: The first bytes of formats that hold columns with types.
-_TYPED = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather"}
+_TYPED = {b"PAR1": "Parquet", b"ARROW1": "Feather"}
 #: Those of what is refused, and what to do about it.
 _REFUSED = {
-    b"PK\x03\x04": "a ZIP archive or a spreadsheet; unpack it, or save it as CSV",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet; save it as CSV",
-    b"BZh": "compressed by bzip2; unpack it, or use gzip",
-    b"\xfd7zXZ": "compressed by xz; unpack it, or use gzip",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd; unpack it, or use gzip",
     b"%PDF": "a PDF; save its table as CSV",
+    b"<!DOCTYPE": "a page of the web, and perhaps no download; save its table as CSV",
+    b"<html": "a page of the web, and perhaps no download; save its table as CSV",
+    b"[{": "JSON; save the table as CSV or Parquet",
+    b'{"': "JSON; save the table as CSV or Parquet",
+    b"\x93NUMPY": "an array of NumPy; save it as CSV or Parquet",
+    b"SQLite format 3": "a database of SQLite; save the table as CSV",
+    b"FEA1": "Feather in its first version; save the table as Feather or Parquet of today",
     b"\x89HDF": "HDF5; save the table as Parquet",
+    b"\xff\xff\xff\xff": "a stream of Arrow; save the table as Feather or Parquet",
 }
 
 
@@ -69,11 +71,7 @@ class File:
     @classmethod
     def _of(cls, name: str, path: str, content: bytes) -> "File":
         digest, where = hashlib.sha256(content).hexdigest(), f"--data: {line(path)}"
-        if content.startswith(_GZIP):
-            try:
-                content = gzip.decompress(content)
-            except (OSError, EOFError, zlib.error) as error:
-                raise UserError(f"{where} cannot be unpacked by gzip: {line(error)}") from None
+        content = packed.unpack(content, where)
         if not content:
             raise UserError(f"{where} is empty")
         for start, what in _REFUSED.items():
@@ -119,20 +117,34 @@ def typed(file: File) -> "pa.Table":
         UserError: it is damaged, or the files of a folder do not fit together.
     """
     import pyarrow as pa
-    from pyarrow import dataset, feather, parquet
+    from pyarrow import parquet
 
-    readers = {"Parquet": parquet.read_table, "Feather": feather.read_table}
     try:
-        if file.kind in readers:
-            return readers[file.kind](pa.BufferReader(file.content))
-        parts = [str(part) for part in _parts(Path(file.path))]
-        layout = {"partitioning": "hive", "partition_base_dir": file.path}
-        found = dataset.dataset(parts, format="parquet", **layout)
-        schemas = [found.schema, *(part.physical_schema for part in found.get_fragments())]
-        both = pa.unify_schemas(schemas, promote_options="permissive")
-        return found.replace_schema(both).to_table()
+        if file.kind == "folder":
+            found = _folder(file.path)
+        elif file.kind == "Parquet":
+            # Unlike `read_table`, it also reads columns of one name.
+            found = parquet.ParquetFile(pa.BufferReader(file.content)).read()
+        else:
+            found = pa.ipc.open_file(pa.BufferReader(file.content)).read_all()
+        # What is damaged may point anywhere.
+        found.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{file.where} cannot be read: {line(error)[:300]}") from None
+    return found
+
+
+def _folder(path: str) -> "pa.Table":
+    """The table of a folder."""
+    import pyarrow as pa
+    from pyarrow import dataset
+
+    parts = [str(part) for part in _parts(Path(path))]
+    layout = {"partitioning": "hive", "partition_base_dir": path}
+    found = dataset.dataset(parts, format="parquet", **layout)
+    schemas = [found.schema, *(part.physical_schema for part in found.get_fragments())]
+    both = pa.unify_schemas(schemas, promote_options="permissive")
+    return found.replace_schema(both).to_table()
 
 
 def pandas_index(schema: "pa.Schema") -> set[str]:

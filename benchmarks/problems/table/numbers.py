@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
-from benchmarks.problems.table.cells import GROUPS, MISSING, PLAIN, UNGROUPED, parse
+from benchmarks.problems.table.cells import AROUND, GROUPS, MISSING, PLAIN, UNGROUPED, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +25,8 @@ MOSTLY = 0.5
 _INEXACT = 2.0**53
 
 _TRUTH = {"true": 1.0, "false": 0.0}
+#: A number as programs write it, but for its decimal comma.
+_WITH_COMMA = r"^[+-]?(\d+|\d*,\d+)([eE][+-]?\d+)?$"
 #: A column that tells nothing of the decimal mark.
 _NONE = ("", "", 0)
 
@@ -73,11 +75,26 @@ class TextColumn:
                 continue
         return None
 
+    @cached_property
+    def with_comma(self) -> np.ndarray | None:
+        """The numbers, if all are written as programs write them, but with decimal commas."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = self._without_missing(self.column)
+        if not pc.all(pc.match_substring_regex(column, _WITH_COMMA)).as_py():
+            return None
+        try:
+            found = pc.cast(pc.replace_substring(column, ",", "."), pa.float64())
+        except pa.ArrowInvalid:
+            return None
+        return np.array(found.to_numpy())
+
     def _without_missing(self, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        column = pc.utf8_trim_whitespace(column)
+        column = pc.utf8_trim(column, AROUND)
         none = pc.is_in(column, value_set=pa.array(list(self.missing), column.type))
         return pc.if_else(none, pa.scalar(None, column.type), column)
 
@@ -85,7 +102,7 @@ class TextColumn:
     def _encoded(self) -> "pa.DictionaryArray":
         import pyarrow.compute as pc
 
-        column = pc.fill_null(pc.utf8_trim_whitespace(self.column), "")
+        column = pc.fill_null(pc.utf8_trim(self.column, AROUND), "")
         return pc.dictionary_encode(column.combine_chunks())
 
     @cached_property
@@ -108,10 +125,14 @@ class TextColumn:
         """The number of rows with the chosen cells."""
         return int(chosen[self.places].sum())
 
+    def row(self, place: int) -> int:
+        """The first row with a cell; those of `cells` come in the order of their first rows."""
+        return int(np.argmax(self.places == place)) + 1
+
     def first(self, chosen: np.ndarray) -> tuple[int, str]:
         """The first row with a chosen cell, and its text."""
-        row = int(np.argmax(chosen[self.places]))
-        return row + 1, self.cells[self.places[row]]
+        place = int(np.argmax(chosen))
+        return self.row(place), self.cells[place]
 
     def parsed(self, mark: str) -> list[tuple[float, str] | None]:
         """What each of the cells is."""
@@ -136,6 +157,8 @@ class TextColumn:
         """The numbers of the column, or why it has none."""
         if self.plain is not None and (mark == "." or not self.has_point()):
             return Numbers(self.plain, _rounded(self.column, self.plain, "."))
+        if mark == "," and self.with_comma is not None:
+            return self._numbers(self.with_comma, mark)
         found = self._truth or self.parsed(mark)
         wrong = np.array([f is None for f in found], bool) & self.known
         n_known, n_wrong = self.count(self.known), self.count(wrong)
@@ -148,12 +171,17 @@ class TextColumn:
                 what = f"has not the unit of the others ({usual or 'none'})"
                 return Wrong(1.0, *self.first(other), what)
         values = np.array([f[0] if f else np.nan for f in found])
-        written = self.known & np.array([PLAIN.fullmatch(c) is None for c in self.cells], bool)
-        said = _rounded(self.column, values[self.places], mark)
-        if written.any() and not said and not self._truth:
-            _, text = self.first(written)
-            said = f"{text!r} is {values[self.cells.index(text)]:.10g}"
-        return Numbers(values[self.places], said)
+        return self._numbers(values[self.places], mark)
+
+    def _numbers(self, values: np.ndarray, mark: str) -> Numbers:
+        """The numbers, and what the first is that is not as programs write them."""
+        said = _rounded(self.column, values, mark)
+        for place, (cell, known) in enumerate(zip(self.cells, self.known, strict=True)):
+            if said:
+                break
+            if known and PLAIN[mark].fullmatch(cell) is None and cell.lower() not in _TRUTH:
+                said = f"{cell!r} is {values[self.row(place) - 1]:.10g}"
+        return Numbers(values, said)
 
 
 def _same(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
@@ -242,6 +270,11 @@ def _vote(column: TextColumn) -> tuple[str, str, int]:
 
     Empty if none of the two makes it a column of numbers, or both make the same of it.
     """
+    for mark, other, all_written in ((".", ",", column.plain), (",", ".", column.with_comma)):
+        if all_written is not None:  # one cell tells
+            for place, (cell, known) in enumerate(zip(column.cells, column.known, strict=True)):
+                if known and parse(cell, mark) and not parse(cell, other):
+                    return mark, cell, column.row(place)
     found = {mark: column.parsed(mark) for mark in GROUPS}
     right = {mark: np.array([f is not None for f in found[mark]], bool) for mark in GROUPS}
     counts = {mark: column.count(right[mark]) for mark in GROUPS}

@@ -13,6 +13,7 @@ from benchmarks.printable import line
 from benchmarks.problems import certified
 from benchmarks.problems.problem import Given, Problem
 from benchmarks.problems.table import dialect
+from benchmarks.problems.table.cells import label
 from benchmarks.problems.table.columns import Table, choose, names_in_words, reasons
 from benchmarks.problems.table.files import STDIN, File, pandas_index, typed
 from benchmarks.problems.workloads import Workload, certified_workload
@@ -40,7 +41,7 @@ def workload(path: Path, target: str | None, reading: Reading | None = None) -> 
         UserError: the file cannot be read, or its numbers cannot be fitted.
     """
     reading = _checked(reading or Reading())
-    target = None if target is None else line(target)
+    target = None if target is None else label(target)
     try:
         file = File.open(path)
         source = DataFile(
@@ -124,7 +125,7 @@ def _table(file: File, target: str | None, reading: Reading) -> Table:
             raise UserError(f"--{name} is for tables of text, and {file.name} is {file.kind}")
     found = typed(file)
     index = pandas_index(found.schema)
-    names = [line(name) or f"column {n}" for n, name in enumerate(found.column_names, 1)]
+    names = [label(name) or f"column {n}" for n, name in enumerate(found.column_names, 1)]
     unnamed = {n for n, name in enumerate(found.column_names) if not line(name)}
     places = {n for n, name in enumerate(found.column_names) if name in index}
     said = "a folder of Parquet files" if file.kind == "folder" else file.kind

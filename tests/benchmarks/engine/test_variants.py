@@ -280,8 +280,10 @@ def test_uv_installs_where_it_is(pip: Pip, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     uv = script(tmp_path / "bin/uv", "")
     pip.create("torch")
-    told = ["--compile-bytecode", "--python", str(pip.folder / "old/bin/python")]
-    assert pip.calls[1] == [str(uv), "pip", "install", *told, "numpy", "threadpoolctl", "torch"]
+    # Away from any project: uv would take its pins, and no other version could be tried.
+    told = [str(uv), "--project", "/", "pip", "install", "--compile-bytecode"]
+    told += ["--python", str(pip.folder / "old/bin/python")]
+    assert pip.calls[1] == [*told, "numpy", "threadpoolctl", "torch"]
 
 
 def test_a_package_is_not_asked_for_twice(pip: Pip) -> None:

@@ -58,6 +58,12 @@ def test_what_does_not_count_all_rows_is_a_feature(tmp_path: Path, cells: list[f
     assert_fits(read(write(tmp_path / "t.csv", first("id", cells))), [cells, A, B])
 
 
+@pytest.mark.parametrize("name", ["Größe (m²)", "t [s]"])
+def test_what_has_a_unit_is_no_index(tmp_path: Path, name: str) -> None:
+    ranks = range(1, N + 1)
+    assert_fits(read(write(tmp_path / "t.csv", first(name, ranks))), [ranks, A, B])
+
+
 def test_only_a_first_column_is_an_index_by_its_numbers(tmp_path: Path) -> None:
     ranks = range(1, N + 1)
     cells = [["city", *first("rank", ranks)[0]], *(["Rome", *row] for row in first("", ranks)[1:])]
@@ -111,6 +117,23 @@ def test_brackets_in_a_name_are_no_glob(tmp_path: Path) -> None:
     found = read(write(tmp_path / "t.csv", table), features="Länge [mm]")
     assert_fits(found, [A])
     assert "without 'b' (not in --features)" in found.description
+
+
+def test_a_name_may_be_typed_with_other_accents_than_it_was_written(tmp_path: Path) -> None:
+    table = [["largeur e\u0301tage", "b", "prix cafe\u0301"], *rows()[1:]]
+    found = read(write(tmp_path / "t.csv", table), "prix caf\u00e9", features="*\u00e9tage")
+    assert_fits(found, [A])
+    parquet.write_table(pa.table({"a": A, "cafe\u0301": Y}), tmp_path / "t.parquet")
+    assert_fits(read(tmp_path / "t.parquet", "caf\u00e9"), [A])
+
+
+@pytest.mark.parametrize("save", [parquet.write_table, feather.write_feather])
+def test_two_columns_of_one_name_are_refused(
+    tmp_path: Path, save: Callable[[pa.Table, Path], None]
+) -> None:
+    save(pa.table([A, B, Y], names=["a", "a", "y"]), tmp_path / "t")
+    with pytest.raises(UserError, match="has two columns 'a'; rename one of them"):
+        read(tmp_path / "t")
 
 
 MISSING = ["1", "NA", "3", "4", "5", "6", "7", "8"]

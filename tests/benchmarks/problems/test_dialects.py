@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import sys
 from collections.abc import Callable
@@ -194,7 +192,7 @@ def test_as_many_columns_as_there_are_genes(tmp_path: Path) -> None:
     assert "'gene 19' and 69,980 more" in found.description
 
 
-@pytest.mark.parametrize("above", ["Houses", "# a b y", 'a, "b, c", y'])
+@pytest.mark.parametrize("above", ["Houses", "# a b y", 'a, "b, c", d, y'])
 def test_a_line_above_the_table_is_named(tmp_path: Path, above: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"{above}\n" + "\n".join(", ".join(row) for row in ROWS))
@@ -202,6 +200,25 @@ def test_a_line_above_the_table_is_named(tmp_path: Path, above: str) -> None:
         UserError, match=r"row 1: 3 cells .*; leave out what stands above the table"
     ):
         read(path)
+
+
+def test_lines_above_the_table_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", ROWS)
+    path.write_text("# Houses\n# 2024\n" + path.read_text())
+    with pytest.raises(UserError, match=r"row 2: 3 cells .*; leave out what stands above"):
+        read(path)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|"])
+def test_blanks_before_quotes_and_in_empty_lines_say_nothing(
+    tmp_path: Path, delimiter: str
+) -> None:
+    cells = [["note", *ROWS[0]], *([f"of {n}{delimiter} ", *row] for n, row in enumerate(ROWS[1:]))]
+    quoted = (f"{delimiter}  ".join(f'"{cell}"' for cell in row) for row in cells)
+    (tmp_path / "t.csv").write_text("\n   \n".join(quoted))
+    found = read(tmp_path / "t.csv")
+    assert_fits(found, [A, B])
+    assert found.make(0).names == ("a", "b")
 
 
 def test_what_old_systems_write_at_the_end_is_no_row(tmp_path: Path) -> None:
@@ -261,15 +278,6 @@ def test_a_folder_of_parquet_files(tmp_path: Path) -> None:
     assert changed.file is not None
     assert found.file is not None
     assert changed.file.sha256 != found.file.sha256
-
-
-def test_a_gzipped_table(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", ROWS)
-    path.write_bytes(gzip.compress(path.read_bytes()))
-    assert_fits(read(path), [A, B])
-    path.write_bytes(bz2.compress(b"a,y\n1,2\n"))
-    with pytest.raises(UserError, match="compressed by bzip2; unpack it, or use gzip"):
-        read(path)
 
 
 def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,12 @@ from tests.benchmarks.problems.tables import A, B, Y, assert_fits, read, rows, w
          [5000, 12, -3.5, -4, 7, 1234.75, 0, 9], "'$5,000' is 5000"),
         (["5 €", "1,000 €", "7.25€", "−4 €", "8€", "9€", "3€", "2€"],
          [5, 1000, 7.25, -4, 8, 9, 3, 2], "'5 €' is 5"),
+        (["USD 5", "USD 1,000", "USD -4", "USD 8", "USD 7", "USD 6", "USD 3", "USD 2"],
+         [5, 1000, -4, 8, 7, 6, 3, 2], "'USD 5' is 5"),
+        (["R$ 5", "R$ 1,000", "R$7", "R$ 8", "R$ 7", "R$ 6", "R$ 3", "R$ 2"],
+         [5, 1000, 7, 8, 7, 6, 3, 2], "'R$ 5' is 5"),
+        (["5 kr", "1,000 kr", "7kr", "8 kr", "7 kr", "6 kr", "3 kr", "2 kr"],
+         [5, 1000, 7, 8, 7, 6, 3, 2], "'5 kr' is 5"),
         (["12 %", "3%", "4.5 %", "-6%", "7%", "8%", "9%", "0 %"],
          [12, 3, 4.5, -6, 7, 8, 9, 0], "'12 %' is 12"),
         (["1_000", "-290_000", "0", "5", "6", "1_000_000", "2", "3"],
@@ -31,6 +37,10 @@ from tests.benchmarks.problems.tables import A, B, Y, assert_fits, read, rows, w
          [1234, 5000.5, 1234567, 1234, 1000, 3, 4, 5], "'1 234' is 1234"),
         (["12,34,567", "1,00,000", "1", "2", "3", "5", "4", "9"],
          [1234567, 100000, 1, 2, 3, 5, 4, 9], "'12,34,567' is 1234567"),
+        (["１．５", "٣٫٥", "１，０００", "٢٬٠٠٠", "6", "7", "1", "2"],
+         [1.5, 3.5, 1000, 2000, 6, 7, 1, 2], "'１．５' is 1.5"),
+        (["\u200e1.5", "\u200b2", "\ufeff3\u2069", "-4", "5", "6", "7", "8"],
+         [1.5, 2, 3, -4, 5, 6, 7, 8], ""),
         (["１２", "٣", "4", "5", "6", "7", "1", "2"], [12, 3, 4, 5, 6, 7, 1, 2], "'１２' is 12"),
         ([" 1.5", "2 ", "+3", ".5", "5.", "1e3", "1E-2", "-.25"],
          [1.5, 2, 3, 0.5, 5, 1000, 0.01, -0.25], ""),
@@ -53,11 +63,14 @@ def test_numbers_are_read_however_they_are_written(
     ("cells", "why"),
     [
         ([*"12", "x5", *"45678"], "'x5' in row 3 is not a number; correct it, or leave out"),
+        (["1", "nil", *"345678"], "'nil' in row 2 is not a number; .*--missing nil if it stands"),
+        (["1", "\\N", *"345678"], r"'\\\\N' in row 2 is not a number; .*--missing '\\N' if"),
         ([*"1?345678"], r"'\?' in row 2 is not a number; .*--missing '\?'"),
         (["1,23,4", *"2345678"], "'1,23,4' in row 1 is not a number"),
         (["1,234", "12,34", *"345678"], r"has decimal commas \('12,34' in row 2\)"),
         (["5 %", "6", *"345678"], r"'6' in row 2 has not the unit of the others \(%\)"),
         (["$5", "€6", *"345678"], r"'€6' in row 2 has not the unit of the others \(\$\)"),
+        (["\u00ad5", *"2345678"], "'5' in row 1 is not a number"),  # may be meant as a minus
         (["--5", *"2345678"], "'--5' in row 1 is not a number"),
         (["0x10", *"2345678"], "'0x10' in row 1 is not a number"),
         (["inf", *"2345678"], "row 1: infinite"),
@@ -108,6 +121,18 @@ def test_columns_that_contradict_each_other_are_named(tmp_path: Path) -> None:
         read(path)
     with pytest.raises(UserError, match=r"--decimal x: needs \. or ,"):
         read(path, decimal="x")
+
+
+def test_points_that_group_digits_are_named(tmp_path: Path) -> None:
+    grouped = ["1.234", "2.345.678", "960", "5.000", "7", "8", "9", "10"]
+    table = [[cell.replace(".", ",") for cell in row] for row in rows()]
+    table = [
+        ["n", *table[0]],
+        *([cell, *row] for cell, row in zip(grouped, table[1:], strict=True)),
+    ]
+    found = read(write(tmp_path / "t.csv", table, delimiter=";"))
+    assert_fits(found, [[1234, 2345678, 960, 5000, 7, 8, 9, 10], A, B])
+    assert "; 'n': '1.234' is 1234; " in found.description
 
 
 def test_points_between_semicolons_may_group_digits(tmp_path: Path) -> None:

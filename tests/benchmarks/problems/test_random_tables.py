@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import feather, parquet
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
@@ -100,3 +103,25 @@ def test_mutated_tables_are_read_or_refused_in_one_line(tmp_path: Path, seed: in
             said = str(error)
         assert line(said) == said
     assert 0 < read_ < 50
+
+
+@pytest.mark.parametrize("save", [parquet.write_table, feather.write_feather])
+def test_damaged_tables_with_types_are_read_or_refused_in_one_line(
+    tmp_path: Path, save: Callable[[pa.Table, Path], None]
+) -> None:
+    rng, path = random.Random(5), tmp_path / "t"
+    a = [rng.random() for _ in range(100)]
+    text = pa.array([f"{value:.6f}" for value in a])
+    table = {"a": a, "text": text, "words": text.dictionary_encode(), "l": [[1]] * 100, "y": a}
+    save(pa.table(table), path)
+    content = path.read_bytes()
+    for _ in range(200):
+        broken = bytearray(content)
+        for _ in range(rng.choice([1, 2, 20])):
+            broken[rng.randrange(6, len(broken) - 6)] = rng.choice([0, 255, rng.randrange(256)])
+        path.write_bytes(broken)
+        try:
+            said = read(path, drop_missing=True).description
+        except UserError as error:
+            said = str(error)
+        assert line(said) == said

@@ -206,7 +206,10 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
         (csv(tmp_path, "PAR1 and no more", "t.parquet"), "cannot be read: "),
         (csv(tmp_path, "ARROW1", "t.feather"), "cannot be read: "),
         (csv(tmp_path, b"\x1f\x8b and no more", "t.csv.gz"), "cannot be unpacked by gzip"),
-        (csv(tmp_path, b"PK\x03\x04", "t.xlsx"), "a spreadsheet; unpack it, or save it as CSV"),
+        (csv(tmp_path, b"\xd0\xcf\x11\xe0", "t.xls"), "is an old spreadsheet; save it as CSV"),
+        (csv(tmp_path, "FEA1", "old.feather"), "is Feather in its first version; save the table"),
+        (csv(tmp_path, '[{"a": 1, "y": 2}]', "t.json"), "is JSON; save the table as CSV"),
+        (csv(tmp_path, "<!DOCTYPE html><p>Please log in", "t.csv"), "is a page of the web"),
         (csv(tmp_path, "a,y\n1,\0\n3,4\n", "t.bin"), "holds zero bytes"),
     ]:
         with pytest.raises(UserError, match=message) as caught:
