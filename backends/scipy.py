@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -137,10 +137,26 @@ class ScipyCholesky(ScipyBackend):
         X, y = self.data.X, self.data.y
         rank.refuse_wide(X)
         gram, moment = rank.normal_equations(np, X, y)
-        diagonal = gram.diagonal().copy()
-        try:
-            factor = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
-        except np.linalg.LinAlgError as error:
-            raise np.linalg.LinAlgError(rank.NOT_DEFINITE) from error
-        rank.refuse_pivot((factor[0].diagonal() ** 2 / diagonal).min(), len(y), X.dtype)
-        return Fit.of(linalg.cho_solve(factor, moment, check_finite=False))
+        return Fit.of(solve_normal_equations(gram, moment, len(y), X.dtype))
+
+
+def solve_normal_equations(gram: np.ndarray, moment: np.ndarray, n: int, dtype: Any) -> np.ndarray:
+    """The solution b of `gram` b = `moment`, (n_features + 1,), by Cholesky; `gram` is overwritten.
+
+    Args:
+        gram: [X 1]'[X 1], (n_features + 1, n_features + 1)
+        moment: [X 1]'y, (n_features + 1,)
+        n: samples.
+        dtype: that they were computed in.
+
+    Raises:
+        LinAlgError: X'X is not positive definite, or nearly so.
+    """
+    diagonal = gram.diagonal().copy()
+    try:
+        factor = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
+    except np.linalg.LinAlgError as error:
+        raise np.linalg.LinAlgError(rank.NOT_DEFINITE) from error
+    rank.refuse_pivot((factor[0].diagonal() ** 2 / diagonal).min(), n, dtype)
+    solution: np.ndarray = linalg.cho_solve(factor, moment, check_finite=False)
+    return solution
