@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 #: What pandas calls a column without a name.
 _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?")
-#: The unit of what was measured, at the end of its name.
-_UNIT = re.compile(r"(\(.+\)|\[.+\])$")
 #: Why a column is an index, if its name tells.
 _OF_PANDAS = "the index of a pandas table"
 _NAMELESS = "an index: it comes first and has no name"
@@ -228,8 +226,7 @@ def _leave_out_index(
 ) -> None:
     """Leave out a first column that counts the rows, unless it is asked for or is all there is."""
     first = next(n for n in table.names if left_out.get(n) not in (_OF_PANDAS, _NAMELESS))
-    measured = _UNIT.search(first)
-    if reading.features or first == target or first not in numbers or len(numbers) < 3 or measured:
+    if reading.features or first == target or first not in numbers or len(numbers) < 3:
         return
     values = numbers[first].values
     if len(values) < 2 or values[0] not in (0, 1):

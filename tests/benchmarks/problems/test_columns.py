@@ -58,12 +58,6 @@ def test_what_does_not_count_all_rows_is_a_feature(tmp_path: Path, cells: list[f
     assert_fits(read(write(tmp_path / "t.csv", first("id", cells))), [cells, A, B])
 
 
-@pytest.mark.parametrize("name", ["Größe (m²)", "t [s]"])
-def test_what_has_a_unit_is_no_index(tmp_path: Path, name: str) -> None:
-    ranks = range(1, N + 1)
-    assert_fits(read(write(tmp_path / "t.csv", first(name, ranks))), [ranks, A, B])
-
-
 def test_only_a_first_column_is_an_index_by_its_numbers(tmp_path: Path) -> None:
     ranks = range(1, N + 1)
     cells = [["city", *first("rank", ranks)[0]], *(["Rome", *row] for row in first("", ranks)[1:])]
