@@ -18,9 +18,11 @@ from backends.torch.doubled import Doubled
 BYTES = 1 << 21
 #: A GPU is given as much as this many threads.
 GPU_THREADS = 128
-#: Rows that are added up by one product, with an error that grows with their number. Fewer would
-#: take longer.
-RUN = 256
+#: Rows that are added up by one product, at least. Their sums are in turn added up in float64.
+SHORTEST = 256
+#: ... and at most, where the error would grow with their number: in float64, and where columns are
+#: so few that MKL adds up one row after the other.
+LONGEST, FEW_COLUMNS = 1024, 12
 #: Blocks of at most this many numbers compute X'r as if exactly, which takes twenty more passes.
 EXACT = 1 << 15
 #: Columns of X'X that are computed at once on a CPU. What is above the diagonal is left out.
@@ -75,8 +77,11 @@ class Blocks:
         threads = threads_for(X)
         n_blocks = max(1, round(n * width * dtype.itemsize / (threads * n_bytes)))
         n_rows = math.ceil(n / n_blocks)
-        run = min(n, max(self.q, RUN))
-        n_runs = math.ceil(n_rows / run)
+        limited = dtype == torch.float64 or width < FEW_COLUMNS
+        longest = LONGEST if limited else n_rows
+        n_runs = threads * math.ceil(n_rows / (threads * longest))  # as many for each thread
+        n_runs = min(n_runs, max(1, n_rows // max(self.q, SHORTEST)))
+        run = math.ceil(n_rows / n_runs)
         self.rows = self.shift.new_empty(n_runs * run, width)
         self.block = self.rows if n_runs == 1 else self.rows.unflatten(0, (n_runs, run))
         self.parts = list(zip(X.split(len(self.rows)), y.split(len(self.rows)), strict=True))

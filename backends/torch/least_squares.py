@@ -17,7 +17,7 @@ from backends.torch.blocks import Blocks
 
 def _with_ones(X: torch.Tensor) -> torch.Tensor:
     """A = [X 1]: (n_samples, n_features + 1)."""
-    return torch.cat([X, torch.ones_like(X[:, :1])], dim=1)
+    return torch.nn.functional.pad(X, (0, 1), value=1.0)
 
 
 def _to_host(tensor: torch.Tensor) -> np.ndarray:
@@ -117,9 +117,10 @@ class TorchCholesky(TorchSolver):
         rank.refuse_wide(self.X)
         gram, moment = self.normal_equations()
         factor, info = torch.linalg.cholesky_ex(gram)
-        pivot = 0.0 if info.item() else float((factor.diagonal() ** 2 / gram.diagonal()).min())
+        shares = factor.diagonal().square() / gram.diagonal()
+        pivot = 0.0 if info.item() else shares.min().item()
         rank.refuse_pivot(pivot, len(self.y), torch.finfo(self.X.dtype).dtype)
-        return torch.cholesky_solve(moment[:, None], factor)[:, 0]
+        return torch.cholesky_solve(moment.unsqueeze(1), factor).squeeze(1)
 
 
 class TorchCholeskyBlocks(TorchCholesky):
