@@ -24,10 +24,11 @@ def report(
     from reports.document import of_source
 
     found = [source for run in runs for source in sources.read_all(run)]
-    if len(found) == 1:
-        written = page.write(of_source(found[0]), out or found[0].folder)
-    elif out is None:
+    folder = out or sources.home(runs[0], found)
+    if folder is None:
         raise UserError(homeless)
+    if len(found) == 1:
+        written = page.write(of_source(found[0]), folder)
     else:
-        written = side_by_side.write(found, out)
+        written = side_by_side.write(found, folder)
     print(line(f"report: {written}"))
