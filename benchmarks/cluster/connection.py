@@ -1,6 +1,7 @@
 """How the client gets to a scheduler of Dask: one that is running, or one of its own."""
 
 import asyncio
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,14 @@ from benchmarks.errors import UserError
 #: Seconds in which a scheduler has to answer.
 _PATIENCE = 5.0
 _LOCAL, _REMOTE = re.compile(r"local:([1-9]\d{0,2})"), re.compile(r"[a-z]+://\S+:\d+")
+#: Of what is started here: no worker is dropped for being silent, and what Dask does all the time
+#: takes less from those who measure: a few per cent of a core in each process otherwise.
+_SETTINGS = {
+    "distributed.scheduler.worker-ttl": None,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
 #: Those that have to be the same everywhere, or Dask's messages may not be understood.
 _SAME = ("python", "dask", "distributed")
 
@@ -31,23 +40,25 @@ def connect(address: str) -> Iterator[Client]:
     Raises:
         UserError: nobody answers there, or has another version of Dask or of Python.
     """
-    with dask.config.set({"distributed.scheduler.worker-ttl": None}):
-        if local := _LOCAL.fullmatch(address):
-            with (
-                LocalCluster(
-                    n_workers=int(local[1]),
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address=None,
-                    memory_limit=0,
-                    silence_logs=50,  # what matters is said by us
-                ) as cluster,
-                Client(cluster) as client,
-            ):
-                yield client
-            return
-    with _connected(address) as client:
+    for name in ("distributed", "distributed.client"):  # what matters is said by us
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if (local := _LOCAL.fullmatch(address)) is None:
+        with _connected(address) as client:
+            yield client
+        return
+    with (
+        dask.config.set(_SETTINGS),
+        LocalCluster(
+            n_workers=int(local[1]),
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
         yield client
 
 

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from distributed import Client, Future
+from distributed.client import ClosedClientError
 
 from benchmarks.cluster.job import Job, Task
 from benchmarks.cluster.place import Place, look
@@ -18,9 +20,10 @@ from benchmarks.errors import FAILED, NOT_JUDGED, USAGE, UserError
 from benchmarks.progress import Progress
 
 #: Seconds between two looks at the cluster.
-_LOOK = 0.2
+_LOOK = 0.5
 #: So often a task is tried: one that takes its machine down must not take down all of them.
 _TRIES = 3
+_LOST = "the scheduler is lost: start it again, and go on with --resume"
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,12 @@ class Dispatch:
                 self.progress.status(", ".join(names) or "waiting for a worker of the cluster")
                 time.sleep(_LOOK)
                 self._admit()
-        except OSError as error:
-            trouble = f"the scheduler is lost ({type(error).__name__})"
-            raise UserError(f"{trouble}; start it again, and go on with --resume") from None
+        except (OSError, ClosedClientError):
+            raise UserError(_LOST) from None
         finally:
-            with suppress(OSError):
-                self.client.cancel([one.future for one in self.running], force=True)
+            if self.client.status == "running":
+                with suppress(OSError):
+                    self.client.cancel([one.future for one in self.running], force=True)
         return self.missing
 
     def _is_busy(self) -> bool:
@@ -84,7 +87,7 @@ class Dispatch:
 
     def _admit(self) -> None:
         """Look at workers that are new, and forget those that are gone."""
-        addresses = set(self.client.scheduler_info(n_workers=-1)["workers"])
+        addresses = set(self._scheduler()["workers"])
         self.places = {a: place for a, place in self.places.items() if a in addresses}
         new = [one for one in sorted(addresses - set(self.places)) if one not in self.refused]
         if not new:
@@ -103,6 +106,13 @@ class Dispatch:
             group = self.store.group(place.machine)
             left = [t for t in self.job.tasks if (group, t.workload) not in self._done]
             self.todo.setdefault(group, left)
+
+    def _scheduler(self) -> Any:
+        """What the scheduler says of itself and its workers."""
+        found = self.client.scheduler_info(n_workers=-1)
+        if self.client.status != "running":  # what was found is old
+            raise UserError(_LOST)
+        return found
 
     def _refusal(self, place: Place | Exception) -> str:
         """Why a worker cannot take part; empty if it can."""
@@ -138,6 +148,7 @@ class Dispatch:
             if not lost and one.future.status == "pending":
                 continue
             self.running.remove(one)
+            self._scheduler()  # or else nothing is known of the worker
             self._settle(one, "its worker is lost" if lost else self._result(one))
             self.client.cancel([one.future], force=True)
 

@@ -18,7 +18,7 @@ from benchmarks.engine.temporary import TemporaryFolder
 from benchmarks.runfile.writer import NAME
 
 #: Seconds between two looks at a run.
-_LOOK = 0.2
+_LOOK = 0.5
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Cluster:
     def __enter__(self) -> Self:
         file = self.folder / "scheduler.json"
         where = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
-        self._scheduler = self._dask("scheduler", *where)
+        self.scheduler = self._dask("scheduler", *where)
         until(file.exists, "a scheduler")
         log = self.folder / "scheduler.log"
         until(lambda: "Scheduler at:" in log.read_text(), "a scheduler")
@@ -51,7 +51,7 @@ class Cluster:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        for process in (*self.workers, self._scheduler):
+        for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()
 

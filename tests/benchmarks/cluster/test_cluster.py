@@ -178,6 +178,18 @@ def test_a_client_that_is_gone_leaves_nothing_behind_and_is_resumed(
     assert not list((tmp_path / "cluster" / "worker-0").glob("**/run.jsonl"))
 
 
+@pytest.mark.slow
+def test_a_scheduler_that_is_gone_is_one_line(tmp_path: Path, cluster: Cluster) -> None:
+    out, worker = tmp_path / "out", cluster.start_worker(CORES)
+    client = start(out, "--cluster", cluster.address, "--workloads", "200x3", "--budget", "60s")
+    [task] = until(lambda: measuring(worker), "a task")
+    cluster.scheduler.kill()
+    _, errors = client.communicate()
+    assert (client.returncode, errors.count("\n")) == (2, 1)
+    assert "the scheduler is lost: start it again, and go on with --resume" in errors
+    until(lambda: not is_alive(task.pid), "the end of the task")
+
+
 def test_a_machine_of_another_revision_is_refused_by_name(tmp_path: Path, cluster: Cluster) -> None:
     tree = tmp_path / "tree"
     for package in ("backends", "benchmarks", "reports"):
