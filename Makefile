@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CLUSTER := $(VENV)/.cluster
 
 # TensorFlow ships its CUDA libraries apart; torch from the package index always brings its own.
 EXTRA := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 \
@@ -27,7 +28,7 @@ help:
 report: $(READY)
 	$(BIN)/linreg-bench run $(ARGS)
 
-test: $(READY)
+test: $(CLUSTER)
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: $(READY)
@@ -53,6 +54,11 @@ $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on \
 		-c constraints.txt -e '.[$(EXTRA),more,dev]'
+	@touch $@
+
+# What `--cluster` needs, and only the tests have to have.
+$(CLUSTER): $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[cluster]'
 	@touch $@
 
 clean:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
+from urllib.parse import quote
 
 from matplotlib.figure import Figure
 
@@ -44,6 +45,15 @@ class WorkloadTable:
     answers: Mapping[str, str]  # by run; empty where it does not have the workload
     note: str  # what is not the same work, and what is said of the user's own data
     lines: Sequence[BackendLine]
+
+    @property
+    def having(self) -> list[str]:
+        """The runs that have the workload."""
+        return [letter for letter, answer in self.answers.items() if answer]
+
+    def shown(self, rows: Sequence[Row | None]) -> list[tuple[str, Row | None]]:
+        """Those of a line that get a column."""
+        return [pair for pair in zip(self.answers, rows, strict=True) if self.answers[pair[0]]]
 
     @property
     def marks(self) -> Marks:
@@ -110,9 +120,20 @@ def write(sources: Sequence[Source], folder: Path) -> Path:
     paths = {letter: line(source.path) for letter, source in runs.items()}
     made = tables(runs)
     values = {"runs": runs, "paths": paths, "tables": made, "caution": CAUTION}
+    values["pages"] = _pages(runs, folder)
     html = render.html("side_by_side.html", **values)
     markdown = render.markdown("side_by_side.md", **values)
     return page.leave(folder, html, markdown, filter(None, (one.picture for one in made)))
+
+
+def _pages(runs: Mapping[str, Source], folder: Path) -> dict[str, str]:
+    """The pages that runs below `folder` have of their own, seen from there."""
+    below = {a: s.folder for a, s in runs.items() if s.folder.is_relative_to(folder)}
+    return {
+        letter: quote(f"{own.relative_to(folder).as_posix()}/{page.PAGE}")
+        for letter, own in below.items()
+        if own != folder and (own / page.PAGE).exists()
+    }
 
 
 def tables(runs: Mapping[str, Source]) -> list[WorkloadTable]:

@@ -53,13 +53,27 @@ def read(path: Path) -> Source:
 
 
 def read_all(path: Path) -> list[Source]:
-    """What `read` reads, or a folder in which pytest-benchmark saves: each of the files there.
+    """What `read` reads, or a folder of several: of a cluster, or where pytest-benchmark saves.
 
     Raises:
         UserError: it is none of these.
     """
     if not path.is_dir() or (path / writer.NAME).exists():
         return [read(path)]
+    if machines := _machines(path):
+        return [read(folder) for folder in machines]
     # .benchmarks/Linux-CPython-3.11-64bit/0001_x.json, given as either of the two folders.
     saved = sorted([*path.glob("*.json"), *path.glob("*/*.json")])
     return [read(one) for one in saved if pytest_format.load(one)] or [read(path)]
+
+
+def home(path: Path, found: Sequence[Source]) -> Path | None:
+    """Where the report of what `path` holds goes by default; None if that has to be said."""
+    if path.is_dir() and not (path / writer.NAME).exists() and _machines(path):
+        return path
+    return found[0].folder if len(found) == 1 else None
+
+
+def _machines(path: Path) -> list[Path]:
+    """The folders of the machines of a run on a cluster."""
+    return sorted(file.parent for file in path.glob(f"{writer.MACHINES}/*/{writer.NAME}"))

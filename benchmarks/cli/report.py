@@ -27,10 +27,11 @@ def report(
     for source in found:
         if source.note:
             print(line(f"{source.path}: {source.note}"))
-    if len(found) == 1:
-        written = page.write(of_source(found[0]), out or found[0].folder)
-    elif out is None:
+    folder = out or sources.home(runs[0], found)
+    if folder is None:
         raise UserError(homeless)
+    if len(found) == 1:
+        written = page.write(of_source(found[0]), folder)
     else:
-        written = side_by_side.write(found, out)
+        written = side_by_side.write(found, folder)
     print(line(f"report: {written}"))

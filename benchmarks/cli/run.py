@@ -69,6 +69,16 @@ def run(
     resume: Annotated[
         bool, Option("--resume", help="Continue the interrupted run in --out, as it was.")
     ] = False,
+    cluster: Annotated[
+        str | None,
+        Option(
+            metavar="ADDRESS",
+            help="Run on the machines of a Dask scheduler, tcp://HOST:PORT, or local:N workers.",
+        ),
+    ] = None,
+    each_machine: Annotated[
+        bool, Option("--each-machine", help="All workloads on every kind of machine of --cluster.")
+    ] = False,
 ) -> None:
     """Fit, judge and time; leave a run file and a report."""
     if against is not None and not against.strip():
@@ -78,6 +88,12 @@ def run(
             raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
         fail_if_slower = None  # of the project's settings: for runs that compare
     limit = parse_limit(fail_if_slower)
+    if cluster is not None:
+        from benchmarks.cli import cluster as clusters
+
+        clusters.run(context, limit)
+    if each_machine:
+        raise UserError("--each-machine needs --cluster, the machines that it is about")
     from benchmarks.cli import session
 
     session.use_cores(cores)
@@ -119,9 +135,12 @@ def run(
 def _resume(context: typer.Context, out: Path, patience: str, quiet: bool, wait: bool) -> NoReturn:
     """Continue the run in `out`, as its header says."""
     from benchmarks.cli import session
+    from benchmarks.cluster import job
     from benchmarks.engine import catalogue, machine, resume
-    from benchmarks.runfile import reader
+    from benchmarks.runfile import reader, writer
 
+    if (out / job.NAME).exists() and not (out / writer.NAME).exists():
+        raise UserError(f"the run in {out} is one of a cluster: --resume needs --cluster")
     try:
         run = reader.read(out)
     except UserError as error:

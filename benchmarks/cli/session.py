@@ -210,7 +210,7 @@ def execute(
     # Whatever ended the run, it is reported.
     status = 0
     try:
-        status = _report(out, quiet, limit, as_json)
+        status = report(out, quiet, limit, as_json)
     except UserError:  # nothing was written yet, or nothing can be written
         if not stopped:
             raise
@@ -222,8 +222,17 @@ def execute(
     raise SystemExit(status)
 
 
-def _report(folder: Path, quiet: bool, limit: float | None, as_json: bool) -> int:
-    """Show the run and draw its page; the exit status of what it holds."""
+def report(
+    folder: Path,
+    quiet: bool,
+    limit: float | None,
+    as_json: bool = False,
+    into: Path | None = None,
+) -> int:
+    """Show the run in `folder` and draw its page there, or `into` another folder.
+
+    Returns the exit status of what it holds.
+    """
     from reports import export, page
     from reports.analysis.rows import rows
     from reports.document import document
@@ -236,7 +245,7 @@ def _report(folder: Path, quiet: bool, limit: float | None, as_json: bool) -> in
     status, news = _outcome(found, seen.changes, limit)
     trouble = None
     try:
-        news.insert(0, f"report: {page.write(seen, folder)}")
+        news.insert(0, f"report: {page.write(seen, into or folder)}")
     except UserError as error:
         trouble = error  # what was measured is shown all the same
     with suppress(BrokenPipeError):  # whoever reads has seen enough, as `head` has

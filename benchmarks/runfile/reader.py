@@ -14,7 +14,7 @@ from benchmarks.printable import clean
 from benchmarks.runfile.header import Header
 from benchmarks.runfile.records import Record
 from benchmarks.runfile.run import Run
-from benchmarks.runfile.writer import FORMAT, NAME
+from benchmarks.runfile.writer import FORMAT, MACHINES, NAME
 
 #: How each record begins.
 _START = b'{"record": '
@@ -32,7 +32,10 @@ def read(path: Path) -> Run:
         UserError: there is no such file, it is not a run file of a format that is known, or one
             of its records is not sound; the message names the line and the field.
     """
+    machines = sorted(path.glob(f"{MACHINES}/*/{NAME}"))
     path = path / NAME if path.is_dir() else path
+    if machines and not path.exists():
+        raise UserError(f"{path.parent} has a run for each machine: name one, {machines[0].parent}")
     with os_errors(f"cannot read {path}"):
         lines = path.read_bytes().split(b"\n")
     found = list(_objects(path, lines))

@@ -17,6 +17,8 @@ from benchmarks.signals import held_back
 #: What is written now; the reader knows earlier ones as well.
 FORMAT = 2
 NAME = "run.jsonl"
+#: In the folder of a run on a cluster: a folder for each machine, with a run file.
+MACHINES = "machines"
 #: What the first bytes of a run file hold.
 _HEADER, _FIRST = b'"record": "header"', 256
 
@@ -34,7 +36,7 @@ class RunWriter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab", buffering=0)
-            _lock(self._file, path)
+            lock(self._file, path)
             _cut_torn_line(path)  # of an earlier run: this one has the lock
             self._size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
@@ -98,14 +100,14 @@ def set_aside(folder: Path) -> None:
     old = folder / NAME
     with suppress(OSError):  # what cannot be moved cannot be written: that is said
         with old.open("rb") as file:
-            _lock(file, old)
+            lock(file, old)
             if _HEADER not in file.read(_FIRST) and file.tell():
                 raise UserError(f"{old} is no run file of this suite: choose another folder, --out")
         taken = datetime.fromtimestamp(old.stat().st_mtime, UTC)
         old.rename(folder / f"run-{taken:%Y%m%d-%H%M%S}.jsonl")
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
+def lock(file: IO[bytes], path: Path) -> None:
     """Lock a run file, until it is closed or this process ends.
 
     Raises:

@@ -58,6 +58,22 @@ def test_each_workload_has_a_column_for_each_run(three: list[Path]) -> None:
             assert any(cells[number] for _, cells in tables[name].lines) == (letter in has)
 
 
+def test_the_page_has_no_column_for_a_run_without_the_workload(
+    three: list[Path], tmp_path: Path
+) -> None:
+    """Those of a cluster share the workloads out. The page links to the pages that they have."""
+    (three[0] / "index.html").write_text("")
+    html = side_by_side.write([sources.read(path) for path in three], tmp_path).read_text()
+    sections = dict(re.findall(r'aria-labelledby="w-(\w+)">(.*?)</section>', html, re.S))
+    heads = {
+        name: re.findall(r'"columnheader" data-sort>([A-C])<', section)
+        for name, section in sections.items()
+    }
+    assert heads == {"tutorial": ["A"], "line": ["A", "B"], "tall": ["B", "C"]}
+    assert sections["tall"].count('data-run="A"') == 0
+    assert re.findall(r'href="([^#"]+)"', html) == ["one/index.html"]
+
+
 def test_each_run_keeps_its_own_ratios_places_and_failures(three: list[Path]) -> None:
     alone = {path: {row.entry.id: row for row in sources.read(path).rows} for path in three[:2]}
     lines = dict(_tables(three)["line"].lines)
