@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from backends import rank_deficient as rank
-from backends.base import Backend, Data, Fit, Method, Probes, blas
+from backends.base import Backend, Data, Fit, Method, Probes, Unavailable, blas
+from backends.distributed import remote
 from backends.lazy import lazy
 from backends.scipy import solve_normal_equations
 
@@ -95,6 +96,8 @@ class DaskBackend(Backend):
     y: list[Chunk]
 
     def start(self, device: str, threads: int) -> None:
+        if self.workers > 1 and remote.places()[1]:
+            raise Unavailable("starts its workers on this machine, and not on those of the cluster")
         self.threads = max(1, threads // self.workers)  # of each worker
         self.client = _cluster(self.workers, self.threads)
 

@@ -87,7 +87,8 @@ def _job(context: typer.Context) -> "Job":
         if able:
             words = _words(context, workload, asked, budget / len(workloads))
             sha256 = workload.file.sha256 if workload.file else ""
-            tasks.append((jobs.Task(workload.name, words, sha256), asked))
+            parted = shared and any(b.distributed and b.name in able for b in chosen)
+            tasks.append((jobs.Task(workload.name, words, sha256, parted), asked))
     used = {pattern for _, asked in tasks for pattern in asked}
     if idle := next((pattern for pattern in patterns if pattern not in used), None):
         raise UserError(f"nothing to run for {idle!r}: these workloads ask for another method")

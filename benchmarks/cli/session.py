@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from backends.description import Description
+from backends.distributed import remote
 from benchmarks import signals
 from benchmarks.cli.options import parse_cores, parse_seconds, parse_workers
 from benchmarks.engine import choice, machine, memory
@@ -97,6 +98,7 @@ def make_plan(
         available_bytes=memory.available(),
         tf32=tf32,
         workers=numbers,
+        machines=1 + len(remote.places()[1]),
         **how,
     )
     if tf32 and not any(entry.process.tf32 for entry in plan.entries):

@@ -129,17 +129,26 @@ class Dispatch:
             group = self.store.group(place.machine)
             if not self.todo[group] or any(one.place.key == place.key for one in self.running):
                 continue
+            # Who shares fits needs all machines for itself.
+            if self.running and (self.running[-1].task.shared or self.todo[group][0].shared):
+                continue
             task = self.todo[group].pop(0)
             future = self.client.submit(
                 execute,
                 task,
                 self.job.plugins,
+                self._elsewhere(place) if task.shared else (),
                 key=f"linreg-bench-{uuid.uuid4().hex}",
                 workers=[address],
                 allow_other_workers=False,
             )
             self.progress.say(f"{task.workload}: started on {place.name}")
             self.running.append(_Running(task, group, place, address, future))
+
+    def _elsewhere(self, place: Place) -> tuple[str, ...]:
+        """The scheduler, and a worker on each of the other machines."""
+        others = {p.key: address for address, p in self.places.items() if p.key != place.key}
+        return (self.client.scheduler.address, *others.values())
 
     def _collect(self) -> None:
         """Take what has come back; what is lost is to be done again, from its start."""

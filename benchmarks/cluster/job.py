@@ -23,6 +23,7 @@ class Task:
     workload: str
     words: tuple[str, ...]  # of `linreg-bench run` for it, without the paths of the machine
     sha256: str = ""  # of the user's table, which each machine has a copy of
+    shared: bool = False  # whether workers on other machines share some of its fits
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import dask
 from distributed import Status, Worker, get_worker
 
+from backends.distributed import remote
 from benchmarks.cluster.job import Plugin, Task
 from benchmarks.engine.process import ROOT
 from benchmarks.engine.temporary import TemporaryFolder
@@ -31,8 +32,10 @@ class Outcome:
     logs: dict[str, bytes]  # by name
 
 
-def execute(task: Task, plugins: Sequence[Plugin]) -> Outcome:
+def execute(task: Task, plugins: Sequence[Plugin], elsewhere: Sequence[str] = ()) -> Outcome:
     """Carry out a task in this process of the cluster.
+
+    Fits that are shared have ranks `elsewhere`: a scheduler, and its workers on other machines.
 
     The run is killed, with all that it has started, when nobody waits for it any more: the client
     is gone or has cancelled it, or this worker is closing. Linux kills it if this worker dies.
@@ -50,7 +53,7 @@ def execute(task: Task, plugins: Sequence[Plugin]) -> Outcome:
             child = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.cluster.child", *words],
                 cwd=temporary.path,  # where no settings of a project apply
-                env=_environment(),
+                env=_environment() | {remote.PLACES: " ".join(elsewhere)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=file,

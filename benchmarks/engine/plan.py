@@ -174,6 +174,7 @@ def make(
     environments: Sequence[Environment] = (),
     tf32: bool = False,
     workers: Sequence[int] = (1,),
+    machines: int = 1,
 ) -> Plan:
     """All combinations that make sense.
 
@@ -192,6 +193,8 @@ def make(
         environments: other interpreters under which each backend is to run as well.
         tf32: whether products of float32 may be rounded to TF32 on CUDA.
         workers: how many share a fit, of each backend that can be shared; one each of the others.
+            On one machine they share its threads; on several, each has as many.
+        machines: on which there are workers.
 
     Raises:
         UserError: nothing is left to run, memory suffices for no backend of a workload, more
@@ -204,9 +207,10 @@ def make(
         raise UserError(f"two variants are called {twice!r}: choose another name for --env")
     if threads is not None and not 1 <= threads <= n_cores:
         raise UserError(f"--threads {threads}: this machine has 1 to {n_cores} usable cores")
-    if not all(1 <= number <= n_cores for number in workers):
+    most, have = (machines, "machines") if machines > 1 else (n_cores, "usable cores")
+    if not all(1 <= number <= most for number in workers):
         asked = ",".join(map(str, workers))
-        raise UserError(f"--workers {asked}: this machine has 1 to {n_cores} usable cores")
+        raise UserError(f"--workers {asked}: there are 1 to {most} {have} here")
     ways: dict[str, list[Launch]] = {backend.name: [] for backend in backends}
     absent: list[Absence] = []
     for backend in backends:
@@ -223,14 +227,14 @@ def make(
         where = "that CUDA_VISIBLE_DEVICES leaves to this run" if hidden else "on this machine"
         reason = f"no NVIDIA GPU {where}"
         absent.append(Absence(backend="every backend", device="cuda", reason=reason))
-    if any(backend.distributed for backend in backends):
+    if any(backend.distributed for backend in backends) and machines == 1:
         absent += _not_shared(workloads, workers, threads or 0, n_cores)
     entries = [
         Entry.make(
             workload,
             backend,
             device,
-            threads or workload.threads or n_cores,
+            (threads or workload.threads or n_cores) * (number if machines > 1 else 1),
             launch=launch,
             workers=number,
             cold=cold,
@@ -242,7 +246,7 @@ def make(
         for device in devices
         if device.partition(":")[0] in backend.devices
         for number in (workers if backend.distributed else (1,))
-        if (threads or workload.threads or n_cores) % number == 0
+        if machines > 1 or (threads or workload.threads or n_cores) % number == 0
         for launch in ways[backend.name]
     ]
     if not entries:

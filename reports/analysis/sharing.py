@@ -60,7 +60,10 @@ def _passed(n_bytes: int, workers: int) -> float:
 
 @dataclass(frozen=True)
 class Sharing:
-    """One workload on one backend, by several workers and by one with as many threads."""
+    """One workload on one backend, by several workers and by one.
+
+    It has as many threads as all of them together; if they are on machines of their own, as each.
+    """
 
     workload: WorkloadRecord
     one: Row
@@ -71,6 +74,11 @@ class Sharing:
     def workers(self) -> int:
         """How many share a fit."""
         return self.several.entry.workers
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether they are on machines of their own."""
+        return self.several.entry.threads > self.one.entry.threads
 
     @property
     def threads_each(self) -> int:
@@ -102,7 +110,8 @@ class Sharing:
         """
         if self.exchange is None or self.one.time is None:
             return None
-        alone = self.one.time.value * self.workers  # one worker with its share of the threads
+        # Of one worker with as many threads as each of these has.
+        alone = self.one.time.value * self.one.entry.threads / self.threads_each
         return alone / workers + self.exchange.seconds(workers, self.n_bytes)
 
     @property
@@ -128,13 +137,14 @@ def sharings(run: Run, rows: Sequence[Row]) -> list[Sharing]:
 
 
 def _alone(several: Row, rows: Iterable[Row]) -> Row | None:
-    """The same backend with one worker."""
+    """The same backend with one worker, which has as many threads as all, or else as each."""
     entry = several.entry
-    wanted = entry.backend, entry.variant, entry.device, entry.threads, 1
+    wanted = entry.backend, entry.variant, entry.device, 1
+    threads = entry.threads, entry.threads // entry.workers
     for row in rows:
         other = row.entry
-        place = other.backend, other.variant, other.device, other.threads, other.workers
-        if place == wanted:
+        place = other.backend, other.variant, other.device, other.workers
+        if place == wanted and other.threads in threads:
             return row
     return None
 
@@ -145,15 +155,19 @@ class Payoff(Comparison):
 
     backend: str
     workers: int
+    is_apart: bool  # see `Sharing`
 
 
 def payoffs(series: Series, found: Sequence[Sharing]) -> list[Payoff]:
     """From which size several workers pay: for each backend and number of workers."""
     names = {rows[0].entry.workload: size for size, rows in series.by_size.items() if rows}
-    ratios: dict[tuple[str, int], dict[int, Estimate]] = {}
+    ratios: dict[tuple[str, int, bool], dict[int, Estimate]] = {}
     for one in found:
         entry = one.several.entry
         if entry.workload in names and one.speed_up:
-            of_backend = ratios.setdefault((entry.backend, entry.workers), {})
+            of_backend = ratios.setdefault((entry.backend, entry.workers, one.is_apart), {})
             of_backend[names[entry.workload]] = one.speed_up
-    return [Payoff(backend=b, workers=w, ratios=by_size) for (b, w), by_size in ratios.items()]
+    return [
+        Payoff(backend=backend, workers=workers, is_apart=apart, ratios=by_size)
+        for (backend, workers, apart), by_size in ratios.items()
+    ]

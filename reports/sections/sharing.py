@@ -27,7 +27,8 @@ class SharingSection:
     def sentences(self) -> list[str]:
         """From which size several workers pay, where there are sizes."""
         return [
-            f"Against one process with as many threads, {one.workers} workers of {one.backend} pay "
+            f"Against one {'machine' if one.is_apart else 'process with as many threads'}, "
+            f"{one.workers} workers of {one.backend} pay "
             f"{when(one, series.varied).rstrip(',')}, at {series.fixed:,} {series.kept}, "
             f"{series.dtype}."
             for series in self.series

@@ -159,6 +159,31 @@ def test_each_kind_of_machine_does_all_workloads(
 
 
 @pytest.mark.slow
+@two_cores
+def test_ranks_of_a_fit_are_on_the_other_machines(tmp_path: Path, cluster: Cluster) -> None:
+    """All of them work on one fit: no other task runs meanwhile."""
+    for core in CORES[:2]:
+        cluster.start_worker([core])
+    out = tmp_path / "out"
+    what = ("--workloads", "2000x3,1500x2", "--threads", "1", "--workers", "1,2")
+    backends = ("--backends", "torch-distributed-qr,dask-gram")
+    status, errors = run(out, "--cluster", cluster.address, *what, *backends, "--budget", "1s")
+    assert status == 0, errors
+    found = [reader.read(path) for path in out.glob("machines/*/run.jsonl")]
+    names = {entry.id: one for one in found for entry in one.header.entries}
+    for workload in ("2000x3", "1500x2"):
+        shared = f"{workload}/torch-distributed-qr×2/cpu/2"
+        verdict = names[shared].verdict(shared)
+        assert verdict
+        assert verdict.passed
+        local = names[shared].of(records.FailureRecord, f"{workload}/dask-gram×2/cpu/2")
+        assert "on this machine" in local[0].reason
+        fit = names[shared].first_fit(shared)
+        assert fit
+        assert (fit.description["workers"], fit.description["threads"]) == (2, 2)
+
+
+@pytest.mark.slow
 def test_a_client_that_is_gone_leaves_nothing_behind_and_is_resumed(
     tmp_path: Path, cluster: Cluster
 ) -> None:

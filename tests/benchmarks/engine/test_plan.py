@@ -315,8 +315,19 @@ def test_several_workers_share_the_threads_of_a_workload() -> None:
 
 
 def test_more_workers_than_cores_are_refused() -> None:
-    with pytest.raises(UserError, match="--workers 1,8: this machine has 1 to 4 usable cores"):
+    with pytest.raises(UserError, match="--workers 1,8: there are 1 to 4 usable cores here"):
         make("wide", [Shared], workers=[1, 8])
+
+
+def test_workers_on_several_machines_have_all_threads_of_each() -> None:
+    made = make("line,wide", [Shared], workers=[1, 3], machines=3)
+    assert ids(made) == [
+        *("line/c-shared/cpu/1", "line/c-shared×3/cpu/3"),
+        *("wide/c-shared/cpu/4", "wide/c-shared×3/cpu/12"),
+    ]
+    assert environment(made.entries[-1].process)["OMP_NUM_THREADS"] == "4"
+    with pytest.raises(UserError, match="--workers 4: there are 1 to 3 machines here"):
+        make("wide", [Shared], workers=[4], machines=3)
 
 
 def test_distributed_backends_take_part_where_several_workers_are_asked_for() -> None:
