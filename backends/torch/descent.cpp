@@ -19,31 +19,52 @@ using torch::stable::Tensor;
 constexpr int64_t P = FEATURES;
 // Samples that are added up at a time, and how many such blocks are worth waking another thread.
 constexpr int64_t BLOCK = 4096, GRAIN = (31 + P) / P;
+// Samples from which on two sums of half of them each take less time than one of all.
+constexpr int64_t LONG = 512;
 
 // D s, the sum of s, and that of the losses; s is the derivative of a loss: sign(r) or r. Without
 // STEP only the last.
 template <typename T>
 using Sums = std::array<T, P + 2>;
 
-// For samples from `first` to `last`; features are the rows of D.
+// Adds those of RUNS runs of `count` samples from `first` on, side by side. Features are the rows of
+// D.
+template <bool L1, bool STEP, int64_t RUNS, typename T>
+void add_runs(const T* D, const T* y, int64_t n, int64_t first, int64_t count, const T* b,
+              Sums<T>& all) {
+  T w[P + 1], sums[RUNS][P + 2] = {};
+  std::copy_n(b, P + 1, w);
+  for (int64_t i = first; i < first + count; i++)
+#pragma GCC unroll 2
+    for (int64_t run = 0; run < RUNS; run++) {
+      const int64_t k = i + run * count;
+      T r = w[P] - y[k];
+#pragma GCC unroll 64
+      for (int64_t j = 0; j < P; j++) r += w[j] * D[j * n + k];
+      sums[run][P + 1] += L1 ? std::abs(r) : r * r;
+      if constexpr (STEP) {
+        const T s = L1 ? T((r > 0) - (r < 0)) : r;
+#pragma GCC unroll 64
+        for (int64_t j = 0; j < P; j++) sums[run][j] += s * D[j * n + k];
+        sums[run][P] += s;
+      }
+    }
+  for (const auto& of_run : sums)
+    for (int64_t j = 0; j < P + 2; j++) all[j] += of_run[j];
+}
+
+// For samples from `first` to `last`.
 template <bool L1, bool STEP, typename T>
 Sums<T> of_block(const T* D, const T* y, int64_t n, int64_t first, int64_t last, const T* b) {
-  T w[P + 1], sums[P + 1] = {}, loss = 0;
-  std::copy_n(b, P + 1, w);
-  for (int64_t i = first; i < last; i++) {
-    T r = w[P] - y[i];
-#pragma GCC unroll 64
-    for (int64_t j = 0; j < P; j++) r += w[j] * D[j * n + i];
-    loss += L1 ? std::abs(r) : r * r;
-    if constexpr (STEP) {
-      const T s = L1 ? T((r > 0) - (r < 0)) : r;
-#pragma GCC unroll 64
-      for (int64_t j = 0; j < P; j++) sums[j] += s * D[j * n + i];
-      sums[P] += s;
+  Sums<T> all = {};
+  // With few features a core would wait for each sum: two runs of whole vectors keep it busy.
+  if constexpr (P <= 4)
+    if (last - first >= LONG) {
+      const int64_t count = (last - first) / 32 * 16;
+      add_runs<L1, STEP, 2>(D, y, n, first, count, b, all);
+      first += 2 * count;
     }
-  }
-  Sums<T> all;
-  *std::copy_n(sums, P + 1, all.begin()) = loss;
+  add_runs<L1, STEP, 1>(D, y, n, first, last - first, b, all);
   return all;
 }
 
