@@ -29,7 +29,7 @@ MODULES = (
     *("torch.descent", "torch.loops", "torch.operator", "tensorflow.descent", "jax.descent"),
     *("numpy", "numba", "scipy", "sklearn", "statsmodels"),
     *("torch.least_squares", "torch.refined", "tensorflow.least_squares", "jax.least_squares"),
-    *("cupy", "distributed.torch", "distributed.dask"),
+    *("cupy", "distributed.torch", "distributed.dask", "distributed.spark"),
 )
 ENTRY_POINTS = "linreg_bench.backends"
 
