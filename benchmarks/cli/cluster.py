@@ -120,7 +120,7 @@ def _words(
         option = parameter.opts[0]
         if value is True:
             words.append(option)
-        elif value not in (None, False, ""):
+        elif value is not None and value is not False and value != "":
             values = value if isinstance(value, list | tuple) else [value]
             words += [f"{option}={one}" for one in values]
     return tuple(words)

@@ -88,6 +88,8 @@ def run(
             raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
         fail_if_slower = None  # of the project's settings: for runs that compare
     limit = parse_limit(fail_if_slower)
+    seconds = parse_seconds("--budget", budget)
+    share = None if precision in ("0", "0%") else parse_share("--precision", precision)
     if cluster is not None:
         from benchmarks.cli import cluster as clusters
 
@@ -104,8 +106,6 @@ def run(
     from benchmarks.engine.temporary import TemporaryFolder
 
     plugins = tuple(plugin or ())
-    seconds = parse_seconds("--budget", budget)
-    share = None if precision in ("0", "0%") else parse_share("--precision", precision)
     options = session.make_options(context.obj, seed, plugins, patience, seconds, share, wait)
     found = catalogue.survey(plugins, options.patience)
     with ExitStack() as stack:

@@ -50,6 +50,8 @@ class Dispatch:
         self.tries = Counter[tuple[Hashable, str]]()
         self.missing: list[str] = []  # what could not be done, and why
         self._done = store.done()
+        for group, _ in self._done:  # of a run that is resumed: one may not have a machine now
+            self._open(group)
         self._seen = time.monotonic()  # when there was a machine for everything
 
     def go(self) -> list[str]:
@@ -103,9 +105,12 @@ class Dispatch:
             if all(other.key != place.key for other in self.places.values()):
                 self.progress.say(f"machine {place.name}: {_described(place)}")
             self.places[address] = place
-            group = self.store.group(place.machine)
-            left = [t for t in self.job.tasks if (group, t.workload) not in self._done]
-            self.todo.setdefault(group, left)
+            self._open(self.store.group(place.machine))
+
+    def _open(self, group: Hashable) -> None:
+        """Note what a group of machines has to do, if it is new."""
+        left = [task for task in self.job.tasks if (group, task.workload) not in self._done]
+        self.todo.setdefault(group, left)
 
     def _scheduler(self) -> Any:
         """What the scheduler says of itself and its workers."""
