@@ -85,7 +85,7 @@ def _cluster(workers: int, threads: int) -> Any:
 class DaskBackend(Backend):
     """Each worker keeps rows of its own, in at least as many chunks as it has threads."""
 
-    framework = "dask.distributed"
+    framework = "distributed"  # which needs dask, and not the other way round
     requires = ("dask[array,distributed]",)
     methods = ("least squares",)
     optional = True
