@@ -45,6 +45,7 @@ void add_products(const T* X, const T* y, int64_t p, int64_t first, int64_t last
       for (int64_t k = j; k < width; k += TILE) {
         T sums[TILE][TILE] = {};
         const T *left = &A[j * COLUMN], *right = &A[k * COLUMN];
+#pragma GCC unroll 4
         for (int64_t i = 0; i < BLOCK; i++) {
 #pragma GCC unroll 4
           for (int64_t a = 0; a < TILE; a++) {
