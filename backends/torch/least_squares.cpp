@@ -32,13 +32,20 @@ void add_products(const T* X, const T* y, int64_t p, int64_t first, int64_t last
     const int64_t n = std::min(BLOCK, last - first);
     if (n < BLOCK) std::fill(A.begin(), A.end(), T(0));
     std::fill_n(&A[0], n, T(1));
-    for (int64_t j = 0; j < p; j++)
-      for (int64_t i = 0; i < n; i++) A[(1 + j) * COLUMN + i] = X[(first + i) * p + j];
+    // Columns of few are vectors; of many they would use up the ways of the cache.
+    if (p < 24) {
+      for (int64_t j = 0; j < p; j++)
+        for (int64_t i = 0; i < n; i++) A[(1 + j) * COLUMN + i] = X[(first + i) * p + j];
+    } else {
+      for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < p; j++) A[(1 + j) * COLUMN + i] = X[(first + i) * p + j];
+    }
     std::copy_n(y + first, n, &A[(1 + p) * COLUMN]);
     for (int64_t j = 0; j < width; j += TILE)
       for (int64_t k = j; k < width; k += TILE) {
         T sums[TILE][TILE] = {};
         const T *left = &A[j * COLUMN], *right = &A[k * COLUMN];
+#pragma GCC unroll 4
         for (int64_t i = 0; i < BLOCK; i++) {
 #pragma GCC unroll 4
           for (int64_t a = 0; a < TILE; a++) {

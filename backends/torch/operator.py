@@ -123,13 +123,14 @@ class TorchOperator(_TorchOperator, TorchManual):
 class TorchCholeskyOperator(_TorchOperator, TorchCholeskyBlocks):
     """The normal equations in one call.
 
-    BLAS has no product for few columns that is as quick as one that the compiler makes of a loop.
+    BLAS has no product of many rows and few columns that is as quick as one that the compiler makes
+    of a loop.
     """
 
     name = "torch-cholesky-operator"
     devices = ("cpu",)
     algorithm = "custom operator in C++ (torch.library): Cholesky of [1 X]'[1 X]"
-    most_features = 64
+    most_features = 256
 
     def fit(self) -> Fit:
         p = self.X.shape[1]

@@ -57,15 +57,17 @@ def test_others_choose_the_shortest_weight(name: str, kind: str, dtype: str) -> 
     np.testing.assert_allclose(found.bias, means[1] - means[0] @ weight, atol=tolerance)
 
 
-def test_as_an_operator() -> None:
+@pytest.mark.parametrize(("n", "p"), [(70_001, 5), (3_001, 90)])
+def test_as_an_operator(n: int, p: int) -> None:
     """Two threads, blocks and tiles that are not full, and columns that depend on each other."""
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((70_001, 5))
-    y = X @ [1, 2, 3, 4, 5] + 6 + rng.standard_normal(len(X))
+    X = rng.standard_normal((n, p))
+    y = X.sum(axis=1) + 6 + rng.standard_normal(n)
     backend = TorchCholeskyOperator()
     backend.start("cpu", 2)
     backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
     found = backend.fit()
+    assert "operator" in backend.describe()["algorithm"]
     expected = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)[0]
     np.testing.assert_allclose([*found.weight, found.bias], expected, rtol=1e-12)
     X[:, 4] = X[:, 0] - X[:, 1]
