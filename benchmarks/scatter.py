@@ -36,7 +36,9 @@ MEDIAN_EFFICIENCY = 0.37
 #: The scatter of rounds that is typical of a workload weighs as much as so many further blocks: at
 #: least, if entries scatter unlike each other, and at most.
 LEAST_FREEDOM, MOST_FREEDOM = 3.0, 20.0
-#: With fewer series, nothing is typical.
+#: With fewer degrees of freedom in all series together, nothing is typical: those of `BLOCKS`.
+_FEWEST_FREEDOM = BLOCKS - 1
+#: With fewer series, it is not seen how alike they are.
 _FEWEST_SERIES = 3
 #: The median absolute deviation of a standard normal variable.
 QUARTILE = float(special.ndtri(0.75))
@@ -166,8 +168,10 @@ def _one_round(series: Sequence[np.ndarray]) -> float | None:
     None if there are too few. A sample variance is below its expectation more often than not: the
     median of a chi-squared variable is below its mean.
     """
-    found = [len(values) * own.value / _half(own.freedom) for values, own in _known(series)]
-    return float(np.median(found)) if len(found) >= _FEWEST_SERIES else None
+    known = _known(series)
+    if sum(own.freedom for _, own in known) < _FEWEST_FREEDOM:
+        return None
+    return float(np.median([len(v) * own.value / _half(own.freedom) for v, own in known]))
 
 
 def _likeness(series: Sequence[np.ndarray]) -> float:

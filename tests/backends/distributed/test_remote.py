@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -41,11 +42,11 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 def rank_processes() -> list[psutil.Process]:
     """Those that workers of the cluster have started."""
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if any("127.0.0.1:" in word for word in process.cmdline()[3:4])
-    ]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has ended
+            found += [process] * any("127.0.0.1:" in word for word in process.cmdline()[3:4])
+    return found
 
 
 def test_ranks_elsewhere_do_their_part_and_end_with_the_worker(
