@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.conftest import Done
 
 CORES = machine.usable_cores()
+HOST = socket.gethostname()  # as folders of a run are called
 SIZES = ("200x3", "150x2", "100x2")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux binds workers to cores")
 two_cores = pytest.mark.skipif(len(CORES) < 2, reason="needs two cores, which are two machines")
@@ -199,30 +200,27 @@ def test_whatever_is_killed_leaves_nothing_behind(tmp_path: Path, cluster: Clust
         [task] = measuring(*workers)
         return task
 
-    def is_gone(task: psutil.Process) -> None:
-        until(lambda: not is_alive(task.pid), "the end of a task")
-
     client = start(out, *words)
     task = task_of(client)
     client.kill()
     client.communicate()
-    is_gone(task)
+    until(lambda: not is_alive(task.pid), "the end of a task")
     client = start(out, *words, "--resume")
     task = task_of(client)
     task.parent().kill()
-    is_gone(task)
+    until(lambda: not is_alive(task.pid), "the end of a task")
     task = task_of(client)  # on the other worker
     client.send_signal(signal.SIGINT)
     _, errors = client.communicate()
     assert (client.returncode, errors.count("\n")) == (128 + signal.SIGINT, 1), errors
-    is_gone(task)
+    until(lambda: not is_alive(task.pid), "the end of a task")
     client = start(out, *words, "--resume")
     task = task_of(client)
     cluster.scheduler.kill()
     _, errors = client.communicate()
     assert (client.returncode, errors.count("\n")) == (2, 1), errors
     assert "the scheduler is lost: start it again, and go on with --resume" in errors
-    is_gone(task)
+    until(lambda: not is_alive(task.pid), "the end of a task")
     assert not (out / "machines").exists()
 
 
@@ -236,13 +234,8 @@ def test_a_machine_of_another_revision_is_refused_by_name(tmp_path: Path, cluste
     status, errors = run(tmp_path / "out", "--cluster", cluster.address, "--workloads", "200x3")
     assert status == 2
     assert errors.count("\n") == 1
-    assert f"on {machine_name()} the suite is another revision" in errors
+    assert f"on {HOST} the suite is another revision" in errors
     assert not (tmp_path / "out" / "machines").exists()
-
-
-def machine_name() -> str:
-    """Of this machine in the folders of a run; without special letters."""
-    return socket.gethostname()
 
 
 @pytest.mark.slow
@@ -261,8 +254,8 @@ def test_what_is_missing_on_a_machine_is_said_and_the_rest_is_measured(
     _, errors = client.communicate()
     assert client.returncode == 2
     [line] = errors.splitlines()
-    assert f"not measured: table.csv on {machine_name()}: --data: cannot read {table}" in line
-    assert [path.name for path in (out / "machines").iterdir()] == [machine_name()]
+    assert f"not measured: table.csv on {HOST}: --data: cannot read {table}" in line
+    assert [path.name for path in (out / "machines").iterdir()] == [HOST]
     [found] = [reader.read(path) for path in out.glob("machines/*")]
     assert [one.workload for one in found.of(records.DoneRecord)] == ["200x3"]
     assert found.footer
