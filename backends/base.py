@@ -223,8 +223,9 @@ class Backend(ABC):
         Keys: version (str), device ("cpu" or "cuda:0": where the result was), threads (int, or
         None where the framework does not say), algorithm (str), dtype (str; by default that of
         the weight that `fit` returned), tf32 (bool: whether it is on; left out by a framework
-        that cannot switch it), workers (int, where several processes share a fit), and anything
-        else worth showing (BLAS, allocator, ...). Values must be JSON.
+        that cannot switch it), workers (int, where several processes share a fit), compiled_before
+        (bool: whether it has taken what another process of the run had compiled), and anything else
+        worth showing (BLAS, allocator, ...). Values must be JSON.
         """
         package = sys.modules.get(self.framework.partition(".")[0])
         found = installed_version(self.requires) or getattr(package, "__version__", "")

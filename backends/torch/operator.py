@@ -25,49 +25,71 @@ from backends.torch.refined import SHRINKS, TorchRefined
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-fno-math-errno")
 #: Sums may be added up in any order, as vectors do it; NaN and infinity stay what they are.
 ANY_ORDER = ("-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math")
-#: The variable that says which of an entry's processes this is.
-REPLICATE = "LINREG_BENCH_REPLICATE"
+#: The variables that say which of an entry's processes this is, and whether it is to be cold.
+REPLICATE, COLD = "LINREG_BENCH_REPLICATE", "LINREG_BENCH_COLD"
+_KEPT = "TORCHINDUCTOR_CACHE_DIR"
 #: Every operation is rounded as written.
 AS_WRITTEN = ("-ffp-contract=off",)
 
 
 @functools.cache
-def compiled(name: str, compiler: str, *flags: str) -> Any:
-    """The operator of the file `name`.cpp; takes two or three seconds, once in a process.
+def compiled(name: str, compiler: str, *flags: str) -> tuple[Any, bool]:
+    """The operator of the file `name`.cpp, and whether another process had compiled it.
 
-    A further process of the same entry takes the library that the first one has left where torch
-    keeps what it compiles: only first processes say how long compiling takes.
-
-    As in "Custom C++ and CUDA operators" of torch's documentation, by its stable interface, whose
-    headers compile quickly. `torch.utils.cpp_extension.load_inline` would need Ninja besides.
+    Compiling takes two or three seconds. As in "Custom C++ and CUDA operators" of torch's
+    documentation, by its stable interface, whose headers compile quickly.
+    `torch.utils.cpp_extension.load_inline` would need Ninja besides.
 
     Raises:
         CalledProcessError: the compiler fails; it has printed why.
     """
+    # An operator stays registered as long as its process lives, so that each has a name of its own.
+    # Variants of a run may have another torch, or other sources.
+    made_of = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.[ch]*"))]
+    made_by = name, compiler, flags, torch.__version__
+    digest = hashlib.sha256(repr((made_of, made_by)).encode()).hexdigest()[:12]
+    namespace = f"linreg_bench_{digest}"
+    if before := _left(namespace):
+        torch.ops.load_library(str(before))
+    else:
+        source = Path(__file__).with_name(f"{name}.cpp")
+        _load([compiler, *FLAGS, *flags, f"-DOPERATORS={namespace}", str(source)], namespace)
+    return getattr(getattr(torch.ops, namespace), name).default, before is not None
+
+
+def _left(namespace: str) -> Path | None:
+    """The library that another process of the run has left where torch keeps what it compiles.
+
+    The first process of an entry takes none of its own replicates, which may be quicker: it says
+    how long compiling takes.
+    """
+    if os.environ.get(COLD) or not (folder := os.environ.get(_KEPT)):
+        return None
+    first = os.environ.get(REPLICATE, "0") == "0"
+    found = sorted(Path(folder).glob(f"{namespace}_*.so"))
+    return next((path for path in found if not first or path.name != _name(namespace)), None)
+
+
+def _load(command: list[str], namespace: str) -> None:
+    """Compile a library and load it; leave it for others."""
     from torch.utils import cpp_extension
 
-    # An operator stays registered as long as its process lives, so that each has a name of its own.
-    digest = hashlib.sha256(repr((name, compiler, flags)).encode()).hexdigest()[:12]
-    namespace = f"linreg_bench_{digest}"
-    options = [*FLAGS, *flags, f"-DOPERATORS={namespace}"]
-    options += [f"-I{path}" for path in cpp_extension.include_paths()]
+    options = [f"-I{path}" for path in cpp_extension.include_paths()]
     options += [f"-L{path}" for path in cpp_extension.library_paths()]
-    source = Path(__file__).with_name(f"{name}.cpp")
-    threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as own:
-        folder = Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR", own))
-        library = folder / f"{namespace}_{threads}.so"
-        if not (library.exists() and os.environ.get(REPLICATE, "0") != "0"):
-            made = Path(own, library.name)
-            command = [compiler, *options, str(source), "-o", str(made), "-ltorch_cpu"]
-            subprocess.run(command, check=True)
-            with suppress(OSError):  # others then compile it again
-                copied = folder / f"{library.name}-{os.getpid()}"
-                shutil.copy(made, copied)
-                copied.replace(library)
-            library = made
-        torch.ops.load_library(str(library))
-    return getattr(getattr(torch.ops, namespace), name).default
+        made = Path(own, _name(namespace))
+        subprocess.run([*command, *options, "-o", str(made), "-ltorch_cpu"], check=True)
+        torch.ops.load_library(str(made))
+        with suppress(KeyError, OSError):  # others then compile it again
+            folder = Path(os.environ[_KEPT])
+            copied = folder / f"{made.name}-{os.getpid()}"
+            shutil.copy(made, copied)
+            copied.replace(folder / made.name)
+
+
+def _name(namespace: str) -> str:
+    """Of a library that a process with so many threads has made."""
+    return f"{namespace}_{torch.get_num_threads()}.so"
 
 
 class _TorchOperator(TorchBackend):
@@ -77,6 +99,7 @@ class _TorchOperator(TorchBackend):
     most_features: int
 
     operator: Any
+    compiled_before: bool
     dtype: np.dtype[Any]
 
     def start(self, device: str, threads: int) -> None:
@@ -88,6 +111,15 @@ class _TorchOperator(TorchBackend):
     def load(self, data: Data, method: Method) -> None:
         super().load(data, method)
         self.operator, self.dtype = None, data.X.dtype
+        self.compiled_before = False
+
+    def compile(self, name: str, *flags: str) -> None:
+        """Have the operator of a file."""
+        self.operator, self.compiled_before = compiled(name, self.compiler, *flags)
+
+    def describe(self) -> dict[str, Any]:
+        before = {"compiled_before": True} if self.compiled_before else {}
+        return super().describe() | before
 
 
 class TorchOperator(_TorchOperator, TorchManual):
@@ -108,7 +140,7 @@ class TorchOperator(_TorchOperator, TorchManual):
         if p > self.most_features:
             return super().fit()
         if self.operator is None:
-            self.operator = compiled("descent", self.compiler, *ANY_ORDER, f"-DFEATURES={p}")
+            self.compile("descent", *ANY_ORDER, f"-DFEATURES={p}")
         # A tensor of NumPy's memory takes less time to make than an array of torch's.
         found = np.empty(p + 1 + 2 * epochs, self.dtype)
         self.result = torch.from_numpy(found)
@@ -138,7 +170,7 @@ class TorchCholeskyOperator(_TorchOperator, TorchCholeskyBlocks):
             return super().fit()
         rank.refuse_wide(self.X)
         if self.operator is None:
-            self.operator = compiled("least_squares", self.compiler, *ANY_ORDER)
+            self.compile("least_squares", *ANY_ORDER)
         found = np.empty(p + 2, self.dtype)
         self.result = torch.from_numpy(found)
         self.operator(self.X, self.y, self.result)
@@ -159,6 +191,7 @@ class TorchRefinedOperator(_TorchOperator, TorchRefined):
     """
 
     name = "torch-refined-operator"
+    optional = False
     devices = ("cpu",)
     algorithm = "custom operator in C++ (torch.library): Cholesky, corrected by exact residuals"
     most_features = 64
@@ -168,7 +201,7 @@ class TorchRefinedOperator(_TorchOperator, TorchRefined):
         if not p < n or p > self.most_features:
             return super().solve()
         if self.operator is None:
-            self.operator = compiled("refined", self.compiler, *AS_WRITTEN)
+            self.compile("refined", *AS_WRITTEN)
         found = torch.empty(p + 3, dtype=torch.float64)
         enough = torch.finfo(self.X.dtype).eps / 8
         self.operator(self.X, self.y, SHRINKS, enough, found)

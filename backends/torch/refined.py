@@ -44,6 +44,8 @@ class TorchRefined(TorchSolver):
     algorithm = "Cholesky of centred X'X with corrections from the residual; QR where these fail"
     stability = "orthogonal"
     style = "tuned"
+    #: `torch-refined-operator` does the same in less time.
+    optional = True
     copies = 0.0
 
     #: n_samples (n_features + 2)**2 up to which QR in float64 takes less time than starting the

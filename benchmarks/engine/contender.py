@@ -9,8 +9,8 @@ from benchmarks.samples import Sample
 #: are blurred by the clock and the wake-up, longer ones by the machine's changing its speed.
 SAMPLE_SECONDS = 5e-3
 #: Where an untimed fit comes first (`backends.worker.handler`), so many follow it, or as many as
-#: take about so many seconds: it then costs a fifth of the time, and not half.
-_AFTER_UNTIMED, _LONGEST = 4, 0.2
+#: take about so many seconds. More would cost less of the time, but rounds decide, and not fits.
+_AFTER_UNTIMED, _LONGEST = 2, 0.2
 
 
 @dataclass(eq=False)

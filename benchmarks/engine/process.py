@@ -115,8 +115,9 @@ def environment(process: Process) -> dict[str, str]:
         # A pool of compiler processes would escape the pinning and the clean-up.
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
-        # Only the first process of an entry says how long compiling takes.
+        # Only the first process of a backend says how long compiling takes, or each if it is cold.
         "LINREG_BENCH_REPLICATE": str(process.replicate),
+        "LINREG_BENCH_COLD": process.workload,
         # A debugging aid that makes kernels wait for each other.
         "CUDA_LAUNCH_BLOCKING": "0",
         # A worker sees its own GPU alone, as its first; a CPU worker sees none.

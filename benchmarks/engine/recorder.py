@@ -148,7 +148,7 @@ class Recorder:
             entry,
             process,
             worker=self._number(process),
-            fresh=process not in self._fitted,
+            fresh=process not in self._fitted and not answer.description.get("compiled_before"),
             cores=first.cores,
             sha256=first.loaded.sha256,
             transfer_seconds=first.loaded.transfer_seconds,

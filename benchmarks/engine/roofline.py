@@ -26,7 +26,7 @@ VISITS = 2
 SECONDS = 0.15
 #: Seconds for all workloads together. From then on a framework is visited once for each dtype, and
 #: memory is read once before and once after the samples, since that differs with each workload.
-MOST_SECONDS = 2.0
+MOST_SECONDS = 1.0
 #: Several times the caches: a larger buffer would be read no slower.
 _MOST_BYTES = 1 << 28
 #: Rows of the square matrices that are multiplied: they take some milliseconds.

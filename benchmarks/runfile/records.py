@@ -125,7 +125,7 @@ class FitRecord(Record):
     entry: str
     replicate: Count = 0
     worker: Count = 0
-    fresh: bool = True  # whether it is the process's first workload
+    fresh: bool = True  # whether nothing that it needs was loaded or compiled before
     cores: Sequence[Count] = ()
     sha256: str = ""  # of the data that the worker received
     transfer_seconds: Duration | None = None
