@@ -37,7 +37,7 @@ def run(
     patience: given.Patience = "60s",
     tf32: given.TF32 = False,
     quiet: given.Quiet = False,
-    budget: Annotated[str, Option(help="Measurement time of all workloads.")] = "30s",
+    budget: Annotated[str, Option(help="Measurement time of all workloads.")] = "24s",
     precision: Annotated[
         str, Option(help="A ratio known this well needs no more rounds; 0: use all time.")
     ] = "1%",

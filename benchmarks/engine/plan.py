@@ -16,6 +16,8 @@ from benchmarks.errors import UserError
 from benchmarks.problems.workloads import Workload
 from benchmarks.runfile.header import Absence, EntryRecord
 
+#: By default: seconds of measurement of all workloads, so that a run on two cores takes some 90 s.
+BUDGET = 24.0
 #: By default: replicates of an entry, and processes of all entries. Starting one takes seconds.
 MOST_REPLICATES, MOST_PROCESSES = 4, 8
 #: Replicates of an entry that is in the race for a place, whatever the others have.
@@ -29,7 +31,7 @@ class Options:
     command: Sequence[str]
     cores: Sequence[int]  # to measure on
     seed: int = 0
-    budget: float | None = 30.0  # seconds of measurement; None: do not time
+    budget: float | None = BUDGET  # seconds of measurement; None: do not time
     precision: float | None = 0.01  # a ratio known this well is settled; None: never
     patience: float = 60.0  # seconds that a worker may take to answer
     plugins: tuple[Path, ...] = ()

@@ -9,7 +9,7 @@ from typer import Option
 
 from benchmarks import estimates, scatter
 from benchmarks.engine import machine
-from benchmarks.engine.plan import Options
+from benchmarks.engine.plan import BUDGET, Options
 from benchmarks.engine.run import run
 from benchmarks.evidence.versus import make_plan
 from benchmarks.problems.workloads import Workload, select
@@ -17,7 +17,7 @@ from benchmarks.runfile import reader
 from benchmarks.samples import Rounds
 
 #: What one of the six default workloads gets of the default budget, seconds.
-_BUDGET = 30.0 / 6
+_BUDGET = BUDGET / 6
 _TWINS = Path(__file__).with_name("twins.py")
 
 

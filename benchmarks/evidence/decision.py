@@ -13,7 +13,7 @@ from typer import Option
 from benchmarks import estimates, samples, scatter
 from benchmarks.engine import machine
 from benchmarks.engine.contender import Contender
-from benchmarks.engine.plan import Entry
+from benchmarks.engine.plan import BUDGET, Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.schedule import Schedule
 from benchmarks.engine.worker import WorkerFailed
@@ -27,7 +27,7 @@ _WAYS: dict[str, float | None] = {"as it is": 0.01, "equal shares": None}
 def decision(
     times: Annotated[int, Option(help="Races of each workload, each way.")] = 10,
     workloads: Annotated[str, Option(help="Names and groups, comma-separated.")] = "",
-    seconds: Annotated[float, Option(help="After which a race is given up.")] = 30.0 / 6,
+    seconds: Annotated[float, Option(help="After which a race is given up.")] = BUDGET / 6,
 ) -> None:
     """Time the default backends of the default workloads until the first place is certain."""
     cores, rng = machine.usable_cores(), random.Random(0)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from inspect import signature
 from typing import Any, ClassVar
 
 import pytest
@@ -14,6 +15,8 @@ import pytest
 from backends import registry
 from backends.base import Backend, Data, Fit, Kind, Method
 from backends.description import Description
+from benchmarks.cli.options import parse_seconds
+from benchmarks.cli.run import run
 from benchmarks.engine import catalogue, choice, plan
 from benchmarks.engine.plan import MOST_PROCESSES, MOST_REPLICATES, Entry, Plan
 from benchmarks.engine.process import Launch, Process, environment
@@ -312,6 +315,11 @@ def test_several_workers_share_the_threads_of_a_workload() -> None:
     assert "workers is 2, not 4" in made.entries[-1].mismatch(
         FAIR | {"threads": 4, "workers": 2}, SHA, SHA
     )
+
+
+def test_the_command_line_has_the_budget_of_a_plan() -> None:
+    """It does not import the plan, so that `--help` answers at once."""
+    assert parse_seconds("--budget", signature(run).parameters["budget"].default) == plan.BUDGET
 
 
 def test_more_workers_than_cores_are_refused() -> None:
