@@ -29,7 +29,7 @@ BLOCKS = 10
 PROCESS_SPREAD = 0.011
 #: It is as certain as the variance of so many processes, but an average with those of a run
 #: gives it the weight of `_PRIOR_WEIGHT`.
-PRIOR_FREEDOM, _PRIOR_WEIGHT = 6, 2
+PRIOR_FREEDOM, _PRIOR_WEIGHT = 6, 0.5
 #: The efficiency of the median absolute deviation relative to the standard deviation, for normal
 #: residuals (Huber & Ronchetti 2009, *Robust Statistics*, ch. 5).
 MEDIAN_EFFICIENCY = 0.37
