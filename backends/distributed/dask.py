@@ -152,8 +152,6 @@ class DaskBackend(Backend):
         return Probes(lambda: call(int, pure=False).result(), "running an empty task on a worker")
 
     def exchange(self, n_bytes: int) -> Callable[[], object] | None:
-        if self.workers == 1:
-            return None
         sizes = [n_bytes] * self.workers
         return lambda: sum(self._gather(_zeros, sizes))
 

@@ -234,7 +234,7 @@ class RequestHandler:
     def exchange(self, n_bytes: list[int]) -> dict[str, Any]:
         """How long all workers take to add up arrays of these sizes; null where they never do."""
         calls = [self.backend.exchange(size) for size in n_bytes]
-        return {"seconds": [roofline.seconds(call) for call in calls if call] or None}
+        return {"seconds": [roofline.typical_seconds(call) for call in calls if call] or None}
 
     def limits(
         self, side: int, n_bytes: int, dtype: str, read: bool, disk: bool = False

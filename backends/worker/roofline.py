@@ -6,6 +6,7 @@ which offers them through `Backend.probes`.
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ Clock = Callable[[], float]  # seconds
 _SECONDS = 0.5e-3
 #: ... and the shortest of so many counts: disturbances only make it longer.
 _REPEATS = 3
+#: Of a call whose usual time is wanted.
+_CALLS = 21
 #: With fewer bytes per thread, the loop around the reading would be measured.
 _LEAST_BYTES = 1 << 16
 
@@ -26,6 +29,11 @@ _LEAST_BYTES = 1 << 16
 def seconds(call: Callable[[], object], clock: Clock = time.perf_counter) -> float:
     """The time of one `call`, in the best of several batches."""
     return _best(lambda count: _time(lambda: [call() for _ in range(count)], clock))
+
+
+def typical_seconds(call: Callable[[], object], clock: Clock = time.perf_counter) -> float:
+    """The median time of one `call`, each timed by itself: what usually happens, not at best."""
+    return statistics.median(_time(call, clock) for _ in range(_CALLS))
 
 
 def maxima(view: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ class Exchange:
         """How long so many workers take for so many bytes."""
         if workers == 1:
             return 0.0
-        steps = math.ceil(math.log2(workers)) / math.ceil(math.log2(self.workers))
+        steps = math.ceil(math.log2(workers)) / max(1, math.ceil(math.log2(self.workers)))
         return self.latency * steps + _passed(n_bytes, workers) / self.rate
 
 
@@ -69,6 +69,7 @@ class Sharing:
     one: Row
     several: Row
     exchange: Exchange | None
+    alone_seconds: float = 0.0  # that the one worker spends on messages to itself
 
     @property
     def workers(self) -> int:
@@ -111,7 +112,8 @@ class Sharing:
         if self.exchange is None or self.one.time is None:
             return None
         # Of one worker with as many threads as each of these has.
-        alone = self.one.time.value * self.one.entry.threads / self.threads_each
+        work = max(0.0, self.one.time.value - self.alone_seconds)
+        alone = work * self.one.entry.threads / self.threads_each
         return alone / workers + self.exchange.seconds(workers, self.n_bytes)
 
     @property
@@ -132,7 +134,9 @@ def sharings(run: Run, rows: Sequence[Row]) -> list[Sharing]:
             if (one := _alone(several, timed)) and name in run.workloads:
                 records = run.of(ExchangeRecord, several.entry.id)
                 exchange = Exchange.of(records[0], several.entry.workers) if records else None
-                found.append(Sharing(run.workloads[name], one, several, exchange))
+                own = run.of(ExchangeRecord, one.entry.id)
+                least = min(own[0].seconds) if own else 0.0
+                found.append(Sharing(run.workloads[name], one, several, exchange, least))
     return found
 
 

@@ -31,14 +31,14 @@ def exchanged(entry: EntryRecord, workers: int = 2) -> ExchangeRecord:
     return ExchangeRecord(entry=entry.id, n_bytes=sizes, seconds=seconds)
 
 
-def run(cost: float = LATENCY, shared: float = SHARED) -> Run:
-    """Two workers and one, over samples."""
+def run(cost: float = LATENCY, shared: float = SHARED, own: float = 0.0) -> Run:
+    """Two workers and one, over samples; the one spends `own` seconds on messages."""
     rng = np.random.default_rng(3)
     entries: list[EntryRecord] = []
     records: list[Record] = []
     for size in SIZES:
         records.append(runs.plain(f"w{size}", n_samples=size))
-        for workers, seconds in ((1, ALONE * size), (2, cost + shared * size)):
+        for workers, seconds in ((1, own + ALONE * size), (2, cost + shared * size)):
             name = f"w{size}/dask-gram/cpu/{workers}"
             fields = {"id": name, "workers": workers, "threads": 2}
             entries.append(entry := runs.entry(f"w{size}", "dask-gram", **fields))
@@ -47,6 +47,9 @@ def run(cost: float = LATENCY, shared: float = SHARED) -> Run:
             records += [runs.sample(entry.id, n, seconds * x) for n, x in enumerate(noise)]
             if workers > 1:
                 records.append(exchanged(entry))
+            elif own:
+                sizes = (8, 1 << 20)
+                records.append(ExchangeRecord(entry=entry.id, n_bytes=sizes, seconds=(own, own)))
     return runs.of(runs.header(entries), *records)
 
 
@@ -103,6 +106,12 @@ def test_the_projection_is_right_where_its_assumptions_hold() -> None:
     bytes_passed = 2 * 63 / 64 * 12**2 * 8
     truth = 2 * ALONE * SIZES[-1] / 64 + 6 * LATENCY + bytes_passed / RATE
     assert last.projected(64) == pytest.approx(truth, rel=0.02)
+
+
+def test_messages_of_one_worker_to_itself_are_no_work_to_be_shared() -> None:
+    """As with a scheduler, which takes part in either case."""
+    shared, _ = found(run(shared=ALONE, own=LATENCY))
+    assert [one.error for one in shared] == pytest.approx([0.0] * len(shared), abs=0.03)
 
 
 def test_its_error_says_how_far_it_is_off() -> None:
