@@ -14,6 +14,7 @@ from backends.distributed.base import DistributedBackend
 from backends.distributed.rank import Deserted, Rank
 from backends.torch import torch
 from backends.torch.blocks import Blocks
+from backends.torch.least_squares import solve_normal_equations
 
 #: Rows of a block whose QR stays in the cache: so many bytes.
 _BYTES = 1 << 20
@@ -86,10 +87,7 @@ class GramRank(TorchRank):
         self.add(sums, patience)
         n, gram, moment = round(sums[0, 0].item()), sums[:-1, :-1], sums[-1, :-1]
         rank_deficient.refuse_few(n, q - 2)
-        factor, info = torch.linalg.cholesky_ex(gram)
-        pivot = 0.0 if info.item() else float((factor.diagonal() ** 2 / gram.diagonal()).min())
-        rank_deficient.refuse_pivot(pivot, n, torch.finfo(X.dtype).dtype)
-        solution = torch.cholesky_solve(moment[:, None], factor)[:, 0]
+        solution = solve_normal_equations(gram, moment, n, X.dtype)
         return solution.roll(-1).to(X.dtype).numpy()
 
 

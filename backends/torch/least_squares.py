@@ -100,6 +100,27 @@ class TorchQR(TorchSolver):
         return torch.linalg.solve_triangular(R, Q.T @ self.y[:, None], upper=True)[:, 0]
 
 
+def solve_normal_equations(
+    gram: torch.Tensor, moment: torch.Tensor, n: int, dtype: torch.dtype
+) -> torch.Tensor:
+    """The solution b of `gram` b = `moment`, (n_features + 1,), by Cholesky.
+
+    Args:
+        gram: A'A, (n_features + 1, n_features + 1), of which the lower triangle is used.
+        moment: A'y, (n_features + 1,).
+        n: rows of A.
+        dtype: that their sums were computed in.
+
+    Raises:
+        LinAlgError: A'A is not positive definite, or nearly so.
+    """
+    factor, info = torch.linalg.cholesky_ex(gram)
+    shares = factor.diagonal().square() / gram.diagonal()
+    pivot = 0.0 if info.item() else shares.min().item()
+    rank.refuse_pivot(pivot, n, torch.finfo(dtype).dtype)
+    return torch.cholesky_solve(moment.unsqueeze(1), factor).squeeze(1)
+
+
 class TorchCholesky(TorchSolver):
     """The normal equations as textbooks have them: as many digits as X'X keeps."""
 
@@ -115,12 +136,7 @@ class TorchCholesky(TorchSolver):
 
     def solve(self) -> torch.Tensor:
         rank.refuse_wide(self.X)
-        gram, moment = self.normal_equations()
-        factor, info = torch.linalg.cholesky_ex(gram)
-        shares = factor.diagonal().square() / gram.diagonal()
-        pivot = 0.0 if info.item() else shares.min().item()
-        rank.refuse_pivot(pivot, len(self.y), torch.finfo(self.X.dtype).dtype)
-        return torch.cholesky_solve(moment.unsqueeze(1), factor).squeeze(1)
+        return solve_normal_equations(*self.normal_equations(), len(self.y), self.X.dtype)
 
 
 class TorchCholeskyBlocks(TorchCholesky):
