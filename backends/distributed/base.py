@@ -67,7 +67,7 @@ class DistributedBackend(Backend):
     def exchange(self, n_bytes: int) -> Callable[[], object] | None:
         if self.workers == 1:
             return None
-        return lambda: self._ask("add_up", n_bytes, 1, _LEAST)
+        return lambda: self._ask("add_up", n_bytes, _LEAST)
 
     def describe(self) -> dict[str, Any]:
         """Of rank 0, and the threads of all.

@@ -5,7 +5,6 @@ This process holds the scheduler and the client, and starts the workers (`LocalC
 
 from __future__ import annotations
 
-import hashlib
 import os
 import uuid
 from abc import abstractmethod
@@ -20,6 +19,7 @@ import numpy as np
 from backends import rank_deficient as rank
 from backends.base import Backend, Data, Fit, Method, Probes, Unavailable, blas
 from backends.distributed import remote
+from backends.distributed.rank import sha256
 from backends.lazy import lazy
 from backends.scipy import solve_normal_equations
 
@@ -187,11 +187,11 @@ class DaskBackend(Backend):
     def _compare(self) -> None:
         """Compare the rows that workers have with those that they were sent, by digests."""
         for chunks, array in ((self.X, self.data.X), (self.y, self.data.y)):
-            found = self._gather(_sha256, [chunk.future for chunk in chunks])
+            found = self._gather(sha256, [chunk.future for chunk in chunks])
             first = 0
             for chunk, digest in zip(chunks, found, strict=True):
                 end = first + chunk.shape[0]
-                if digest != _sha256(array[first:end]):
+                if digest != sha256(array[first:end]):
                     which = self._named(chunk.worker)
                     raise RuntimeError(
                         f"{which} works on other rows than it was sent (SHA-256 differs)"
@@ -261,10 +261,6 @@ def _normal_equations(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndar
         for total, part in zip((gram, moment), rank.normal_equations(np, *block), strict=True):
             total += part
     return gram, moment
-
-
-def _sha256(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def _zeros(n_bytes: int) -> np.ndarray:

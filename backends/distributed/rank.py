@@ -81,8 +81,8 @@ class Rank(ABC):
         """
 
     @abstractmethod
-    def add_up(self, n_bytes: int, times: int, patience: float) -> None:
-        """So many times, add up an array of this size of all ranks, and throw the sum away."""
+    def add_up(self, n_bytes: int, patience: float) -> None:
+        """Add up an array of this size of all ranks, and throw the sum away."""
 
     def describe(self) -> dict[str, Any]:
         """What is in force here, `threads` among it."""

@@ -55,10 +55,8 @@ class TorchRank(Rank):
         _wait(torch.distributed.all_gather(found, own, async_op=True), patience)
         return torch.cat(found)
 
-    def add_up(self, n_bytes: int, times: int, patience: float) -> None:
-        sums = torch.zeros(max(1, n_bytes // 8), dtype=torch.float64)
-        for _ in range(times):
-            self.add(sums, patience)
+    def add_up(self, n_bytes: int, patience: float) -> None:
+        self.add(torch.zeros(max(1, n_bytes // 8), dtype=torch.float64), patience)
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -21,7 +21,7 @@ class Obedient(Rank):
     def fit(self, patience: float) -> np.ndarray:
         return np.array([self.X.sum(), self.y.sum()])
 
-    def add_up(self, n_bytes: int, times: int, patience: float) -> None:
+    def add_up(self, n_bytes: int, patience: float) -> None:
         return None
 
     def misbehave(self, how: str) -> str:
