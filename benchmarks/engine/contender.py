@@ -8,6 +8,8 @@ from benchmarks.samples import Sample
 #: A sample lasts at least about this long; a shorter fit is repeated within it. Shorter samples
 #: are blurred by the clock and the wake-up, longer ones by the machine's changing its speed.
 SAMPLE_SECONDS = 5e-3
+#: A second fit that took longer than this is too expensive to discard: it is a sample.
+EXPENSIVE_SECONDS = 0.5
 #: Where an untimed fit comes first (`backends.worker.handler`), so many follow it, or as many as
 #: take about so many seconds. More would cost less of the time, but rounds decide, and not fits.
 _AFTER_UNTIMED, _LONGEST = 2, 0.2
@@ -28,9 +30,13 @@ class Contender:
     spent: float = 0.0  # seconds of measurement so far
     allowance: float = 0.0  # seconds that it may have spent by the next look
     lost: bool = False
-    warm_up: Sample | None = None  # one that still has to be recorded as a sample
+    second: Sample | None = None  # an expensive second fit that still has to be recorded
     joined: list[int] = field(default_factory=list)  # replicates that came later
     waiting: list[int] = field(default_factory=list)  # replicates that are next
+
+    def __post_init__(self) -> None:
+        """What was spent before counts towards its share."""
+        self.spent += self.second.seconds if self.second else 0.0
 
     def join(self, replicate: int) -> None:
         """One more process takes turns from now on."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
+from benchmarks.engine.first_fit import FirstFit
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.process import Process
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.worker import WorkerFailed
+from benchmarks.samples import Sample
 
 #: Data that a core has in its own cache.
 _FEW_BYTES = 1 << 20
@@ -20,7 +22,7 @@ class Opening:
         self.plan, self.progress = recorder.plan, recorder.progress
         self.n_cores = n_cores
         self._start_seconds: dict[Process, float] = {}
-        self._fit_seconds: dict[tuple[Entry, Process], float] = {}
+        self._first_fits: dict[tuple[Entry, Process], FirstFit] = {}
 
     def start(self, processes: Iterable[Process], why: str) -> None:
         """Start the workers that are not there yet."""
@@ -57,20 +59,27 @@ class Opening:
                     self.recorder.failed(entry, process, "fit", first)
             else:
                 self.recorder.fitted(entry, process, first)
-                self._fit_seconds[entry, process] = first.answer.seconds
+                self._first_fits[entry, process] = first
 
     def fit_seconds(self, entry: Entry) -> float:
-        """What the shortest of its first fits took."""
-        return min(s for (one, _), s in self._fit_seconds.items() if one is entry)
+        """What the shortest of its fits so far took."""
+        known = (first for (one, _), first in self._first_fits.items() if one is entry)
+        return min(first.fit_seconds for first in known)
+
+    def second(self, entry: Entry) -> Sample | None:
+        """Its second fit, if that is too expensive to discard."""
+        first = self._first_fits[entry, entry.process]
+        return first.sample(self.recorder.replicate(entry.process))
 
     def is_open(self, entry: Entry, process: Process) -> bool:
         """Whether an entry has had a right first fit in a process."""
-        return (entry, process) in self._fit_seconds and entry.id not in self.recorder.dropped
+        return (entry, process) in self._first_fits and entry.id not in self.recorder.dropped
 
     def seconds(self, entry: Entry, started: bool) -> float:
         """What opening an entry in a further process may take, which may be started already."""
         start = 0.0 if started else self._start_seconds.get(entry.process, 0.0)
-        return start + self._fit_seconds.get((entry, entry.process), 0.0)
+        first = self._first_fits.get((entry, entry.process))
+        return start + (first.answer.seconds if first else 0.0)
 
     def _at_once(self, entries: Sequence[Entry]) -> int:
         """How many first fits go on at the same time, each on cores of its own.

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +23,8 @@ from benchmarks.engine.answers import (
     Started,
     short,
 )
+from benchmarks.engine.contender import EXPENSIVE_SECONDS
+from benchmarks.engine.first_fit import FirstFit
 from benchmarks.engine.parallel import in_parallel
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.prepared import Prepared, prepare
@@ -36,22 +38,6 @@ from benchmarks.verdict import Verdict
 
 #: A sample that takes so many times as long as expected, and seconds, is one that hangs.
 _PATIENCE, _LEAST_PATIENCE = 100.0, 10.0
-
-
-@dataclass(frozen=True)
-class FirstFit:
-    """What an entry's first fit in a process showed."""
-
-    loaded: Loaded
-    answer: First
-    cores: list[int]  # of its samples
-    mismatch: str  # why it is not the work that was asked for; empty if it is
-    verdict: Verdict
-
-    @property
-    def reason(self) -> str:
-        """Why the entry may not be timed; empty if it may."""
-        return self.mismatch or self.verdict.reason
 
 
 class WrongFit(Exception):
@@ -68,16 +54,26 @@ class Pool:
     Use as a context manager, or `close`. What a worker does wrong is a `WorkerFailed`.
     """
 
-    def __init__(self, folder: Path, cores: Sequence[int], *, seed: int = 0, **kept: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cores: Sequence[int],
+        *,
+        seed: int = 0,
+        affordable: float = 0.0,
+        **kept: Any,
+    ) -> None:
         """Nothing is started yet.
 
         Args:
             folder: gets `logs/`; data and temporary files are elsewhere, until the pool is closed.
             cores: to measure on.
             seed: for the data.
+            affordable: seconds that a second fit may take.
             kept: for `Worker`: patience and so on.
         """
-        self.folder, self.cores, self.seed, self.kept = folder, list(cores), seed, kept
+        self.folder, self.cores, self.kept = folder, list(cores), kept
+        self.seed, self.affordable = seed, affordable
         self.workers: dict[Process, Worker] = {}
         #: What each process was last asked to fit, and how its samples look from outside.
         self._entries: dict[Process, Entry] = {}
@@ -206,13 +202,30 @@ class Pool:
         loaded: Loaded = worker.ask("load", folder=str(prepared.folder), method=method)
         answer: First = worker.ask("first")
         self._took[process] = answer.seconds
-        cores = self.cores_for(process.threads)
-        worker.ask("pin", cores=cores)
         mismatch = short(entry.mismatch(answer.description, loaded.sha256, prepared.sha256))
         self._entries[process] = entry
         self._watches.pop(process, None)
-        verdict = self._judge(entry, process, answer.fit)
-        return FirstFit(loaded, answer, cores, mismatch, verdict)
+        first = FirstFit(
+            loaded,
+            answer,
+            self.cores_for(process.threads),
+            mismatch,
+            self._judge(entry, process, answer.fit),
+        )
+        if process == entry.process and not first.reason:
+            first = self._fit_again(first, process)
+        worker.ask("pin", cores=first.cores)
+        return first
+
+    def _fit_again(self, first: FirstFit, process: Process) -> FirstFit:
+        """A second fit, which does not compile, says whether an expensive entry is slow itself."""
+        seconds = first.answer.seconds
+        if not EXPENSIVE_SECONDS < seconds <= self.affordable:
+            return first
+        try:
+            return replace(first, second=self.sample(process, 1, expected=seconds))
+        except WrongFit as wrong:
+            return replace(first, verdict=wrong.verdict)
 
     def _sets_of_cores(self, threads: int, count: int) -> list[list[int]]:
         """Sets of cores with none in common; the last is that of the samples."""

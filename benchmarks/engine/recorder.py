@@ -11,8 +11,9 @@ from backends.base import GradientDescent
 from backends.worker.messages import ARRAYS, method_to_json
 from benchmarks.engine import machine
 from benchmarks.engine.answers import Fitted, Started
+from benchmarks.engine.first_fit import FirstFit
 from benchmarks.engine.plan import Entry, Options, Plan
-from benchmarks.engine.pool import FirstFit, Pool
+from benchmarks.engine.pool import Pool
 from benchmarks.engine.prepared import Prepared
 from benchmarks.engine.process import Process
 from benchmarks.engine.resume import Earlier

@@ -59,6 +59,7 @@ def run(
             folder,
             options.cores,
             seed=options.seed,
+            affordable=options.budget or 0.0,
             patience=options.patience,
             memory_bytes=options.memory_bytes,
         ) as pool,
@@ -93,7 +94,7 @@ class _Execution:
         earlier = self.recorder.earlier
         for entry, reason in self.plan.too_large.items():
             self.recorder.drop(entry, "absent", reason)
-        left = trials = max(0.0, (self.options.budget or 0.0) - earlier.spent)
+        left = max(0.0, (self.options.budget or 0.0) - earlier.spent)
         workloads = [w for w in self.plan.workloads if w.name not in earlier.done]
         for position, workload in enumerate(workloads):
             title = f"{workload.name} ({position + 1} of {len(workloads)})"
@@ -110,12 +111,10 @@ class _Execution:
                     began + left,
                     self.rng,
                     precision=self.options.precision,
-                    trials=trials,
                 )
                 throttling = self._measure(workload, schedule, title)
                 self.controls.outside(self.recorder.entries_of(workload))
                 left -= time.perf_counter() - began - schedule.beside
-                trials -= schedule.on_top
                 self._record_gpus(workload)
                 self._measure_energy(workload, schedule)
                 self.roofline.measure(self.recorder.entries_of(workload))
@@ -167,6 +166,7 @@ class _Execution:
             idiomatic=entry.backend.style == "idiomatic",
             rounds=dict(self.recorder.earlier.rounds.get(entry.id, {})),
             threads=entry.process.threads,
+            second=self.opening.second(entry),
         )
 
     def _measure(self, workload: Workload, schedule: Schedule, title: str) -> gpu.Throttling:

@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.engine import questions
-from benchmarks.engine.contender import Contender
+from benchmarks.engine.contender import EXPENSIVE_SECONDS, Contender
 from benchmarks.engine.questions import Pair
 from benchmarks.samples import Sample
 
-#: A warm-up fit that took longer than this is too expensive to discard: it is the sample of the
-#: first round.
-EXPENSIVE_SECONDS = 0.5
 #: Rounds of one question after which it is looked at again; then after half as many again. At
 #: first all entries take part in so many, if that takes no more than a share of the time.
 FIRST_LOOK, SCOUTING = 10, 0.35
@@ -34,8 +31,8 @@ class Turn:
     replicate: int  # which of its processes
     fits: int  # in a row
     round: int | None  # None: a warm-up, which is not recorded
-    #: Per fit. None: the worker was lost. Filled in already: a warm-up too expensive to discard,
-    #: which has only to be recorded.
+    #: Per fit. None: the worker was lost. Filled in already: a second fit too expensive to
+    #: discard, which has only to be recorded.
     seconds: float | None = None
     spent: float = 0.0  # seconds that the turn took, messages included
     expected: float = 0.0  # seconds that its fits should take
@@ -46,11 +43,7 @@ class Schedule:
 
     The time goes in equal parts to the entries of a question that are not settled, so that one
     slow entry does not cost the others their rounds; but each gets a first sample, if half of what
-    is left until the deadline is enough for it.
-
-    Where half is less than the first fit took, the first fit may have been long because it
-    compiled. The second fit, which tells, is made on top of the time, and is the only sample if it
-    was as long.
+    is left until the deadline is enough for it, or was measured before (`Contender.second`).
     """
 
     def __init__(
@@ -61,7 +54,6 @@ class Schedule:
         rng: random.Random,
         *,
         precision: float | None = 0.01,
-        trials: float = 0.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Nothing is measured yet.
@@ -72,12 +64,10 @@ class Schedule:
             deadline: time of the clock after which no sample should end.
             rng: for the order of each round.
             precision: a ratio that is known this well is settled; None: nothing ever is.
-            trials: seconds that second fits on top may take, as long as the first ones took.
             clock: seconds, from an arbitrary start.
         """
         self.contenders, self.seconds, self.deadline = contenders, seconds, deadline
-        self.rng, self.precision, self.trials, self.clock = rng, precision, trials, clock
-        self.on_top = 0.0  # seconds that second fits took on top of the time
+        self.rng, self.precision, self.clock = rng, precision, clock
         self.lost = 0.0  # seconds in which a worker was lost: the others do not pay for them
         self._paused = 0.0  # seconds in which something else was done
         self._until = 0.0  # when the time of all rounds ends
@@ -91,7 +81,7 @@ class Schedule:
     @property
     def beside(self) -> float:
         """Seconds that are not the contenders' time."""
-        return self.on_top + self.lost + self._paused
+        return self.lost + self._paused
 
     def pause(self, seconds: float) -> None:
         """Something else has taken so long: it is not the contenders' time."""
@@ -112,9 +102,9 @@ class Schedule:
         for contender in sorted(self.contenders, key=lambda c: c.fit_seconds):
             if (yield from self._warm_up(contender)):
                 warm.append(contender)
-        began += self.on_top + self.lost
+        began += self.lost
         # Expensive warm-ups may have taken the others' time: they get it anyway.
-        others = sum(not contender.warm_up for contender in warm) / max(len(warm), 1)
+        others = sum(not contender.second for contender in warm) / max(len(warm), 1)
         until = max(began + self.seconds, self.clock() + self.seconds * others)
         # What is lost from now on is added again.
         self._until = min(until, self.deadline) - self.lost
@@ -186,21 +176,17 @@ class Schedule:
 
         Returns whether there is time to measure it.
         """
-        affordable = self._is_affordable(contender)
         # One with rounds already comes from a run that is being resumed.
-        if not affordable and not contender.rounds:
-            if contender.fit_seconds > self.trials - self.on_top:
-                return False
+        known = contender.second or contender.rounds
+        affordable = self._is_affordable(contender)
+        if affordable and not contender.second:
+            yield from self._warm_up_in(contender, contender.replicates)
+        elif not known and contender.fit_seconds <= EXPENSIVE_SECONDS:
+            # The others have used up the time: one sample costs little.
             yield from self._warm_up_in(contender, contender.replicates[:1])
             if not contender.lost:
-                self.on_top += contender.spent
-                self.deadline += contender.spent
-            affordable = self._is_affordable(contender)
-            if not affordable and not contender.lost:
-                contender.warm_up = Sample(contender.replicates[0], contender.fit_seconds)
-        if affordable and not contender.warm_up:
-            yield from self._warm_up_in(contender, contender.replicates)
-        return bool(affordable or contender.warm_up or contender.rounds)
+                contender.second = Sample(contender.replicates[0], contender.fit_seconds)
+        return bool(affordable or contender.second or contender.rounds)
 
     def _warm_up_in(self, contender: Contender, replicates: Sequence[int]) -> Iterator[Turn]:
         for replicate in replicates:
@@ -210,7 +196,7 @@ class Schedule:
                 return
             contender.fit_seconds = turn.seconds
             if turn.seconds > EXPENSIVE_SECONDS:
-                contender.warm_up = Sample(replicate, turn.seconds)
+                contender.second = Sample(replicate, turn.seconds)
                 return
 
     def _is_affordable(self, contender: Contender) -> bool:
@@ -223,16 +209,16 @@ class Schedule:
         """Whether another sample fits into its allowance, and before the deadline."""
         if contender.lost:
             return False
-        if contender.warm_up:
+        if contender.second:
             return True
         expected = contender.fits * contender.fit_seconds
         fair = not contender.rounds or contender.spent + expected <= contender.allowance
         return fair and self.clock() + expected <= self.deadline
 
     def _sample(self, contender: Contender, number: int) -> Iterator[Turn]:
-        if contender.warm_up:
-            replicate, seconds = contender.warm_up
-            contender.warm_up = None
+        if contender.second:
+            replicate, seconds = contender.second
+            contender.second = None
             yield Turn(contender.entry, replicate, 1, number, seconds)
             contender.rounds[number] = Sample(replicate, seconds)
             return

@@ -13,6 +13,7 @@ from typer import Option
 from benchmarks import estimates, samples, scatter
 from benchmarks.engine import machine
 from benchmarks.engine.contender import Contender
+from benchmarks.engine.first_fit import FirstFit
 from benchmarks.engine.plan import BUDGET, Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.schedule import Schedule
@@ -34,10 +35,13 @@ def decision(
     chosen = select(workloads.split(",") if workloads else DEFAULT)
     made = make_plan(chosen, [], threads=None, replicates=1)
     shares = []
-    with tempfile.TemporaryDirectory() as folder, Pool(Path(folder), cores) as pool:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Pool(Path(folder), cores, affordable=60) as pool,
+    ):
         for workload in chosen:
             entries = [entry for entry in made.entries if entry.workload is workload]
-            right = dict(_first_fits(pool, entries))
+            right = dict(_opened(pool, entries))
             took: dict[str, list[float]] = {way: [] for way in _WAYS}
             for _ in range(times):
                 for way in rng.sample(list(_WAYS), len(_WAYS)):
@@ -49,29 +53,32 @@ def decision(
     print(f"median of the workloads: {statistics.median(shares):.2f} of the time")
 
 
-def _first_fits(pool: Pool, entries: Sequence[Entry]) -> Iterable[tuple[Entry, float]]:
-    """The entries that are right, and what their first fits took."""
+def _opened(pool: Pool, entries: Sequence[Entry]) -> Iterable[tuple[Entry, FirstFit]]:
+    """The entries that are right, and their first fits."""
     for entry in entries:
         try:
             first = pool.first_fit(entry)
         except WorkerFailed:
             continue
         if not first.reason:
-            yield entry, first.answer.seconds
+            yield entry, first
 
 
 def _race(
     pool: Pool,
-    entries: dict[Entry, float],
+    entries: dict[Entry, FirstFit],
     precision: float | None,
     most: float,
     rng: random.Random,
 ) -> float:
     """Seconds until it is certain who is first; `most` if it never is."""
     by_id = {entry.id: entry for entry in entries}
-    contenders = [Contender(entry.id, seconds) for entry, seconds in entries.items()]
+    contenders = [
+        Contender(entry.id, first.fit_seconds, second=first.sample(0))
+        for entry, first in entries.items()
+    ]
     began = time.perf_counter()
-    schedule = Schedule(contenders, most, began + most, rng, precision=precision, trials=most)
+    schedule = Schedule(contenders, most, began + most, rng, precision=precision)
     looked = 0.0
     for number, turn in enumerate(schedule.turns()):
         if turn.seconds is None:

@@ -9,8 +9,9 @@ import pytest
 
 from backends import registry
 from benchmarks.engine import catalogue, machine
+from benchmarks.engine.first_fit import FirstFit
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.pool import FirstFit, Pool
+from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Process
 from benchmarks.engine.worker import Worker, WorkerFailed
 from benchmarks.problems.workloads import WORKLOADS, Workload

@@ -22,7 +22,7 @@ from backends.base import GradientDescent, LeastSquares
 from benchmarks.engine import machine
 from benchmarks.engine.answers import Fitted, Limits
 from benchmarks.engine.controlled import examine
-from benchmarks.engine.pool import FirstFit
+from benchmarks.engine.first_fit import FirstFit
 from benchmarks.problems.problem import Synthetic
 from benchmarks.problems.workloads import WORKLOADS, Workload
 from benchmarks.verdict import Verdict

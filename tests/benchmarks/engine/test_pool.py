@@ -11,19 +11,22 @@ import psutil
 import pytest
 
 from benchmarks.engine import catalogue, machine
+from benchmarks.engine.first_fit import FirstFit
 from benchmarks.engine.plan import Entry, Options, Plan
-from benchmarks.engine.pool import FirstFit, Pool
+from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Process
 from benchmarks.engine.run import run
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.problems.workloads import Workload, select
 from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import FitRecord, VerdictRecord
+from benchmarks.samples import Sample
 
 #: Backends that write down when they fit, and on which cores. Two of them wait for each other.
 SOURCE = """
 import os, time
 from pathlib import Path
+from backends.base import Fit
 from backends.numpy import NumpyGelsd
 
 HERE = Path(os.environ["XDG_CACHE_HOME"])  # a worker may write to a cache
@@ -64,6 +67,32 @@ class MeetsA(Diary):
 class MeetsB(MeetsA):
     name, other = "meets-b", "meets-a"
 
+class Compiles(Diary):
+    name = "compiles"
+    wrong = False  # from the second fit on
+    fits = 0
+
+    def load(self, data, method):
+        self.fits = 0
+        super().load(data, method)
+
+    def fit(self):
+        self.fits += 1
+        result = super().fit()
+        return Fit(result.weight + 1, result.bias) if self.wrong and self.fits > 1 else result
+
+    def meet(self):
+        time.sleep(0.6 if self.fits == 1 else 0.0)
+
+class GoesWrong(Compiles):
+    name, wrong = "goes-wrong", True
+
+class Slow(Diary):
+    name = "slow"
+
+    def meet(self):
+        time.sleep(0.6)
+
 class Breaks(NumpyGelsd):
     name = "breaks"
 
@@ -96,9 +125,9 @@ def entries(plugin: Path, workload: Workload, *names: str, threads: int = 1) -> 
 
 
 def first_fits(
-    plugin: Path, cores: list[int], made: list[Entry], at_once: int
+    plugin: Path, cores: list[int], made: list[Entry], at_once: int, affordable: float = 0.0
 ) -> dict[str, FirstFit | WorkerFailed]:
-    with Pool(plugin.parent, cores) as pool:
+    with Pool(plugin.parent, cores, affordable=affordable) as pool:
         for _, answer in pool.start([entry.process for entry in made]):
             assert not isinstance(answer, WorkerFailed), answer
         found = {}
@@ -143,6 +172,34 @@ def test_one_that_fails_leaves_its_cores_to_the_next(plugin: Path) -> None:
     found = first_fits(plugin, CORES[:1], made, 1)
     assert str(found["breaks"]) == "ValueError: broken"
     assert [found[n].reason for n in ("diary-a", "diary-b")] == ["", ""]  # type: ignore[union-attr]
+
+
+def test_a_second_fit_says_whether_an_expensive_one_is_slow_itself(plugin: Path) -> None:
+    names = ("diary-a", "compiles", "slow", "goes-wrong")
+    found = first_fits(plugin, CORES[:2], entries(plugin, FEW, *names), 1, affordable=60.0)
+    firsts = [first for name in names if isinstance(first := found[name], FirstFit)]
+    quick, compiles, slow, wrong = firsts
+    assert [bool(first.reason) for first in firsts] == [False, False, False, True]
+    assert quick.second is wrong.second is None
+    assert compiles.sample(0) is None
+    assert compiles.fit_seconds < 0.5 < compiles.answer.seconds
+    assert slow.sample(3) == Sample(3, slow.fit_seconds)
+
+
+def test_no_second_fit_is_made_that_the_budget_does_not_allow(plugin: Path) -> None:
+    found = first_fits(plugin, CORES[:1], entries(plugin, FEW, "slow"), 1, affordable=0.55)
+    assert [first.second for first in found.values()] == [None]  # type: ignore[union-attr]
+
+
+def test_a_slow_second_fit_is_a_sample_and_takes_no_time_of_the_others(plugin: Path) -> None:
+    made = entries(plugin, FEW, "slow", "compiles")
+    options = Options(["test"], CORES[:1], budget=0.7, plugins=(plugin,), wait=True)
+    run(Plan([FEW], made, []), options, plugin.parent)
+    done = read(plugin.parent)
+    slow, quick = (done.rounds(entry.id) for entry in made)
+    assert all(sample.seconds > 0.5 for sample in slow.values())
+    assert slow
+    assert len(quick) >= 10
 
 
 def diary_of_a_run(plugin: Path, workload: Workload, threads: int = 1, cold: bool = False) -> str:

@@ -39,7 +39,6 @@ class Bench:
     log: list[tuple[str, int, int, Sample]] = field(default_factory=list)  # what is recorded
     calls: list[tuple[str, int, int]] = field(default_factory=list)
     noise: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
-    on_top: float = 0.0  # seconds that second fits took on top of the time
 
     def contender(
         self,
@@ -53,11 +52,19 @@ class Bench:
         hangs: float = 0.0,
         rounds: dict[int, Sample] | None = None,
         threads: int = 1,
+        second: float | None = None,
     ) -> Contender:
         """An entry whose fit takes about `seconds`, and took `first` when it was compiled."""
         self.workers[entry] = FakeWorker(seconds, noise, dies_after, hangs)
         rounds = dict(rounds or {})
-        return Contender(entry, first or seconds, replicates, rounds=rounds, threads=threads)
+        return Contender(
+            entry,
+            second or first or seconds,
+            replicates,
+            rounds=rounds,
+            threads=threads,
+            second=Sample(replicates[0], second) if second else None,
+        )
 
     def take(self, turn: Turn) -> None:
         worker = self.workers[turn.entry]
@@ -81,7 +88,6 @@ class Bench:
         *,
         left: float | None = None,
         precision: float | None = 0.01,
-        trials: float = 0.0,
         seed: int = 0,
         joining: Mapping[str, Sequence[int]] | None = None,
     ) -> float:
@@ -96,7 +102,6 @@ class Bench:
             began + (left or seconds),
             random.Random(seed),
             precision=precision,
-            trials=trials,
             clock=lambda: self.now,
         )
         for turn in schedule.scout():
@@ -109,7 +114,6 @@ class Bench:
             schedule.pause(60.0)
         for turn in schedule.decide():
             self.log_turn(turn)
-        self.on_top = schedule.on_top
         return self.now - began
 
     def log_turn(self, turn: Turn) -> None:
@@ -261,7 +265,7 @@ def test_others_do_not_pay_for_one_that_hangs(turns: int, first: float) -> None:
             bench.contender("a", 0.01),
             bench.contender("b", 0.01),
         ]
-        bench.measure(contenders, 3.0, precision=None, trials=3.0)
+        bench.measure(contenders, 3.0, precision=None)
         return [bench.count(name) for name in "ab"]
 
     for with_it, without in zip(samples(turns), samples(None), strict=True):
@@ -303,39 +307,28 @@ def test_a_slow_first_fit_in_every_process_costs_no_entry_its_samples(bench: Ben
     assert len(bench.samples("compiled")) > 10
 
 
-def test_what_compiled_for_longer_than_half_of_the_time_is_timed(bench: Bench) -> None:
-    """Its second fit is on top of the time, and all of the time is left for the rounds."""
-    compiled = bench.contender("compiled", 0.005, first=7.0, replicates=range(4), noise=0)
-    took = bench.measure(
-        [compiled, bench.contender("quick", 0.01)], 8.0, trials=8.0, precision=None
-    )
-    assert len(bench.samples("compiled")) > 100
-    assert bench.on_top == pytest.approx(0.005)
-    assert took - bench.on_top == pytest.approx(8.0, rel=0.02)
-
-
-def test_what_is_slow_itself_is_timed_once_on_top_and_costs_the_others_nothing(
-    bench: Bench,
-) -> None:
-    slow, quick = bench.contender("slow", 7.0, replicates=[0, 1]), bench.contender("quick", 0.01)
-    took = bench.measure([slow, quick], 8.0, trials=8.0, precision=None)
-    assert bench.count("slow") == len(bench.samples("slow")) == 1
-    assert bench.on_top == pytest.approx(slow.rounds[0].seconds)
-    assert quick.spent == pytest.approx(took - bench.on_top)
+def test_what_is_slow_itself_was_timed_before_and_costs_the_others_nothing(bench: Bench) -> None:
+    slow = bench.contender("slow", 7.0, second=6.5, replicates=[0, 1])
+    quick = bench.contender("quick", 0.01)
+    took = bench.measure([slow, quick], 8.0, precision=None)
+    assert bench.count("slow") == 0
+    assert [sample for _, _, sample in bench.samples("slow")] == [Sample(0, 6.5)]
+    assert quick.spent == pytest.approx(took)
     assert 7.0 < quick.spent <= 8.0
 
 
-def test_an_expensive_second_fit_is_a_sample(bench: Bench) -> None:
-    expensive = bench.contender(
-        "expensive", 2 * EXPENSIVE_SECONDS, first=7.0, replicates=[0, 1], noise=0
+def test_a_second_fit_is_the_first_of_several_samples(bench: Bench) -> None:
+    one, other = (
+        bench.contender(name, 2 * EXPENSIVE_SECONDS, second=1.5, noise=0) for name in ("a", "b")
     )
-    bench.measure([expensive], 8.0, trials=8.0)
-    assert bench.count("expensive") == len(bench.log) > 1
+    bench.measure([one, other], 8.0)
+    assert bench.log[0][3] == Sample(0, 1.5)
+    assert bench.count("a") + 1 == len(one.rounds) > 1
 
 
 def test_when_the_time_is_used_up_each_has_its_second_fit_for_a_sample(bench: Bench) -> None:
     contenders = [bench.contender(name, 0.001, replicates=[0, 1], noise=0) for name in ("a", "b")]
-    bench.measure(contenders, 1e-9, trials=8.0)
+    bench.measure([*contenders, bench.contender("slow", 1.0)], 1e-9)
     assert [(entry, sample) for entry, _, _, sample in sorted(bench.log)] == [
         ("a", Sample(0, 0.001)),
         ("b", Sample(0, 0.001)),
@@ -343,28 +336,17 @@ def test_when_the_time_is_used_up_each_has_its_second_fit_for_a_sample(bench: Be
     assert len(bench.calls) == 2
 
 
-def test_second_fits_take_no_more_than_what_is_left_for_them(bench: Bench) -> None:
-    """Two of 7 s would be more than 10 s, and one of 3,600 s is by itself."""
-    slow = [bench.contender(name, 7.0, noise=0) for name in ("a", "b")]
-    bench.measure([*slow, bench.contender("hour", 3600.0)], 5.0, trials=10.0)
-    assert [bench.count(name) for name in ("a", "b", "hour")] == [1, 0, 0]
-    assert bench.on_top == pytest.approx(7.0)
-
-
 def test_a_resumed_entry_is_not_tried_again(bench: Bench) -> None:
     slow = bench.contender("slow", 7.0, rounds={0: Sample(0, 7.0)})
-    assert bench.measure([slow], 5.0, trials=8.0) == bench.on_top == 0
+    assert bench.measure([slow], 5.0) == 0
     assert bench.calls == []
 
 
-def test_an_entry_that_is_lost_in_its_trial_is_left_out(bench: Bench) -> None:
-    lost, kept = (
-        bench.contender("lost", 0.005, first=7.0, dies_after=0),
-        bench.contender("kept", 0.01),
-    )
-    bench.measure([lost, kept], 8.0, trials=8.0)
+def test_an_entry_that_is_lost_when_the_time_is_used_up_is_left_out(bench: Bench) -> None:
+    lost, kept = bench.contender("lost", 0.01, dies_after=0), bench.contender("kept", 0.01)
+    bench.measure([lost, kept], 1e-9)
     assert bench.count("lost") == 1
-    assert kept.rounds
+    assert [bool(one.rounds) for one in (lost, kept)] == [False, True]
 
 
 def test_a_resumed_entry_goes_on_with_later_rounds(bench: Bench) -> None:
