@@ -69,11 +69,11 @@ class Pool:
             folder: gets `logs/`; data and temporary files are elsewhere, until the pool is closed.
             cores: to measure on.
             seed: for the data.
-            affordable: seconds that a second fit may take.
+            affordable: seconds that a second fit may take, and after which none follows.
             kept: for `Worker`: patience and so on.
         """
         self.folder, self.cores, self.kept = folder, list(cores), kept
-        self.seed, self.affordable = seed, affordable
+        self.seed, self.affordable, self._repeated = seed, affordable, 0.0
         self.workers: dict[Process, Worker] = {}
         #: What each process was last asked to fit, and how its samples look from outside.
         self._entries: dict[Process, Entry] = {}
@@ -205,27 +205,25 @@ class Pool:
         mismatch = short(entry.mismatch(answer.description, loaded.sha256, prepared.sha256))
         self._entries[process] = entry
         self._watches.pop(process, None)
-        first = FirstFit(
-            loaded,
-            answer,
-            self.cores_for(process.threads),
-            mismatch,
-            self._judge(entry, process, answer.fit),
-        )
+        verdict = self._judge(entry, process, answer.fit)
+        later = self.cores_for(process.threads)
+        first = FirstFit(loaded, answer, later, mismatch, verdict)
         if process == entry.process and not first.reason:
             first = self._fit_again(first, process)
-        worker.ask("pin", cores=first.cores)
+        worker.ask("pin", cores=later)
         return first
 
     def _fit_again(self, first: FirstFit, process: Process) -> FirstFit:
         """A second fit, which does not compile, says whether an expensive entry is slow itself."""
         seconds = first.answer.seconds
-        if not EXPENSIVE_SECONDS < seconds <= self.affordable:
+        if not EXPENSIVE_SECONDS < seconds <= self.affordable or self._repeated > self.affordable:
             return first
         try:
-            return replace(first, second=self.sample(process, 1, expected=seconds))
+            second = self.sample(process, 1, expected=seconds)
         except WrongFit as wrong:
             return replace(first, verdict=wrong.verdict)
+        self._repeated += second
+        return replace(first, second=second)
 
     def _sets_of_cores(self, threads: int, count: int) -> list[list[int]]:
         """Sets of cores with none in common; the last is that of the samples."""

@@ -93,6 +93,9 @@ class Slow(Diary):
     def meet(self):
         time.sleep(0.6)
 
+class SlowToo(Slow):
+    name = "slow-too"
+
 class Breaks(NumpyGelsd):
     name = "breaks"
 
@@ -189,6 +192,9 @@ def test_a_second_fit_says_whether_an_expensive_one_is_slow_itself(plugin: Path)
 def test_no_second_fit_is_made_that_the_budget_does_not_allow(plugin: Path) -> None:
     found = first_fits(plugin, CORES[:1], entries(plugin, FEW, "slow"), 1, affordable=0.55)
     assert [first.second for first in found.values()] == [None]  # type: ignore[union-attr]
+    made = entries(plugin, FEW, "slow", "slow-too", "compiles")
+    found = first_fits(plugin, CORES[:1], made, 1, affordable=1.0)
+    assert [bool(first.second) for first in found.values()] == [True, True, False]  # type: ignore[union-attr]
 
 
 def test_a_slow_second_fit_is_a_sample_and_takes_no_time_of_the_others(plugin: Path) -> None:
