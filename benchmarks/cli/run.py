@@ -137,12 +137,13 @@ def _resume(context: typer.Context, out: Path, patience: str, quiet: bool, wait:
     from benchmarks.cli import session
     from benchmarks.cluster import job
     from benchmarks.engine import catalogue, machine, resume
-    from benchmarks.runfile import reader, writer
+    from benchmarks.runfile import writer
+    from benchmarks.runfile.run import Run
 
     if (out / job.NAME).exists() and not (out / writer.NAME).exists():
         raise UserError(f"the run in {out} is one of a cluster: --resume needs --cluster")
     try:
-        run = reader.read(out)
+        run = Run.read(out)
     except UserError as error:
         raise UserError(f"nothing to resume: {error}") from error
     if run.footer and run.footer.outcome == "complete":

@@ -23,8 +23,9 @@ from benchmarks.errors import FAILED, NOT_JUDGED, UserError
 from benchmarks.evidence import calibrate
 from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
-from benchmarks.runfile import reader, writer
+from benchmarks.runfile import writer
 from benchmarks.runfile.header import Reading
+from benchmarks.runfile.run import Run
 from reports.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ def report(
     from reports.terminal.console import Console
     from reports.terminal.document import show
 
-    run = reader.read(folder)
+    run = Run.read(folder)
     found = rows(run)
     seen = document(run, found, folder)
     status, news = _outcome(found, seen.changes, limit)

@@ -7,18 +7,16 @@ what they may not know is optional, and what they say besides is left out.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from backends.base import Fit
 from benchmarks.printable import clean, line
 from benchmarks.runfile.header import Count, Duration
-from benchmarks.runfile.reader import trouble
 from benchmarks.runfile.records import FitSeconds, Rate
+from benchmarks.runfile.run import adapter, trouble
 
 #: The longest answer: the weight and losses of a fit of a million numbers need a third of it.
 MOST_BYTES = 64 << 20
@@ -192,8 +190,6 @@ KINDS: dict[str, type] = {
     "exchange": Exchanged,
     "limits": Limits,
 }
-#: Making one takes some milliseconds.
-_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def parse(written: bytes, do: str, token: str) -> Any:
@@ -223,7 +219,7 @@ def short(reason: str) -> str:
 def _read(kind: type[A], written: bytes) -> A:
     try:
         # Strict: a number in quotes is not one. It also refuses deep nesting, and other encodings.
-        found: A = _adapter(kind).validate_json(written, strict=True)
+        found: A = adapter(kind).validate_json(written, strict=True)
     except ValidationError as error:
         raise Nonsense(f"{trouble(error, 'the answer')}: {_shown(written)}") from None
     return found

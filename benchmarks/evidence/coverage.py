@@ -13,7 +13,7 @@ from benchmarks.engine.plan import BUDGET, Options
 from benchmarks.engine.run import run
 from benchmarks.evidence.versus import make_plan
 from benchmarks.problems.workloads import Workload, select
-from benchmarks.runfile import reader
+from benchmarks.runfile.run import Run
 from benchmarks.samples import Rounds
 
 #: What one of the six default workloads gets of the default budget, seconds.
@@ -62,5 +62,5 @@ def _samples(workload: Workload, seconds: float, seed: int) -> list[Rounds]:
     options = Options(["coverage"], cores, seed, budget=seconds, plugins=(_TWINS,), wait=True)
     with tempfile.TemporaryDirectory() as folder:
         run(made, options, Path(folder))
-        done = reader.read(Path(folder))
+        done = Run.read(Path(folder))
     return [rounds for entry in done.header.entries if (rounds := done.rounds(entry.id))]

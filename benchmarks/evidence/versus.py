@@ -16,7 +16,6 @@ from benchmarks.engine.run import run
 from benchmarks.errors import UserError
 from benchmarks.estimates import Estimate
 from benchmarks.problems.workloads import TUTORIAL, Workload
-from benchmarks.runfile import reader
 from benchmarks.runfile.header import EntryRecord, Variant
 from benchmarks.runfile.records import FailureRecord
 from benchmarks.runfile.run import Run
@@ -67,7 +66,7 @@ def measure(plan: Plan, seconds: float, seed: int = 0, folder: Path | None = Non
     with tempfile.TemporaryDirectory() as temporary:
         out = folder or Path(temporary)
         run(plan, options, out)
-        done = reader.read(out)
+        done = Run.read(out)
     for entry in done.header.entries:
         for found in (*done.of(FailureRecord, entry.id), done.verdict(entry.id)):
             if found and found.reason:
