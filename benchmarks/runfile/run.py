@@ -137,24 +137,20 @@ def _objects(path: Path, lines: list[bytes]) -> Iterator[tuple[int, dict[str, An
     """The JSON objects, each with the number of its line."""
     # What follows the last newline is empty in a whole file and torn in any other.
     for number, line in enumerate(lines[:-1], start=1):
-        try:
-            fields = _object(line)
-        except (ValueError, RecursionError) as error:
-            # A full disk may have torn a record, after which another one followed.
-            whole = line[line.rfind(_START) :] if line.rfind(_START) > 0 else b""
+        # A full disk may have torn a record, after which another one followed.
+        wrong = ""
+        for start in sorted({0, max(line.rfind(_START), 0)}):
             try:
-                fields = _object(whole)
-            except (ValueError, RecursionError):
-                reason = f"not a record of a run ({error})"
-                raise UserError(f"{path}, line {number}: {reason}") from error
-        yield number, fields
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    fields = clean(json.loads(line))
-    if not isinstance(fields, dict):
-        raise ValueError("not an object")
-    return fields
+                fields = clean(json.loads(line[start:]))
+            except (ValueError, RecursionError) as error:
+                wrong = wrong or str(error)
+                continue
+            if isinstance(fields, dict):
+                yield number, fields
+                break
+            wrong = wrong or "not an object"
+        else:
+            raise UserError(f"{path}, line {number}: not a record of a run ({wrong})")
 
 
 def trouble(error: ValidationError, what: str = "the record") -> str:
