@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -54,15 +55,18 @@ def make_plan(
     )
 
 
-def measure(plan: Plan, seconds: float, seed: int = 0, folder: Path | None = None) -> Run:
+def measure(
+    plan: Plan, seconds: float, seed: int = 0, folder: Path | None = None, **how: Any
+) -> Run:
     """Time a plan for `seconds`, in new processes; `folder` keeps the run file, if given.
+
+    `how` is for `Options`; by default no precision ends it.
 
     Raises:
         UserError: a worker failed, or a fit did not pass the gate.
     """
-    options = Options(
-        ["benchmarks.evidence"], machine.usable_cores(), seed, budget=seconds, precision=None
-    )
+    how = {"precision": None} | how
+    options = Options(["benchmarks.evidence"], machine.usable_cores(), seed, seconds, **how)
     with tempfile.TemporaryDirectory() as temporary:
         out = folder or Path(temporary)
         run(plan, options, out)
