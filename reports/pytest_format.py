@@ -16,9 +16,8 @@ from benchmarks.errors import UserError
 from benchmarks.estimates import Estimate
 from benchmarks.printable import clean
 from benchmarks.runfile.header import Count, EntryRecord
-from benchmarks.runfile.reader import trouble
 from benchmarks.runfile.records import FitSeconds
-from benchmarks.runfile.run import Run
+from benchmarks.runfile.run import Run, trouble
 from reports.analysis.rows import Row, by_workload
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runfile import reader, writer
+from benchmarks.runfile import writer
 from benchmarks.runfile.run import Run
 from reports import pytest_format
 from reports.analysis.rows import Row, rows
@@ -48,7 +48,7 @@ def read(path: Path) -> Source:
     """
     if foreign := pytest_format.load(path):
         return Source(path, None, foreign.rows, foreign.machine, foreign.facts, foreign.left_out)
-    run = reader.read(path)
+    run = Run.read(path)
     return Source(path, run, rows(run), words.machine(run.header.machine), words.run_facts(run))
 
 

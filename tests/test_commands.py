@@ -22,8 +22,8 @@ from benchmarks.engine import catalogue
 from benchmarks.engine.choice import choose_backends
 from benchmarks.evidence import __main__ as evidence
 from benchmarks.problems import workloads
-from benchmarks.runfile import reader
 from benchmarks.runfile.records import FailureRecord
+from benchmarks.runfile.run import Run
 from reports import export
 from reports.analysis.rows import rows
 from tests.reports import runs
@@ -190,7 +190,7 @@ def _doubted(out: Path) -> bool:
 
     Where others take the processor that is right, and no fault of the command.
     """
-    run = reader.read(out)
+    run = Run.read(out)
     failed = [row.entry.id for row in rows(run) if row.status == "failed"]
     for entry in failed:
         assert "control" in {failure.phase for failure in run.of(FailureRecord, entry)}

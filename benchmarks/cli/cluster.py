@@ -11,7 +11,7 @@ import typer
 
 from benchmarks import signals
 from benchmarks.cli import session
-from benchmarks.cli.options import parse_cores, parse_seconds, parse_workers
+from benchmarks.cli.options import Asked, parse_cores, parse_seconds, parse_workers
 from benchmarks.engine import catalogue, choice
 from benchmarks.errors import FAILED, UserError
 from benchmarks.printable import line
@@ -31,8 +31,8 @@ _OWN = {
 _TABLE = ("target", *(option.name for option in fields(Reading)))
 
 
-def run(context: typer.Context, limit: float | None) -> NoReturn:
-    """Run what `context` asks for, leave a report in `--out`, and exit.
+def run(context: typer.Context, asked: Asked, limit: float | None) -> NoReturn:
+    """Run what is asked for, leave a report in `--out`, and exit.
 
     An entry may be slower than its variant by the share `limit`; None: by any share.
 
@@ -49,10 +49,9 @@ def run(context: typer.Context, limit: float | None) -> NoReturn:
     from benchmarks.cluster.store import Store
     from reports import page
 
-    given = context.params
-    out: Path = given["out"]
+    given, out = context.params, asked.out
     page.refuse_foreign([out / page.PAGE, out / page.SUMMARY])
-    job = jobs.load(out) if given["resume"] else _job(context)
+    job = jobs.load(out) if given["resume"] else _job(context, asked)
     store = Store(out, job)
     with jobs.held(out):
         if not given["resume"]:
@@ -60,36 +59,34 @@ def run(context: typer.Context, limit: float | None) -> NoReturn:
             jobs.save(job, out)
         elif store.is_complete():
             raise UserError(f"the run in {out} is complete; there is nothing to resume")
-        _execute(given["cluster"], job, store, given["quiet"], limit)
+        _execute(given["cluster"], job, store, asked.quiet, limit)
 
 
-def _job(context: typer.Context) -> "Job":
+def _job(context: typer.Context, asked: Asked) -> "Job":
     """What is to be done, from the options of the command."""
     from benchmarks.cluster import job as jobs
 
     given = context.params
-    if str(given["data"]) == "-":
+    if str(asked.data) == "-":
         raise UserError("--data -: standard input does not get to other machines; name a file")
-    plugins, patience = tuple(given["plugin"] or ()), parse_seconds("--patience", given["patience"])
+    patience = parse_seconds("--patience", asked.patience)
     budget = parse_seconds("--budget", given["budget"])
-    cores = parse_cores(given["cores"]) if given["cores"] else ()
-    found = catalogue.survey(plugins, patience)
-    workloads = session.choose_workloads(
-        given["workloads"], given["data"], given["target"], given["full"], given, found.workloads
-    )
-    patterns = session.split(",".join(given["backends"] or []))
-    shared = max(parse_workers(given["workers"])) > 1
-    chosen = choice.choose_backends(patterns, found.backends, given["full"], shared)
+    cores = parse_cores(asked.cores) if asked.cores else ()
+    found = catalogue.survey(asked.plugins, patience)
+    workloads = session.choose_workloads(asked, found.workloads)
+    patterns = session.split(",".join(asked.backends or []))
+    shared = max(parse_workers(asked.workers)) > 1
+    chosen = choice.choose_backends(patterns, found.backends, asked.full, shared)
     tasks = []
     for workload in workloads:
         able = [b.name for b in chosen if workload.method.kind in b.methods]
-        asked = [p for p in patterns if any(fnmatchcase(name, p) for name in able)]
+        named = [p for p in patterns if any(fnmatchcase(name, p) for name in able)]
         if able:
-            words = _words(context, workload, asked, budget / len(workloads))
+            words = _words(context, workload, named, budget / len(workloads))
             sha256 = workload.file.sha256 if workload.file else ""
             parted = shared and any(b.distributed and b.name in able for b in chosen)
-            tasks.append((jobs.Task(workload.name, words, sha256, parted), asked))
-    used = {pattern for _, asked in tasks for pattern in asked}
+            tasks.append((jobs.Task(workload.name, words, sha256, parted), named))
+    used = {pattern for _, named in tasks for pattern in named}
     if idle := next((pattern for pattern in patterns if pattern not in used), None):
         raise UserError(f"nothing to run for {idle!r}: these workloads ask for another method")
     return jobs.Job(
@@ -99,7 +96,7 @@ def _job(context: typer.Context) -> "Job":
         budget=budget,
         patience=patience,
         cores=tuple(sorted(cores)),
-        plugins=jobs.read_plugins(plugins),
+        plugins=jobs.read_plugins(asked.plugins),
     )
 
 

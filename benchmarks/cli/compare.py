@@ -32,14 +32,14 @@ def compare(
     nothing could be compared, or if an entry that the old run has timed is missing.
     """
     limit = parse_limit(fail_if_slower)
-    from benchmarks.runfile import reader
+    from benchmarks.runfile.run import Run
     from reports import export
     from reports.analysis import compare as comparing
     from reports.analysis.rows import rows
     from reports.terminal import comparison
     from reports.terminal.console import Console
 
-    before, after = reader.read(old), reader.read(new)
+    before, after = Run.read(old), Run.read(new)
     if differ := comparing.differences(before, after):
         more = f" (and {len(differ) - 1} more)" if len(differ) > 1 else ""
         if not anyway:

@@ -23,11 +23,11 @@ def export(
         raise UserError("standard output is closed: say where with --out")
     if out is None and format is Format.parquet and sys.stdout.isatty():
         raise UserError("parquet is binary and this is a terminal: say where with --out")
-    from benchmarks.runfile import reader
+    from benchmarks.runfile.run import Run
     from reports import export as exporter
     from reports.analysis.rows import rows
 
-    found = reader.read(run)
+    found = Run.read(run)
     content = exporter.write(found, rows(found), format.value)
     if out is None:
         sys.stdout.buffer.write(content)

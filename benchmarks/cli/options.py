@@ -1,6 +1,8 @@
 """Options that several commands share, and how their values are written."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated
 
@@ -33,80 +35,9 @@ def _backends() -> list[str]:
     return [backend.name for backend in registry.own()]
 
 
-Workloads = Annotated[
-    str | None,
-    Option(
-        help="Names, groups, globs or sizes such as 5000x10:float64, comma-separated.",
-        autocompletion=_completed(_workloads),
-    ),
-]
-Data = Annotated[
-    Path | None,
-    Option(
-        help="Your own table: text such as CSV; Parquet or a folder of it; Feather; also "
-        "compressed; - for standard input; or certified data in NIST's form (.dat)."
-    ),
-]
-Target = Annotated[
-    str | None,
-    Option(help="The column of --data to predict from all other columns of numbers."),
-]
-Features = Annotated[
-    str, Option(help="Only these columns of --data: names or globs such as 'x_*', comma-separated.")
-]
-Exclude = Annotated[
-    str, Option(help="Not these columns of --data: names or globs, comma-separated.")
-]
-Missing = Annotated[
-    str, Option(help="What else stands for no value in --data, such as '?,-999', comma-separated.")
-]
-DropMissing = Annotated[
-    bool, Option("--drop-missing", help="Leave out the rows of --data that lack a value.")
-]
-Delimiter = Annotated[
-    str, Option(help="What separates the columns of --data: one character, tab or space.")
-]
-Decimal = Annotated[str, Option(help="What begins a fraction in --data: . or a comma.")]
-Encoding = Annotated[str, Option(help="The encoding of --data, such as cp1252.")]
-NoHeader = Annotated[
-    bool, Option("--no-header", help="The first line of --data holds data and not names.")
-]
-Backends = Annotated[
-    list[str] | None,
-    Option(
-        help="Names or globs such as 'torch-*', comma-separated; may be repeated.",
-        autocompletion=_completed(_backends),
-    ),
-]
-Full = Annotated[
-    bool,
-    Option("--full", help="All backends, also optional ones; without --data, all workloads."),
-]
-Devices = Annotated[
-    str | None,
-    Option(help="cpu, cuda, cuda:N or all, comma-separated; default: CPU and first GPU."),
-]
-Threads = Annotated[
-    int | None, Option(help="CPU threads of every entry, instead of each workload's own.")
-]
-Workers = Annotated[
-    str,
-    Option(help="How many processes share each fit of a distributed backend, such as 1,2."),
-]
 Seed = Annotated[int, Option(min=0, help="For the data and for the order of the rounds.")]
-Cores = Annotated[
-    str | None, Option(help="Use these cores only, such as 0,2-3; default: all that are usable.")
-]
-Out = Annotated[Path, Option(help="Folder for the run file, the logs and the report.")]
 Plugin = Annotated[
     list[Path] | None, Option(help="A Python file with more backends; may be repeated.")
-]
-Patience = Annotated[str, Option(help="A worker that has not answered after this long is killed.")]
-TF32 = Annotated[
-    bool, Option("--tf32", help="Let CUDA round the factors of float32 products to 11 bits.")
-]
-Quiet = Annotated[
-    bool, Option("--quiet", "-q", help="Print only errors and the path of the report.")
 ]
 JSON = Annotated[bool, Option("--json", help="Print JSON to standard output, and nothing else.")]
 FailIfSlower = Annotated[
@@ -115,6 +46,108 @@ FailIfSlower = Annotated[
 RunPath = Annotated[Path, Argument(help="A run file, or the folder that holds one.")]
 
 LATEST = Path("reports/latest")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What `run` and `check` are asked for: each field is an option, as it was given."""
+
+    workloads: Annotated[
+        str | None,
+        Option(
+            help="Names, groups, globs or sizes such as 5000x10:float64, comma-separated.",
+            autocompletion=_completed(_workloads),
+        ),
+    ] = None
+    data: Annotated[
+        Path | None,
+        Option(
+            help="Your own table: text such as CSV; Parquet or a folder of it; Feather; also "
+            "compressed; - for standard input; or certified data in NIST's form (.dat)."
+        ),
+    ] = None
+    target: Annotated[
+        str | None,
+        Option(help="The column of --data to predict from all other columns of numbers."),
+    ] = None
+    features: Annotated[
+        str,
+        Option(help="Only these columns of --data: names or globs such as 'x_*', comma-separated."),
+    ] = ""
+    exclude: Annotated[
+        str, Option(help="Not these columns of --data: names or globs, comma-separated.")
+    ] = ""
+    missing: Annotated[
+        str,
+        Option(help="What else stands for no value in --data, such as '?,-999', comma-separated."),
+    ] = ""
+    drop_missing: Annotated[
+        bool, Option("--drop-missing", help="Leave out the rows of --data that lack a value.")
+    ] = False
+    delimiter: Annotated[
+        str, Option(help="What separates the columns of --data: one character, tab or space.")
+    ] = ""
+    decimal: Annotated[str, Option(help="What begins a fraction in --data: . or a comma.")] = ""
+    encoding: Annotated[str, Option(help="The encoding of --data, such as cp1252.")] = ""
+    no_header: Annotated[
+        bool, Option("--no-header", help="The first line of --data holds data and not names.")
+    ] = False
+    backends: Annotated[
+        list[str] | None,
+        Option(
+            help="Names or globs such as 'torch-*', comma-separated; may be repeated.",
+            autocompletion=_completed(_backends),
+        ),
+    ] = None
+    full: Annotated[
+        bool,
+        Option("--full", help="All backends, also optional ones; without --data, all workloads."),
+    ] = False
+    devices: Annotated[
+        str | None,
+        Option(help="cpu, cuda, cuda:N or all, comma-separated; default: CPU and first GPU."),
+    ] = None
+    threads: Annotated[
+        int | None, Option(help="CPU threads of every entry, instead of each workload's own.")
+    ] = None
+    workers: Annotated[
+        str,
+        Option(help="How many processes share each fit of a distributed backend, such as 1,2."),
+    ] = "1"
+    cores: Annotated[
+        str | None,
+        Option(help="Use these cores only, such as 0,2-3; default: all that are usable."),
+    ] = None
+    seed: Seed = 0
+    out: Annotated[Path, Option(help="Folder for the run file, the logs and the report.")] = LATEST
+    plugin: Plugin = None
+    patience: Annotated[
+        str, Option(help="A worker that has not answered after this long is killed.")
+    ] = "60s"
+    tf32: Annotated[
+        bool, Option("--tf32", help="Let CUDA round the factors of float32 products to 11 bits.")
+    ] = False
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="Print only errors and the path of the report.")
+    ] = False
+
+    @property
+    def plugins(self) -> tuple[Path, ...]:
+        """The files of `--plugin`."""
+        return tuple(self.plugin or ())
+
+
+def with_asked(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `Asked` before its own; it takes them as `**given`."""
+    context, *own, _ = signature(command).parameters.values()
+    shared = [
+        Parameter(one.name, context.kind, default=one.default, annotation=one.type)
+        for one in fields(Asked)
+    ]
+    command.__signature__ = Signature([context, *shared, *own])  # type: ignore[attr-defined]
+    return command
+
+
 _UNITS = {"min": 60.0, "ms": 1e-3, "m": 60.0, "s": 1.0}
 
 

@@ -1,42 +1,28 @@
 """`linreg-bench run`."""
 
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer import Option
 
-from benchmarks.cli import options as given
-from benchmarks.cli.options import LATEST, parse_limit, parse_seconds, parse_share
+from benchmarks.cli.options import (
+    Asked,
+    FailIfSlower,
+    is_written,
+    parse_limit,
+    parse_seconds,
+    parse_share,
+    with_asked,
+)
 from benchmarks.errors import UserError
 
 
+@with_asked
 def run(
     context: typer.Context,
-    workloads: given.Workloads = None,
-    data: given.Data = None,
-    target: given.Target = None,
-    features: given.Features = "",
-    exclude: given.Exclude = "",
-    missing: given.Missing = "",
-    drop_missing: given.DropMissing = False,
-    delimiter: given.Delimiter = "",
-    decimal: given.Decimal = "",
-    encoding: given.Encoding = "",
-    no_header: given.NoHeader = False,
-    backends: given.Backends = None,
-    full: given.Full = False,
-    devices: given.Devices = None,
-    threads: given.Threads = None,
-    workers: given.Workers = "1",
-    cores: given.Cores = None,
-    seed: given.Seed = 0,
-    out: given.Out = LATEST,
-    plugin: given.Plugin = None,
-    patience: given.Patience = "60s",
-    tf32: given.TF32 = False,
-    quiet: given.Quiet = False,
     budget: Annotated[str, Option(help="Measurement time of all workloads.")] = "24s",
     precision: Annotated[
         str, Option(help="A ratio known this well needs no more rounds; 0: use all time.")
@@ -62,7 +48,7 @@ def run(
             help="Another interpreter, whose packages are timed beside today's; may be repeated.",
         ),
     ] = None,
-    fail_if_slower: given.FailIfSlower = None,
+    fail_if_slower: FailIfSlower = None,
     wait: Annotated[
         bool, Option("--wait", help="Wait for another run that measures on the same cores.")
     ] = False,
@@ -79,12 +65,14 @@ def run(
     each_machine: Annotated[
         bool, Option("--each-machine", help="All workloads on every kind of machine of --cluster.")
     ] = False,
+    **given: Any,
 ) -> None:
     """Fit, judge and time; leave a run file and a report."""
+    asked = Asked(**given)
     if against is not None and not against.strip():
         raise UserError("--against: needs a git revision, such as main")
     if fail_if_slower is not None and against is None and not env:
-        if given.is_written(context, "fail_if_slower"):
+        if is_written(context, "fail_if_slower"):
             raise UserError("--fail-if-slower needs --against or --env, or the command `compare`")
         fail_if_slower = None  # of the project's settings: for runs that compare
     limit = parse_limit(fail_if_slower)
@@ -93,64 +81,57 @@ def run(
     if cluster is not None:
         from benchmarks.cli import cluster as clusters
 
-        clusters.run(context, limit)
+        clusters.run(context, asked, limit)
     if each_machine:
         raise UserError("--each-machine needs --cluster, the machines that it is about")
     from benchmarks.cli import session
 
-    session.use_cores(cores)
+    session.use_cores(asked.cores)
     if resume:
-        _resume(context, out, patience, quiet, wait)
+        _resume(context, asked, wait)
     from benchmarks.engine import catalogue, variants
     from benchmarks.engine.process import Launch
     from benchmarks.engine.temporary import TemporaryFolder
 
-    plugins = tuple(plugin or ())
-    options = session.make_options(context.obj, seed, plugins, patience, seconds, share, wait)
-    found = catalogue.survey(plugins, options.patience)
+    options = session.make_options(context.obj, asked, seconds, share, wait)
+    found = catalogue.survey(asked.plugins, options.patience)
     with ExitStack() as stack:
         older = []
         if against:
             temporary = stack.enter_context(closing(TemporaryFolder()))
             older = [variants.checkout(against, temporary.path)]
         plan = session.make_plan(
-            session.choose_workloads(
-                workloads, data, target, full, context.params, found.workloads
-            ),
-            backends or [],
-            devices or "",
-            found.backends,
-            full=full,
-            tf32=tf32,
-            threads=threads,
-            workers=workers,
+            asked,
+            found,
             replicates=replicates,
             cold=cold,
             launches=[Launch(), *older],
-            environments=[variants.find(text, plugins) for text in env or []],
+            environments=[variants.find(text, asked.plugins) for text in env or []],
         )
-        session.execute(plan, options, out, quiet, limit=limit)
+        session.execute(plan, options, asked, limit=limit)
 
 
-def _resume(context: typer.Context, out: Path, patience: str, quiet: bool, wait: bool) -> NoReturn:
-    """Continue the run in `out`, as its header says."""
+def _resume(context: typer.Context, asked: Asked, wait: bool) -> NoReturn:
+    """Continue the run in `--out`, as its header says."""
     from benchmarks.cli import session
     from benchmarks.cluster import job
     from benchmarks.engine import catalogue, machine, resume
-    from benchmarks.runfile import reader, writer
+    from benchmarks.runfile import writer
+    from benchmarks.runfile.run import Run
 
+    out = asked.out
     if (out / job.NAME).exists() and not (out / writer.NAME).exists():
         raise UserError(f"the run in {out} is one of a cluster: --resume needs --cluster")
     try:
-        run = reader.read(out)
+        run = Run.read(out)
     except UserError as error:
         raise UserError(f"nothing to resume: {error}") from error
     if run.footer and run.footer.outcome == "complete":
         raise UserError(f"the run in {out} is complete; there is nothing to resume")
-    head, plugins = run.header, tuple(map(Path, run.header.plugins))
+    head = run.header
     resume.check_machine(head, machine.describe(machine.usable_cores()))
-    timing = head.budget_seconds, head.precision, wait
-    options = session.make_options(context.obj, head.seed, plugins, patience, *timing)
-    found = catalogue.survey(plugins, options.patience)
+    asked = replace(asked, seed=head.seed, plugin=list(map(Path, head.plugins)))
+    options = session.make_options(context.obj, asked, head.budget_seconds, head.precision, wait)
+    found = catalogue.survey(asked.plugins, options.patience)
     plan = resume.plan(head, found.backends, found.workloads)
-    session.execute(plan, options, out, quiet, resume.earlier(run))
+    session.execute(plan, options, asked, resume.earlier(run))

@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from backends.description import Description
 from backends.distributed import remote
 from benchmarks import signals
-from benchmarks.cli.options import parse_cores, parse_seconds, parse_workers
+from benchmarks.cli.options import Asked, parse_cores, parse_seconds, parse_workers
 from benchmarks.engine import choice, machine, memory
 from benchmarks.engine import plan as planning
 from benchmarks.engine import run as engine
+from benchmarks.engine.catalogue import Catalogue
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.resume import Earlier
 from benchmarks.errors import FAILED, NOT_JUDGED, UserError
 from benchmarks.evidence import calibrate
 from benchmarks.printable import line
 from benchmarks.problems.workloads import DEFAULT, FULL, Workload, select
-from benchmarks.runfile import reader, writer
+from benchmarks.runfile import writer
 from benchmarks.runfile.header import Reading
+from benchmarks.runfile.run import Run
 from reports.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
@@ -32,76 +34,56 @@ if TYPE_CHECKING:
     from reports.analysis.rows import Row
 
 
-def choose_workloads(
-    names: str | None,
-    data: Path | None,
-    target: str | None,
-    full: bool,
-    given: Mapping[str, Any],
-    further: Mapping[str, Workload],
-) -> list[Workload]:
-    """The named workloads; with `--data` the table, and others only if named.
+def choose_workloads(asked: Asked, further: Mapping[str, Workload]) -> list[Workload]:
+    """The named workloads, or those of plug-ins (`further`); with `--data` the table as well.
 
-    Args:
-        names: the value of `--workloads`.
-        data: that of `--data`.
-        target: that of `--target`.
-        full: whether all workloads are meant where none is named.
-        given: all parameters of the command, with those that say how to read a table.
-        further: workloads of plug-ins.
+    Where none is named, with `--data` the table alone.
 
     Raises:
         UserError: a name is unknown, or the table cannot be fitted.
     """
-    chosen = select(split(names) if names else FULL if full else DEFAULT, further)
-    reading = Reading(**{option.name: given[option.name] for option in fields(Reading)})
-    asked = {"target": target, **vars(reading)}
+    names, data = asked.workloads, asked.data
+    chosen = select(split(names) if names else FULL if asked.full else DEFAULT, further)
+    reading = Reading(**{option.name: getattr(asked, option.name) for option in fields(Reading)})
     if data is None:
-        if option := next((name for name, value in asked.items() if value), None):
+        about_data = {"target": asked.target, **vars(reading)}
+        if option := next((name for name, value in about_data.items() if value), None):
             raise UserError(f"--{option.replace('_', '-')} needs --data, the table it is about")
         return chosen
     from benchmarks.problems.table import table
 
-    return [table.workload(data, target, reading), *(chosen if names else [])]
+    return [table.workload(data, asked.target, reading), *(chosen if names else [])]
 
 
-def make_plan(
-    workloads: Sequence[Workload],
-    backends: Sequence[str],
-    devices: str,
-    known: Mapping[str, Description],
-    *,
-    full: bool,
-    tf32: bool,
-    workers: str = "1",
-    **how: Any,
-) -> Plan:
+def make_plan(asked: Asked, known: Catalogue, **how: Any) -> Plan:
     """The plan for this machine; `how` is for `engine.plan.make`.
 
     Raises:
-        UserError: a name is unknown, the disk has no room for the data, or there is nothing to run,
-            for a backend that was asked for by its name or at all.
+        UserError: a name is unknown, a table cannot be fitted, the disk has no room for the data,
+            or there is nothing to run, for a backend that was asked for by its name or at all.
     """
-    n_gpus, asked = len(machine.gpus()), split(",".join(backends))
-    numbers = parse_workers(workers)
-    chosen = choice.choose_backends(asked, known, full, shared=max(numbers) > 1)
-    on = choice.choose_devices(split(devices), n_gpus)
-    for backend in (backend for backend in chosen if backend.name in asked):
-        _check_use(backend, workloads, on)
+    workloads = choose_workloads(asked, known.workloads)
+    n_gpus, names = len(machine.gpus()), split(",".join(asked.backends or []))
+    workers = parse_workers(asked.workers)
+    chosen = choice.choose_backends(names, known.backends, asked.full, shared=max(workers) > 1)
+    devices = choice.choose_devices(split(asked.devices or ""), n_gpus)
+    for backend in (backend for backend in chosen if backend.name in names):
+        _check_use(backend, workloads, devices)
     _check_room(workloads)
     plan = planning.make(
         workloads,
         chosen,
-        on,
+        devices,
         n_cores=len(machine.usable_cores()),
         n_gpus=n_gpus,
+        threads=asked.threads,
         available_bytes=memory.available(),
-        tf32=tf32,
-        workers=numbers,
+        tf32=asked.tf32,
+        workers=workers,
         machines=1 + len(remote.places()[1]),
         **how,
     )
-    if tf32 and not any(entry.process.tf32 for entry in plan.entries):
+    if asked.tf32 and not any(entry.process.tf32 for entry in plan.entries):
         print("--tf32 changes nothing: no entry runs on CUDA", file=sys.stderr)
     return plan
 
@@ -153,27 +135,23 @@ def use_cores(text: str | None) -> None:
 
 def make_options(
     command: Sequence[str],
-    seed: int,
-    plugins: tuple[Path, ...],
-    patience: str,
+    asked: Asked,
     budget: float | None = None,
     precision: float | None = None,
     wait: bool = False,
 ) -> Options:
     """How to run a plan on the usable cores of this machine."""
     cores = machine.usable_cores()
-    seconds = parse_seconds("--patience", patience)
-    calibration = calibrate.known(machine.describe(cores))
     return Options(
         command,
         cores,
-        seed,
+        asked.seed,
         budget,
         precision,
-        seconds,
-        plugins,
+        parse_seconds("--patience", asked.patience),
+        asked.plugins,
         wait=wait,
-        calibration=calibration,
+        calibration=calibrate.known(machine.describe(cores)),
     )
 
 
@@ -185,19 +163,19 @@ def split(text: str) -> list[str]:
 def execute(
     plan: Plan,
     options: Options,
-    out: Path,
-    quiet: bool,
+    asked: Asked,
     earlier: Earlier | None = None,
     limit: float | None = None,
     as_json: bool = False,
 ) -> NoReturn:
-    """Run, leave the run file and a report in `out`, and exit with the status of the outcome.
+    """Run, leave the run file and a report in `--out`, and exit with the status of the outcome.
 
     An entry may be slower than its variant by the share `limit`; None: by any share. `as_json`
     prints the rows as `export` writes them, instead of tables.
     """
     from reports import page  # imports matplotlib, which bad input need not wait for
 
+    out, quiet = asked.out, asked.quiet
     # Before anything is touched or measured.
     page.refuse_foreign([out / page.PAGE, out / page.SUMMARY])
     if earlier is None:
@@ -241,7 +219,7 @@ def report(
     from reports.terminal.console import Console
     from reports.terminal.document import show
 
-    run = reader.read(folder)
+    run = Run.read(folder)
     found = rows(run)
     seen = document(run, found, folder)
     status, news = _outcome(found, seen.changes, limit)

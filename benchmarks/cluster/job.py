@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from benchmarks.errors import UserError, os_errors
 from benchmarks.runfile import writer
-from benchmarks.runfile.reader import trouble
+from benchmarks.runfile.run import adapter, trouble
 
 #: The file of a job, in the folder of its run.
 NAME = "cluster.json"
@@ -86,7 +85,7 @@ def save(job: Job, folder: Path) -> None:
     with os_errors(f"cannot write {path}"):
         if path.exists() and path.stat().st_size:
             load(folder)
-        path.write_bytes(_adapter().dump_json(job, indent=1))
+        path.write_bytes(adapter(Job).dump_json(job, indent=1))
 
 
 def load(folder: Path) -> Job:
@@ -99,12 +98,8 @@ def load(folder: Path) -> Job:
     with os_errors(f"nothing to resume: cannot read {path}"):
         content = path.read_bytes()
     try:
-        return _adapter().validate_json(content)
+        job: Job = adapter(Job).validate_json(content)
     except ValidationError as error:
         reason = f"is not a run on a cluster ({trouble(error)})"
         raise UserError(f"{path} {reason}: choose another folder, --out") from None
-
-
-@cache
-def _adapter() -> TypeAdapter[Job]:
-    return TypeAdapter(Job)
+    return job

@@ -14,7 +14,7 @@ from benchmarks.cluster.place import kind
 from benchmarks.cluster.task import Outcome
 from benchmarks.engine import resume
 from benchmarks.errors import UserError, os_errors
-from benchmarks.runfile import reader, records
+from benchmarks.runfile import records
 from benchmarks.runfile.header import Header, Machine, Record
 from benchmarks.runfile.run import Run
 from benchmarks.runfile.writer import MACHINES, NAME, RunWriter, set_aside
@@ -54,7 +54,7 @@ class Store:
         """
         return {
             (self.group(run.header.machine), record.workload)
-            for run in map(reader.read, self.machines())
+            for run in map(Run.read, self.machines())
             for record in run.of(records.DoneRecord)
         }
 
@@ -72,7 +72,7 @@ class Store:
         if task.sha256 and task.sha256 not in {file.sha256 for file in new.header.files}:
             return "the table of --data is another one there"
         folder = self.folder / MACHINES / machine
-        before = reader.read(folder) if (folder / NAME).exists() else None
+        before = Run.read(folder) if (folder / NAME).exists() else None
         number = len(before.of(records.DoneRecord)) if before else 0
         logs = {f"logs/{name}": f"logs/{number:02d}-{name}" for name in outcome.logs}
         with os_errors(f"cannot write {folder}"):
@@ -87,14 +87,14 @@ class Store:
     def complete(self) -> None:
         """Say of the run file of each machine that nothing is missing."""
         for folder in self.machines():
-            footer = reader.read(folder).footer or records.Footer()
+            footer = Run.read(folder).footer or records.Footer()
             writer = RunWriter(folder / NAME)
             writer.write(replace(footer, outcome="complete"))
             writer.close()
 
     def is_complete(self) -> bool:
         """Whether nothing is missing, as far as the run files tell."""
-        footers = [reader.read(folder).footer for folder in self.machines()]
+        footers = [Run.read(folder).footer for folder in self.machines()]
         return bool(footers) and all(f and f.outcome == "complete" for f in footers)
 
     def _header(self, before: Run | None, new: Run) -> Header:
@@ -116,7 +116,7 @@ def _read(content: bytes) -> Run | None:
         path = Path(folder) / NAME
         path.write_bytes(content)
         try:
-            return reader.read(path)
+            return Run.read(path)
         except UserError:
             return None
 

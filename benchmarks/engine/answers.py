@@ -7,18 +7,16 @@ what they may not know is optional, and what they say besides is left out.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from backends.base import Fit
 from benchmarks.printable import clean, line
 from benchmarks.runfile.header import Count, Duration
-from benchmarks.runfile.reader import trouble
 from benchmarks.runfile.records import FitSeconds, Rate
+from benchmarks.runfile.run import adapter, trouble
 
 #: The longest answer: the weight and losses of a fit of a million numbers need a third of it.
 MOST_BYTES = 64 << 20
@@ -26,8 +24,6 @@ MOST_BYTES = 64 << 20
 MOST_CHARACTERS = 200
 #: The longest description: it is shown, and kept, for each process of each entry.
 _MOST_DESCRIBED = 1 << 16
-
-A = TypeVar("A")
 
 Text = Annotated[str, AfterValidator(line)]
 
@@ -192,8 +188,6 @@ KINDS: dict[str, type] = {
     "exchange": Exchanged,
     "limits": Limits,
 }
-#: Making one takes some milliseconds.
-_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def parse(written: bytes, do: str, token: str) -> Any:
@@ -207,10 +201,15 @@ def parse(written: bytes, do: str, token: str) -> Any:
     Raises:
         Nonsense: it is no such answer.
     """
-    told = _read(_Told, written)
-    if token and told.token != token:
-        raise Nonsense(f"token: not that of the request: {_shown(written)}")
-    return _read(KINDS[do] if told.ok else Refusal, written)
+    shown = repr(written[:60].decode(errors="replace"))
+    try:
+        # Strict: a number in quotes is not one. It also refuses deep nesting, and other encodings.
+        told: _Told = adapter(_Told).validate_json(written, strict=True)
+        if token and told.token != token:
+            raise Nonsense(f"token: not that of the request: {shown}")
+        return adapter(KINDS[do] if told.ok else Refusal).validate_json(written, strict=True)
+    except ValidationError as error:
+        raise Nonsense(f"{trouble(error, 'the answer')}: {shown}") from None
 
 
 def short(reason: str) -> str:
@@ -218,16 +217,3 @@ def short(reason: str) -> str:
     # Cut twice: it may be megabytes long, and shorter when it is printable.
     whole = line(reason[: 2 * MOST_CHARACTERS])
     return whole if len(whole) <= MOST_CHARACTERS else f"{whole[: MOST_CHARACTERS - 3]}..."
-
-
-def _read(kind: type[A], written: bytes) -> A:
-    try:
-        # Strict: a number in quotes is not one. It also refuses deep nesting, and other encodings.
-        found: A = _adapter(kind).validate_json(written, strict=True)
-    except ValidationError as error:
-        raise Nonsense(f"{trouble(error, 'the answer')}: {_shown(written)}") from None
-    return found
-
-
-def _shown(written: bytes) -> str:
-    return repr(written[:60].decode(errors="replace"))

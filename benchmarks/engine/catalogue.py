@@ -5,8 +5,6 @@ process imports it and says what it defines. Nobody vouches for that: it is chec
 """
 
 import json
-import os
-import sys
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,14 +65,8 @@ def _described(
     sources: Sequence[str], patience: float
 ) -> Iterator[tuple[str, list[Description], list[Workload]]]:
     """Each source, and what it defines."""
-    reply = inquiry.ask(
-        Path(sys.executable),
-        "backends.worker.plugins",
-        sources,
-        expected=len(sources),
-        patience=patience,
-        environment=os.environ,
-    )
+    module, expected = "backends.worker.plugins", len(sources)
+    reply = inquiry.ask(module, sources, expected=expected, patience=patience)
     for source, line in zip(sources, reply.lines, strict=False):
         yield source, *_checked(source, line)
     if reply.trouble:

@@ -1,8 +1,6 @@
 """Workloads of plug-ins, whose data are made in a process of their own."""
 
 import json
-import os
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,12 +45,10 @@ class Custom:
         who = f"{registry.where(self.source)}: workload {self.name!r}"
         with tempfile.TemporaryDirectory(prefix="linreg-bench-") as folder:
             reply = inquiry.ask(
-                Path(sys.executable),
                 "backends.worker.making",
                 [self.source, self.name, str(seed), folder],
                 expected=1,
                 patience=_PATIENCE,
-                environment=os.environ,
             )
             if reply.trouble:
                 raise UserError(f"{who} was not made: its process {reply.trouble}")

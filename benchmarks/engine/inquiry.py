@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -31,13 +32,13 @@ class Reply:
 
 
 def ask(
-    python: Path,
     module: str,
     arguments: Sequence[str],
     *,
     expected: int,
     patience: float,
-    environment: Mapping[str, str],
+    python: Path = Path(sys.executable),
+    environment: Mapping[str, str] = os.environ,
 ) -> Reply:
     """Run a module of this checkout, which writes `expected` lines to a descriptor of its own.
 

@@ -3,6 +3,7 @@
 Each framework of a workload is asked, twice before and twice after the samples, for the rate of
 its matrix product and the time of its cheapest call. One worker for each device and number of
 threads also says how fast memory is read. `reports.analysis.roofline` makes the floors of it.
+Workers that share a fit say how long they take to add up arrays: what sharing costs at least.
 """
 
 import random
@@ -13,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.engine import memory
-from benchmarks.engine.answers import Limits
+from benchmarks.engine.answers import Exchanged, Limits
 from benchmarks.engine.plan import Entry
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.worker import WorkerFailed
-from benchmarks.runfile.records import RooflineRecord
+from benchmarks.runfile.records import ExchangeRecord, RooflineRecord
 
 #: Visits to each framework before the samples, and again after them.
 VISITS = 2
@@ -31,6 +32,8 @@ MOST_SECONDS = 1.0
 _MOST_BYTES = 1 << 28
 #: Rows of the square matrices that are multiplied: they take some milliseconds.
 _SIDE, _SIDE_THREADS, _SIDE_CUDA = 512, 1024, 4096
+#: Bytes of arrays that workers add up: the smallest shows the latency, and the largest the rate.
+EXCHANGED = (8, 1 << 14, 1 << 17, 1 << 20)
 
 #: What the best of a framework depends on: its name, device, threads and dtype.
 Key = tuple[str, str, int, str]
@@ -75,6 +78,24 @@ class Roofline:
                 if not self._visit(visited[key], key, key in readers):
                     del visited[key]
         self._spent += time.perf_counter() - began
+
+    def exchange(self, entries: Sequence[Entry]) -> None:
+        """Ask the first process of each entry whose backend has several workers how they exchange.
+
+        The one with a single worker as well: whatever that spends on messages is no work to be
+        shared.
+        """
+        shared = {entry.backend.name for entry in entries if entry.process.workers > 1}
+        for entry in (entry for entry in entries if entry.backend.name in shared):
+            process = entry.process
+            try:
+                found: Exchanged = self.pool.workers[process].ask("exchange", n_bytes=EXCHANGED)
+            except WorkerFailed as failure:
+                self.recorder.failed(entry, process, "exchange", failure)
+                continue
+            if found.seconds:
+                sizes = {"n_bytes": EXCHANGED, "seconds": found.seconds}
+                self.recorder.record(ExchangeRecord, entry, process, **sizes)
 
     def _visit(self, entry: Entry, key: Key, read: bool) -> bool:
         """Returns whether another visit makes sense."""

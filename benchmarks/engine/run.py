@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import samples
-from benchmarks.engine import claim, exchange, further, gpu, machine
+from benchmarks.engine import claim, further, gpu, machine
 from benchmarks.engine.alone import fit_alone
 from benchmarks.engine.answers import Transferred
 from benchmarks.engine.contender import Contender
@@ -118,7 +118,7 @@ class _Execution:
                 self._record_gpus(workload)
                 self._measure_energy(workload, schedule)
                 self.roofline.measure(self.recorder.entries_of(workload))
-                exchange.measure(self.recorder, self.recorder.entries_of(workload))
+                self.roofline.exchange(self.recorder.entries_of(workload))
                 disturbances = machine.disturbances(before, machine.reading())
                 self.recorder.warned(workload, disturbances + throttling.warnings())
                 self._judge_last(self.recorder.entries_of(workload))

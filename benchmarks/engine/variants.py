@@ -104,11 +104,11 @@ def _ask(name: str, python: Path, plugins: Sequence[Path]) -> Environment:
     trouble = f"--env {name}: {python}"
     try:
         reply = inquiry.ask(
-            python,
             "backends.worker.installed",
             [str(path.resolve()) for path in plugins],
             expected=1,
             patience=_PATIENCE,
+            python=python,
             environment=interpreter_environment(),
         )
     except OSError as error:

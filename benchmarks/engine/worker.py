@@ -24,7 +24,6 @@ import psutil
 import backends.worker.serve  # noqa: F401 - Python keeps it compiled; workers could not write that
 from backends import registry
 from benchmarks.engine import answers, memory
-from benchmarks.engine.log import KEPT, trim
 from benchmarks.engine.process import (
     KEEP_MEMORY,
     ROOT,
@@ -39,6 +38,9 @@ from benchmarks.errors import os_errors
 _LOOK = 0.1
 #: Says where torch keeps what it has compiled.
 _TORCH = "TORCHINDUCTOR_CACHE_DIR"
+#: So much is kept of the beginning and of the end of a log each, bytes: they say most. And from how
+#: many on it is cut.
+_KEPT, _MOST_LOG = 1 << 20, 4 << 20
 #: Any disk reads more bytes a second.
 SLOW_DISK = 5e7
 
@@ -200,7 +202,7 @@ class Worker:
             self._child.wait(timeout=0 if self.failed else 1)
         self._kill(started)
         self._answers.close()
-        trim(self.log, 2 * KEPT)
+        trim(self.log, 2 * _KEPT)
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _has_written(self) -> bool:
@@ -278,3 +280,19 @@ class Worker:
         if self._child.returncode is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
+
+
+def trim(log: Path, most: int = _MOST_LOG) -> None:
+    """Cut the middle out of a log that is longer than `most`, while nobody writes to it.
+
+    Whoever has it open goes on at its new end, since logs are opened to be appended to.
+    """
+    with suppress(OSError):  # a log that cannot be cut is no reason to stop
+        if log.stat().st_size <= most:
+            return
+        with log.open("rb+") as file:
+            file.seek(-_KEPT, os.SEEK_END)
+            end = file.read()
+            file.seek(_KEPT)
+            file.write(b"\n... (cut: it was too long) ...\n" + end)
+            file.truncate()

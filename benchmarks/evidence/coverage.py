@@ -1,19 +1,15 @@
 """How often does a run, as it is by default, find a difference where there is none?"""
 
 import itertools
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
 from benchmarks import estimates, scatter
-from benchmarks.engine import machine
 from benchmarks.engine.plan import BUDGET, Options
-from benchmarks.engine.run import run
-from benchmarks.evidence.versus import make_plan
+from benchmarks.evidence.versus import make_plan, measure
 from benchmarks.problems.workloads import Workload, select
-from benchmarks.runfile import reader
 from benchmarks.samples import Rounds
 
 #: What one of the six default workloads gets of the default budget, seconds.
@@ -58,9 +54,6 @@ def _told(one: Rounds, other: Rounds, confidence: float, known: scatter.Scatter)
 def _samples(workload: Workload, seconds: float, seed: int) -> list[Rounds]:
     """The samples of all twins in a run of one workload."""
     made = make_plan([workload], ["twin-*"], threads=None, replicates=None, plugins=[_TWINS])
-    cores = machine.usable_cores()
-    options = Options(["coverage"], cores, seed, budget=seconds, plugins=(_TWINS,), wait=True)
-    with tempfile.TemporaryDirectory() as folder:
-        run(made, options, Path(folder))
-        done = reader.read(Path(folder))
+    as_usual = Options.precision
+    done = measure(made, seconds, seed, precision=as_usual, plugins=(_TWINS,), wait=True)
     return [rounds for entry in done.header.entries if (rounds := done.rounds(entry.id))]

@@ -18,8 +18,8 @@ from typer import Option
 
 from benchmarks.engine.process import ROOT
 from benchmarks.errors import FAILED, UserError
-from benchmarks.runfile import reader
 from benchmarks.runfile.records import SampleRecord
+from benchmarks.runfile.run import Run
 
 #: Seconds in which everything that a run has started has to be gone.
 GONE_IN = 2.0
@@ -115,14 +115,14 @@ def _records(out: Path, temporary: Path) -> tuple[int, str]:
     if not run_file.exists() or not run_file.stat().st_size:
         return 0, ""
     try:
-        run = reader.read(out)
+        run = Run.read(out)
     except UserError as error:
         return 0, str(error)
     records = len(run.records)
     if run.footer and run.footer.outcome == "complete":
         return records, ""
     status = _start(out, temporary, "--resume").wait()
-    again = reader.read(out)
+    again = Run.read(out)
     if status or not again.footer or again.footer.outcome != "complete":
         return records, f"cannot be resumed: status {status}"
     for entry in again.header.entries:

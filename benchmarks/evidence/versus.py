@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -16,7 +17,6 @@ from benchmarks.engine.run import run
 from benchmarks.errors import UserError
 from benchmarks.estimates import Estimate
 from benchmarks.problems.workloads import TUTORIAL, Workload
-from benchmarks.runfile import reader
 from benchmarks.runfile.header import EntryRecord, Variant
 from benchmarks.runfile.records import FailureRecord
 from benchmarks.runfile.run import Run
@@ -55,19 +55,22 @@ def make_plan(
     )
 
 
-def measure(plan: Plan, seconds: float, seed: int = 0, folder: Path | None = None) -> Run:
+def measure(
+    plan: Plan, seconds: float, seed: int = 0, folder: Path | None = None, **how: Any
+) -> Run:
     """Time a plan for `seconds`, in new processes; `folder` keeps the run file, if given.
+
+    `how` is for `Options`; by default no precision ends it.
 
     Raises:
         UserError: a worker failed, or a fit did not pass the gate.
     """
-    options = Options(
-        ["benchmarks.evidence"], machine.usable_cores(), seed, budget=seconds, precision=None
-    )
+    how = {"precision": None} | how
+    options = Options(["benchmarks.evidence"], machine.usable_cores(), seed, seconds, **how)
     with tempfile.TemporaryDirectory() as temporary:
         out = folder or Path(temporary)
         run(plan, options, out)
-        done = reader.read(out)
+        done = Run.read(out)
     for entry in done.header.entries:
         for found in (*done.of(FailureRecord, entry.id), done.verdict(entry.id)):
             if found and found.reason:

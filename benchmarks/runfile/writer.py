@@ -54,16 +54,14 @@ class RunWriter:
         with held_back(), os_errors(f"cannot write {self.path}"):
             self._check_size()
             try:
-                self._append(line)
+                rest = line
+                while rest:
+                    rest = rest[self._file.write(rest) :]
             except OSError:
                 with suppress(OSError):  # a full disk takes a part of it
                     os.ftruncate(self._file.fileno(), self._size)
                 raise
             self._size += len(line)
-
-    def _append(self, line: bytes) -> None:
-        while line:
-            line = line[self._file.write(line) :]
 
     def _check_size(self) -> None:
         """Refuse to go on if somebody else has written to the file: it would not be this run's.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.runfile import reader
+from benchmarks.runfile.run import Run
 from reports.analysis.rows import rows
 from reports.export import COLUMNS
 
@@ -79,7 +79,7 @@ def test_report_draws_again(small: Path, tmp_path: Path, call: Call) -> None:
 
 
 def test_export_writes_the_rows(small: Path, call: Call) -> None:
-    found = rows(reader.read(small))
+    found = rows(Run.read(small))
     as_json = json.loads(call("export", small, "--format", "json").stdout)
     as_csv = list(csv.DictReader(io.StringIO(call("export", small, "--format", "csv").stdout)))
     assert len(as_json) == len(as_csv) == len(found) == 2
@@ -244,7 +244,7 @@ def test_ctrl_c_keeps_and_shows_what_was_measured(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "interrupted: the report holds what was measured until then" in errors
     assert "Traceback" not in errors
-    run = reader.read(tmp_path)
+    run = Run.read(tmp_path)
     assert run.footer is not None
     assert run.footer.outcome == "interrupted"
     assert rows(run)[0].samples > 20
@@ -262,7 +262,7 @@ def test_a_full_disk_ends_the_run_in_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "cannot write" in done.stderr
     assert "File too large" in done.stderr
-    assert rows(reader.read(tmp_path))[0].samples > 0
+    assert rows(Run.read(tmp_path))[0].samples > 0
 
 
 TABLE = "a,b,=cmd(),city,y\n" + "".join(
@@ -278,7 +278,7 @@ def test_own_data_are_fitted_and_judged_without_a_truth(tmp_path: Path, call: Ca
     )
     assert done.returncode == 0, done.stderr
     assert "my table.csv" in done.stdout
-    run = reader.read(tmp_path)
+    run = Run.read(tmp_path)
     found = [(row.entry.workload, row.entry.backend, row.passed) for row in rows(run)]
     assert found == [
         ("my table.csv", "numpy-gelsd", True),
@@ -296,7 +296,7 @@ def test_own_data_come_beside_other_workloads_only_if_asked_for(tmp_path: Path, 
         *("--backends", "numpy-gelsd", "--out", tmp_path),
     )
     assert done.returncode == 0, done.stderr
-    found = rows(reader.read(tmp_path))
+    found = rows(Run.read(tmp_path))
     assert [row.entry.workload for row in found] == ["t.csv", "line"]
 
 

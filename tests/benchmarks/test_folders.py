@@ -16,7 +16,7 @@ import pytest
 from benchmarks.engine import claim, machine
 from benchmarks.errors import UserError
 from benchmarks.evidence.endings import is_alive
-from benchmarks.runfile import reader
+from benchmarks.runfile.run import Run
 from benchmarks.runfile.writer import RunWriter
 from tests.reports import runs
 
@@ -89,7 +89,7 @@ def test_one_run_at_a_time_writes_to_a_folder(tmp_path: Path, call: Callable[...
     assert "another run is writing to" in done.stderr
     first.write(runs.footer())
     first.close()
-    assert reader.read(tmp_path).footer is not None
+    assert Run.read(tmp_path).footer is not None
     assert call(*CHECK, tmp_path).returncode == 0
 
 
@@ -155,7 +155,7 @@ def test_a_full_disk_takes_a_record_whole_or_not_at_all(tmp_path: Path, room: in
     assert path.read_bytes().endswith(b"}\n")
     writer.write(runs.footer())
     writer.close()
-    found = reader.read(path)
+    found = Run.read(path)
     assert len(found.records) == written + 1
     assert found.footer is not None
 
@@ -168,12 +168,12 @@ def test_a_record_that_was_torn_in_the_middle_of_a_file_is_left_out(tmp_path: Pa
     writer.close()
     first, second, third = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + second[:40] + third)
-    found = reader.read(path)
+    found = Run.read(path)
     assert [type(record).kind for record in found.records] == ["header", "footer"]
     # What is no record at all is still refused.
     path.write_bytes(first + b"nonsense\n" + third)
     with pytest.raises(UserError, match="line 2: not a record of a run"):
-        reader.read(path)
+        Run.read(path)
 
 
 def printed(call: Callable[..., Done], folder: Path, source: str) -> str:

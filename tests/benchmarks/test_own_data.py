@@ -18,7 +18,7 @@ from benchmarks.cli.app import main
 from benchmarks.engine.catalogue import known
 from benchmarks.engine.resume import plan
 from benchmarks.errors import UserError
-from benchmarks.runfile import reader
+from benchmarks.runfile.run import Run
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Done
@@ -99,11 +99,11 @@ def test_there_is_no_truth_and_the_page_says_so(
 def test_full_adds_backends_and_no_workloads(path: Path, tmp_path: Path, call: Call) -> None:
     done = call("check", "--full", "--quiet", "--data", path, *OPTIONS, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert {entry.workload for entry in reader.read(tmp_path).header.entries} == {"häuser.txt"}
+    assert {entry.workload for entry in Run.read(tmp_path).header.entries} == {"häuser.txt"}
 
 
 def test_a_run_goes_on_with_the_table_as_it_was_read(checked: Checked, tmp_path: Path) -> None:
-    [workload] = plan(reader.read(checked.folder).header, known((), 60.0)).workloads
+    [workload] = plan(Run.read(checked.folder).header, known((), 60.0)).workloads
     assert workload.description == SAID
     # A run file of an older version says nothing of options.
     text = (checked.folder / "run.jsonl").read_text(encoding="utf-8")
@@ -113,7 +113,7 @@ def test_a_run_goes_on_with_the_table_as_it_was_read(checked: Checked, tmp_path:
     older = tmp_path / "run.jsonl"
     older.write_text("\n".join([json.dumps(fields), *others, ""]), encoding="utf-8")
     with pytest.raises(UserError, match=r"column 'preis': '\?' in row 4 is not a number"):
-        plan(reader.read(older).header, known((), 60.0))
+        plan(Run.read(older).header, known((), 60.0))
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def piped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_table_may_come_from_standard_input(tmp_path: Path, call: Call) -> None:
     done = call("check", "--quiet", "--data", "-", *OPTIONS, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
-    header = reader.read(tmp_path).header
+    header = Run.read(tmp_path).header
     assert header.entries[0].workload == "stdin"
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "--data - --target y" in page

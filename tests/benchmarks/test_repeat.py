@@ -11,7 +11,6 @@ import pytest
 import typer
 
 from benchmarks.cli.app import app
-from benchmarks.runfile import reader
 from benchmarks.runfile.header import EntryRecord
 from benchmarks.runfile.run import Run
 from reports.sections.evidence import repeat_command
@@ -60,7 +59,7 @@ def test_it_measures_this_row_again_and_no_other(
     backends = ("--backends", "numpy-gelsd,scipy-gelsd", "--seed", "3")
     done = call(*arguments, *backends, "--out", tmp_path / "first")
     assert done.returncode == 0, done.stderr
-    first = reader.read(tmp_path / "first")
+    first = Run.read(tmp_path / "first")
     # The last one: a variant, where there are any.
     entry = first.header.entries[-1]
     program, *again = repeat_command(first, entry)
@@ -68,7 +67,7 @@ def test_it_measures_this_row_again_and_no_other(
     quick = QUICK if again[0] == "run" else ()
     done = call(*again, *quick, "--out", tmp_path / "again")
     assert done.returncode == 0, done.stderr
-    second = reader.read(tmp_path / "again")
+    second = Run.read(tmp_path / "again")
     same = [entry.original, entry.id] if entry.variant else [entry.id]
     assert [one.id for one in second.header.entries] == same
     assert second.header.entries[-1] == entry

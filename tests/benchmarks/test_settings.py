@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.cli import settings
 from benchmarks.cli.app import main
-from benchmarks.runfile import reader
+from benchmarks.runfile.run import Run
 from tests.reports import runs
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
@@ -51,7 +51,7 @@ def test_a_check_without_options_does_what_the_project_says(project: Path, bench
     status, _, said = bench("check")
     assert status == 1
     assert f"using [tool.linreg-bench] of {path}" in said
-    entries = reader.read(project / "docs/reports/latest").header.entries
+    entries = Run.read(project / "docs/reports/latest").header.entries
     assert {entry.id for entry in entries} == {
         "line/numpy-gelsd/cpu/1",
         "line/wrong-thousandth/cpu/1",
@@ -75,7 +75,7 @@ def test_an_option_replaces_a_setting(project: Path, bench: Bench) -> None:
     status, shown, said = bench("check", "--workloads", "line", "--quiet")
     assert (status, said) == (0, "")
     assert shown.startswith("report: ")
-    [entry] = reader.read(project / "docs/reports/latest").header.entries
+    [entry] = Run.read(project / "docs/reports/latest").header.entries
     assert entry.id == "line/numpy-gelsd/cpu/1"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.runfile import reader
+from benchmarks.runfile.run import Run
 from reports.analysis.rows import rows
 from reports.analysis.sharing import sharings
 
@@ -27,7 +27,7 @@ def test_the_projection_holds_where_it_was_measured(tmp_path: Path, call: Call) 
         *("--threads", "2", "--workers", "1,2", "--budget", "5s", "--out", tmp_path),
     )
     assert done.returncode == 0, done.stderr
-    run = reader.read(tmp_path)
+    run = Run.read(tmp_path)
     (one,) = sharings(run, rows(run))
     assert one.error is not None
     assert abs(math.log(1 + one.error)) < math.log(3)

@@ -15,7 +15,6 @@ import numpy as np
 
 from backends.base import GradientDescent
 from benchmarks.problems.workloads import WORKLOADS, Workload, select
-from benchmarks.runfile import reader
 from benchmarks.runfile.header import Absence, EntryRecord, Header, Machine, MachineState, Suite
 from benchmarks.runfile.records import (
     FailureRecord,
@@ -444,4 +443,4 @@ def write(made: Run, folder: Path) -> Path:
 def read_back(made: Run) -> Run:
     """The run as its file tells it."""
     with tempfile.TemporaryDirectory() as folder:
-        return reader.read(write(made, Path(folder)))
+        return Run.read(write(made, Path(folder)))

@@ -20,7 +20,6 @@ import pytest
 from rich.console import Console
 
 from benchmarks.errors import UserError
-from benchmarks.runfile import reader
 from benchmarks.runfile.header import GpuModel, Variant
 from benchmarks.runfile.records import (
     DeviceRecord,
@@ -221,7 +220,7 @@ def attempt(content: bytes, path: Path, steps: Sequence[Step]) -> str:
     """What became of one file: "read", or the message of a refusal."""
     path.write_bytes(content)
     try:
-        run = reader.read(path)
+        run = Run.read(path)
         found = rows(run)
         for step in steps:
             step(run, found)

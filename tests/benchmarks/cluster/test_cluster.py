@@ -18,7 +18,7 @@ import pytest
 
 from benchmarks.engine import machine
 from benchmarks.evidence.endings import is_alive
-from benchmarks.runfile import reader, records
+from benchmarks.runfile import records
 from benchmarks.runfile.run import Run
 from tests.benchmarks.cluster.clusters import (
     ROOT,
@@ -50,7 +50,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 def machines(out: Path) -> dict[str, Run]:
     """The run file of each machine, each of which has to be sound and complete."""
-    found = {path.parent.name: reader.read(path) for path in out.glob("machines/*/run.jsonl")}
+    found = {path.parent.name: Run.read(path) for path in out.glob("machines/*/run.jsonl")}
     for name, one in found.items():
         assert one.footer
         assert one.footer.outcome == "complete"
@@ -172,7 +172,7 @@ def test_ranks_of_a_fit_are_on_the_other_machines(tmp_path: Path, cluster: Clust
     backends = ("--backends", "torch-distributed-qr,dask-gram")
     status, errors = run(out, "--cluster", cluster.address, *what, *backends, "--budget", "1s")
     assert status == 0, errors
-    found = [reader.read(path) for path in out.glob("machines/*/run.jsonl")]
+    found = [Run.read(path) for path in out.glob("machines/*/run.jsonl")]
     names = {entry.id: one for one in found for entry in one.header.entries}
     for workload in ("2000x3", "1500x2"):
         shared = f"{workload}/torch-distributed-qr×2/cpu/2"
@@ -256,7 +256,7 @@ def test_what_is_missing_on_a_machine_is_said_and_the_rest_is_measured(
     [line] = errors.splitlines()
     assert f"not measured: table.csv on {HOST}: --data: cannot read {table}" in line
     assert [path.name for path in (out / "machines").iterdir()] == [HOST]
-    [found] = [reader.read(path) for path in out.glob("machines/*")]
+    [found] = [Run.read(path) for path in out.glob("machines/*")]
     assert [one.workload for one in found.of(records.DoneRecord)] == ["200x3"]
     assert found.footer
     assert found.footer.outcome == "interrupted"  # --resume tries the other one again

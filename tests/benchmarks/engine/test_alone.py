@@ -14,7 +14,7 @@ from benchmarks.engine import machine
 from benchmarks.engine.plan import Options
 from benchmarks.engine.run import run
 from benchmarks.progress import Progress
-from benchmarks.runfile.reader import read
+from benchmarks.runfile.run import Run
 from reports.analysis.rows import rows
 from tests.benchmarks.engine.test_run import make_plan
 
@@ -42,7 +42,7 @@ def reasons(folder: Path, others: str) -> dict[str, str]:
     made = make_plan("line,200x2", ["numpy-gelsd", others], [HOSTILE])
     options = Options(["test"], machine.usable_cores(), budget=0.5, plugins=(HOSTILE,))
     run(made, options, folder, Killer("numpy-gelsd"))
-    found = {f"{row.entry.workload}/{row.entry.name}": row for row in rows(read(folder))}
+    found = {f"{row.entry.workload}/{row.entry.name}": row for row in rows(Run.read(folder))}
     assert all(found[f"{name}/{others}"].passed for name in ("line", "200x2"))
     assert found["line/numpy-gelsd"].status == "failed"
     assert found["200x2/numpy-gelsd"].status == "failed"

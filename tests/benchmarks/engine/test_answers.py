@@ -10,7 +10,7 @@ import pytest
 
 from backends import registry
 from benchmarks.cli.app import main
-from benchmarks.runfile.reader import read
+from benchmarks.runfile.run import Run
 from reports.analysis.rows import Row, rows
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "dishonest.py"
@@ -87,7 +87,7 @@ class Outcome:
         with pytest.raises(SystemExit) as ended:
             main(words)
         self.folder, self.status = folder, ended.value.code
-        self.rows: dict[str, Row] = {row.entry.name: row for row in rows(read(folder))}
+        self.rows: dict[str, Row] = {row.entry.name: row for row in rows(Run.read(folder))}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from benchmarks.engine import catalogue, resume
 from benchmarks.errors import UserError
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import select
-from benchmarks.runfile.reader import read
+from benchmarks.runfile.run import Run
 from tests.benchmarks.engine.sources import GOOD, Write
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_backends_fit_it_and_are_judged(write: Write, tmp_path: Path, call: Call
         *("--out", tmp_path / "out"),
     )
     assert done.returncode == 0, done.stderr
-    written = read(tmp_path / "out")
+    written = Run.read(tmp_path / "out")
     [workload] = written.workloads.values()
     assert workload.description == "features with heavy tails (plug-in mine.py)"
     assert workload.weight is None  # nobody knows the truth

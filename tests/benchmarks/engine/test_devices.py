@@ -25,7 +25,6 @@ from benchmarks.engine.process import Process, environment
 from benchmarks.engine.run import run
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.problems.workloads import select
-from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import DeviceRecord, GpuRecord, WarningRecord
 from benchmarks.runfile.run import Run
 from reports import page
@@ -65,7 +64,7 @@ def measure(folder: Path, backends: list[str], workloads: str, **more: Any) -> R
     )
     options = Options(["test"], machine.usable_cores(), budget=1.0, patience=20, plugins=PLUGINS)
     run(made, options, folder)
-    return read(folder)
+    return Run.read(folder)
 
 
 def by_name(finished: Run) -> dict[str, Row]:
@@ -376,7 +375,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_puts_both_devices_into_one_ranking(command: Path) -> None:
-    finished = read(command)
+    finished = Run.read(command)
     ranked = {(row.entry.name, row.entry.device) for row in rows(finished) if row.place}
     assert ranked == {
         ("device-honest", "cuda:0"),

@@ -12,7 +12,6 @@ from benchmarks.engine import catalogue, choice, machine, plan
 from benchmarks.engine.plan import IN_THE_RACE, Options
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import WORKLOADS
-from benchmarks.runfile import reader
 from benchmarks.runfile.records import FitRecord, VerdictRecord, WorkerRecord
 from benchmarks.runfile.run import Run
 from reports.analysis.rows import Row, rows
@@ -35,7 +34,7 @@ def measured(folder: Path, names: list[str], **changes: object) -> Run:
     # As if there were many entries: one process each, and further ones in the race.
     made = replace(made, replicates=1, **changes)  # type: ignore[arg-type]
     run(made, Options(["test"], cores, budget=2.0, plugins=(PLUGIN,)), folder)
-    return reader.read(folder)
+    return Run.read(folder)
 
 
 @pytest.fixture(scope="module")

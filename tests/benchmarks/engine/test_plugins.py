@@ -15,8 +15,8 @@ from benchmarks.engine import catalogue, choice, machine, plan
 from benchmarks.engine.plan import Options
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
-from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import VerdictRecord
+from benchmarks.runfile.run import Run
 from tests.benchmarks.engine.sources import DIARY, GOOD, Write, diary
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def measured(folder: Path, plugins: tuple[Path, ...], *backends: str) -> list[bo
         replicates=1,
     )
     run(made, Options(["test"], machine.usable_cores(), budget=None, plugins=plugins), folder)
-    return [verdict.passed for verdict in read(folder).of(VerdictRecord)]
+    return [verdict.passed for verdict in Run.read(folder).of(VerdictRecord)]
 
 
 def test_only_the_worker_of_its_own_backend_imports_a_plugin(
@@ -95,7 +95,7 @@ def test_it_is_timed_beside_its_variant(
         *("--budget", "200ms", "--replicates", 1, "--out", tmp_path / "out"),
     )
     assert done.returncode == 0, done.stderr
-    written = read(tmp_path / "out")
+    written = Run.read(tmp_path / "out")
     assert [entry.plugin for entry in written.header.entries] == ["mine.py"] * 2
     assert [verdict.passed for verdict in written.of(VerdictRecord)] == [True] * 4
 
@@ -113,7 +113,7 @@ def test_a_run_with_it_is_resumed(write: Write, tmp_path: Path, call: Call) -> N
     (out / "run.jsonl").write_text("".join(lines[:started]))  # as if it had been cut off there
     done = call("run", "--resume", "--out", out)
     assert done.returncode == 0, done.stderr
-    again = read(out)
+    again = Run.read(out)
     assert {entry.backend: entry.plugin for entry in again.header.entries} == {
         "mine": "mine.py",
         "numpy-loop": "",

@@ -18,8 +18,8 @@ from benchmarks.engine.process import Process
 from benchmarks.engine.run import run
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.problems.workloads import Workload, select
-from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import FitRecord, VerdictRecord
+from benchmarks.runfile.run import Run
 from benchmarks.samples import Sample
 
 #: Backends that write down when they fit, and on which cores. Two of them wait for each other.
@@ -201,7 +201,7 @@ def test_a_slow_second_fit_is_a_sample_and_takes_no_time_of_the_others(plugin: P
     made = entries(plugin, FEW, "slow", "compiles")
     options = Options(["test"], CORES[:1], budget=0.7, plugins=(plugin,), wait=True)
     run(Plan([FEW], made, []), options, plugin.parent)
-    done = read(plugin.parent)
+    done = Run.read(plugin.parent)
     slow, quick = (done.rounds(entry.id) for entry in made)
     assert all(sample.seconds > 0.5 for sample in slow.values())
     assert slow
@@ -213,7 +213,7 @@ def diary_of_a_run(plugin: Path, workload: Workload, threads: int = 1, cold: boo
     plan = Plan([workload], made, [], cold=cold)
     options = Options(["test"], CORES[:2], budget=None, plugins=(plugin,))
     run(plan, options, plugin.parent)
-    assert len(read(plugin.parent).of(FitRecord)) == 2
+    assert len(Run.read(plugin.parent).of(FitRecord)) == 2
     return " ".join((plugin.parent / "cache" / "diary").read_text().split())
 
 
@@ -237,7 +237,7 @@ def test_a_run_makes_first_fits_on_few_data_at_once(plugin: Path) -> None:
     made = entries(plugin, FEW, "meets-a", "meets-b")
     options = Options(["test"], CORES[:2], budget=None, plugins=(plugin,))
     run(Plan([FEW], made, []), options, plugin.parent)
-    verdicts = read(plugin.parent).of(VerdictRecord)
+    verdicts = Run.read(plugin.parent).of(VerdictRecord)
     assert [verdict.passed for verdict in verdicts] == [True, True]
 
 

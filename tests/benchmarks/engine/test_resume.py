@@ -22,7 +22,6 @@ from benchmarks.errors import UserError
 from benchmarks.problems.table import table
 from benchmarks.problems.workloads import select
 from benchmarks.runfile.header import Absence, GpuModel, Header, Machine, Variant
-from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import (
     ControlRecord,
     DoneRecord,
@@ -104,11 +103,11 @@ def kill_and_resume(folder: Path, moment: float) -> Killed:
     assert process.poll() is None, "the run was over before it was killed"
     process.send_signal(signal.SIGKILL)
     process.wait()
-    before = read(file)
+    before = Run.read(file)
     fits = Counter(diary.read_text().splitlines() if diary.exists() else [])
     again = linreg_bench("run", "--resume", "--out", folder / "out")
     resumed = subprocess.run(again, capture_output=True, **quiet)
-    return Killed(before, fits, read(file), resumed)
+    return Killed(before, fits, Run.read(file), resumed)
 
 
 MOMENTS = [random.Random(0).uniform(low, low + 1) for low in range(1, 2)]

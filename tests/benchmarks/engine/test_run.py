@@ -15,7 +15,6 @@ from benchmarks.engine import catalogue, choice, machine, plan, resume
 from benchmarks.engine.plan import Options, Plan
 from benchmarks.engine.run import run
 from benchmarks.problems.workloads import select
-from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import (
     FailureRecord,
     FitRecord,
@@ -51,7 +50,7 @@ def rows_of(made: Plan, folder: Path, **options: object) -> dict[str, Row]:
     """Run a plan; its rows by `workload/backend`."""
     settings = Options(["test"], machine.usable_cores(), **options)  # type: ignore[arg-type]
     run(made, settings, folder)
-    return {f"{row.entry.workload}/{row.entry.name}": row for row in rows(read(folder))}
+    return {f"{row.entry.workload}/{row.entry.name}": row for row in rows(Run.read(folder))}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +117,7 @@ def test_every_hostile_plugin_is_tested(hostile: dict[str, Row]) -> None:
 def test_the_log_of_a_process_that_failed_is_recorded(tmp_path: Path) -> None:
     made = make_plan("line", ["hostile-exit"], plugins=PLUGINS)
     rows_of(made, tmp_path, budget=None, plugins=PLUGINS)
-    [failure] = read(tmp_path).of(FailureRecord)
+    [failure] = Run.read(tmp_path).of(FailureRecord)
     assert (tmp_path / failure.log).is_file()
 
 
@@ -136,7 +135,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def families(folder: Path) -> Run:
-    return read(folder)
+    return Run.read(folder)
 
 
 def test_all_families_are_fitted_timed_and_ranked(families: Run) -> None:
@@ -181,7 +180,7 @@ def test_every_entry_gets_the_same_bytes(families: Run) -> None:
 def test_a_cold_first_fit_is_the_first_of_its_process(cold: bool, tmp_path: Path) -> None:
     made = make_plan("line,500x3:float64", ["numpy-gelsd"], cold=cold)
     rows_of(made, tmp_path, budget=None)
-    finished = read(tmp_path)
+    finished = Run.read(tmp_path)
     fits = [fit for fit in finished.of(FitRecord) if fit.replicate == 0]
     assert len({fit.worker for fit in fits}) == (2 if cold else 1)
     assert [fit.fresh for fit in fits] == [True, cold]
@@ -236,13 +235,13 @@ def test_a_workload_without_a_reference_fails_alone(tmp_path: Path) -> None:
     assert found["wild/numpy-loop"].status == "failed"
     assert found["wild/numpy-loop"].reason == "descent with learning rate 1e+09 diverges; lower it"
     assert found["line/numpy-gelsd"].passed
-    finished = read(tmp_path)
+    finished = Run.read(tmp_path)
     page.write(document(finished, rows(finished)), tmp_path)
 
 
 def test_the_record_of_a_workload_says_what_is_special(tmp_path: Path) -> None:
     rows_of(make_plan("nist-noint2,odd-twice", ["numpy-gelsd"]), tmp_path, budget=None)
-    finished = read(tmp_path)
+    finished = Run.read(tmp_path)
     noint, twice = (finished.workloads[name] for name in ("nist-noint2", "odd-twice"))
     assert noint.certified == [0.727272727272727, 0.0]
     assert noint.weight is None
@@ -258,7 +257,7 @@ def test_a_fit_of_odd_shape_leaves_a_run_file_that_can_be_read(tmp_path: Path) -
     plugin = tmp_path / "odd_shapes.py"
     plugin.write_text(ODD_SHAPES)
     rows_of(make_plan("line", ["odd-*"], [plugin]), tmp_path, budget=None, plugins=(plugin,))
-    for row in rows(read(tmp_path)):
+    for row in rows(Run.read(tmp_path)):
         assert row.status == "failed"
         assert "in one dimension" in row.reason
         assert row.coefficients is None

@@ -14,7 +14,6 @@ import pytest
 from backends import registry
 from benchmarks.engine.process import Process
 from benchmarks.engine.worker import Worker
-from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import FailureRecord, WorkerRecord
 from benchmarks.runfile.run import Run
 from reports.analysis.rows import rows
@@ -92,7 +91,7 @@ def meddled(confined: None, tmp_path_factory: pytest.TempPathFactory) -> Meddled
     command += ["--workloads", "line,200x2", "--backends", "meddles-*,numpy-gelsd,scipy-gelsd"]
     command += ["--devices", "cpu", "--threads", "1", "--replicates", "1", "--budget", "2s"]
     done = subprocess.run([*command, "--out", "out"], cwd=suite, capture_output=True, text=True)
-    return Meddled(suite, done, read(suite / "out"))
+    return Meddled(suite, done, Run.read(suite / "out"))
 
 
 def test_whoever_meddles_changes_no_row(meddled: Meddled) -> None:

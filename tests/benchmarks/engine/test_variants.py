@@ -19,7 +19,6 @@ from benchmarks.engine.variants import Environment
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import select
 from benchmarks.runfile.header import Variant
-from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import FitRecord
 from benchmarks.runfile.run import Run
 from reports import page
@@ -89,7 +88,7 @@ def folder(other: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(folder: Path) -> Run:
-    return read(folder)
+    return Run.read(folder)
 
 
 @pytest.fixture(scope="module")

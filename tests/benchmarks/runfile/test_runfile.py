@@ -13,7 +13,6 @@ import pytest
 
 from benchmarks.errors import UserError
 from benchmarks.runfile.header import EntryRecord, Header, Machine, Variant
-from benchmarks.runfile.reader import read
 from benchmarks.runfile.records import (
     FitRecord,
     Footer,
@@ -23,6 +22,7 @@ from benchmarks.runfile.records import (
     WarningRecord,
     WorkloadRecord,
 )
+from benchmarks.runfile.run import Run
 from benchmarks.runfile.writer import FORMAT, NAME, RunWriter, set_aside
 
 ENTRY = EntryRecord(
@@ -56,7 +56,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def test_what_is_written_is_read(written: Path) -> None:
-    run = read(written)
+    run = Run.read(written)
     header, sample, fit = run.records
     assert header is run.header
     assert (run.header.entries, run.header.seed, run.header.precision) == ([ENTRY], 0, 0.01)
@@ -66,16 +66,16 @@ def test_what_is_written_is_read(written: Path) -> None:
     assert fit.weight[0] == 1.0
     assert math.isnan(fit.weight[1])
     assert fit.bias == math.inf
-    assert read(written.parent).header == run.header
+    assert Run.read(written.parent).header == run.header
 
 
 def test_texts_are_made_printable_where_they_are_read(written: Path) -> None:
-    [fit] = read(written).of(FitRecord)
+    [fit] = Run.read(written).of(FitRecord)
     assert fit.description == {"note": "Zoë 😀", "deep": {"list": [1, None, "[31mred"]}}
 
 
 def test_records_are_found_by_kind_entry_and_name(written: Path) -> None:
-    run = read(written)
+    run = Run.read(written)
     assert run.of(SampleRecord) == run.of(SampleRecord, ENTRY.id) == [SAMPLE]
     assert run.of(SampleRecord, "another") == []
     assert run.rounds(ENTRY.id)[0].seconds == 0.25
@@ -99,9 +99,9 @@ def test_a_file_cut_at_any_byte_of_its_last_record_gives_all_before_it(written: 
     last = whole[:-1].rindex(b"\n") + 1
     for cut in range(last, len(whole)):
         written.write_bytes(whole[:cut])
-        assert len(read(written).records) == 2, cut
+        assert len(Run.read(written).records) == 2, cut
     written.write_bytes(whole)
-    assert len(read(written).records) == 3
+    assert len(Run.read(written).records) == 3
 
 
 def test_appending_to_a_torn_file_loses_nothing_more(written: Path) -> None:
@@ -109,7 +109,7 @@ def test_appending_to_a_torn_file_loses_nothing_more(written: Path) -> None:
     writer = RunWriter(written)
     writer.write(Footer(outcome="complete"))
     writer.close()
-    assert [type(record) for record in read(written).records] == [Header, SampleRecord, Footer]
+    assert [type(record) for record in Run.read(written).records] == [Header, SampleRecord, Footer]
 
 
 def test_unknown_kinds_and_fields_are_ignored_and_the_order_is_free(written: Path) -> None:
@@ -118,7 +118,7 @@ def test_unknown_kinds_and_fields_are_ignored_and_the_order_is_free(written: Pat
     unknown = [{"record": "tomorrow", "x": 1}, {"record": 7}, {}]
     shuffled = [json.dumps(later), *map(json.dumps, unknown), lines[0], lines[2]]
     written.write_text("\n".join(shuffled) + "\n")
-    run = read(written)
+    run = Run.read(written)
     assert run.header.entries == [ENTRY]
     assert run.of(SampleRecord) == [SAMPLE]
 
@@ -175,7 +175,7 @@ def test_what_is_not_sound_is_refused_in_one_line_with_line_and_field(
     ]
     path.write_bytes(b"".join(line + b"\n" for line in as_bytes))
     with pytest.raises(UserError, match=message) as caught:
-        read(path)
+        Run.read(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -214,15 +214,15 @@ def test_whatever_a_backend_returned_for_numbers_is_left_out(
     writer.write(FitRecord(entry=ENTRY.id, weight=weight, bias=bias))
     if bias == "x" or weight == ["a"]:  # text that is no number: no run of ours has it
         with pytest.raises(UserError, match=r"line 2: (weight|bias)"):
-            read(tmp_path)
+            Run.read(tmp_path)
         return
-    [fit] = read(tmp_path).of(FitRecord)
+    [fit] = Run.read(tmp_path).of(FitRecord)
     assert (fit.weight, fit.bias) == (None, None)
 
 
 def test_a_missing_file_and_a_read_only_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
-        read(tmp_path / "none")
+        Run.read(tmp_path / "none")
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="choose --out"):
         RunWriter(tmp_path / "file" / "run.jsonl")
@@ -238,7 +238,7 @@ def test_an_old_run_is_set_aside(written: Path) -> None:
     set_aside(written.parent)
     assert not written.exists()
     [kept] = written.parent.glob("run-*.jsonl")
-    assert len(read(kept).records) == 3
+    assert len(Run.read(kept).records) == 3
     set_aside(written.parent)
 
 
@@ -282,7 +282,7 @@ def test_a_file_of_format_1_is_read(tmp_path: Path) -> None:
         "command": ["linreg-bench", "run"],
     }
     (tmp_path / NAME).write_text(json.dumps(header) + "\n")
-    found = read(tmp_path).header
+    found = Run.read(tmp_path).header
     plain, environment, revision = found.entries
     assert (plain.id, plain.variant) == (OLD_ENTRY["entry"], None)
     assert environment.backend == revision.backend == "numpy-gelsd"
@@ -302,7 +302,7 @@ def test_what_somebody_else_adds_is_cut_off_and_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"somebody else has written to .*: 21 bytes were added"):
         writer.write(SAMPLE)
     writer.write(Footer(outcome="interrupted"))
-    assert [type(record) for record in read(tmp_path).records] == [Header, Footer]
+    assert [type(record) for record in Run.read(tmp_path).records] == [Header, Footer]
 
 
 def test_what_somebody_else_removes_is_said(tmp_path: Path) -> None:
@@ -312,4 +312,4 @@ def test_what_somebody_else_removes_is_said(tmp_path: Path) -> None:
     os.truncate(tmp_path / NAME, (tmp_path / NAME).stat().st_size - 5)
     with pytest.raises(UserError, match=r"somebody else has written to .*: 5 bytes are missing"):
         writer.write(Footer(outcome="complete"))
-    assert [type(record) for record in read(tmp_path).records] == [Header]
+    assert [type(record) for record in Run.read(tmp_path).records] == [Header]

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.engine import variants
 from benchmarks.errors import UserError
-from benchmarks.runfile import reader
 from benchmarks.runfile.header import Variant
+from benchmarks.runfile.run import Run
 from reports.analysis import changes as beside
 from reports.analysis.rows import rows
 from tests.reports import runs
@@ -56,7 +56,7 @@ def test_a_slower_backend_is_found(slower: Path, tmp_path: Path) -> None:
     done = run_against("HEAD~1", slower, tmp_path)
     assert done.returncode == 1, done.stderr
     assert "slower: line/numpy-gelsd/cpu/1 takes" in done.stdout
-    run = reader.read(tmp_path)
+    run = Run.read(tmp_path)
     [change] = beside.changes(run, rows(run))
     assert change.ratio is not None
     assert 2 < change.ratio.value < 4
