@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import groupby
 from shlex import quote
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from backends.base import Data
 from benchmarks.errors import UserError, unknown
 from benchmarks.printable import line
 from benchmarks.problems.problem import extreme
+from benchmarks.problems.table import pa
 from benchmarks.problems.table.cells import MISSING, label, parse
 from benchmarks.problems.table.numbers import (
     MOSTLY,
@@ -27,9 +27,6 @@ from benchmarks.problems.table.numbers import (
     typed,
 )
 from benchmarks.runfile.header import Reading
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 #: What pandas calls a column without a name.
 _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?")

@@ -7,18 +7,15 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
+from benchmarks.problems.table import pa
 from benchmarks.problems.table.cells import MISSING, label, looks_like_a_number
+from benchmarks.problems.table.columns import Table
 from benchmarks.problems.table.numbers import MOSTLY
 from benchmarks.runfile.header import Reading
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 #: What may separate columns, the likeliest first, and what it is called.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
@@ -47,19 +44,8 @@ _PERHAPS_MISSING = MISSING | {"?", ".", "-", "*"}
 _BLOCK = 1 << 30
 
 
-@dataclass(frozen=True)
-class Text:
-    """A table of text: its columns, all as text, and what was found out about it."""
-
-    table: "pa.Table"
-    names: Sequence[str]  # "column 2" where there is none
-    unnamed: Collection[int]  # positions of columns without a name
-    delimiter: str
-    said: str  # of the layout, in some words
-
-
-def read(content: bytes, target: str | None, reading: Reading, where: str) -> Text:
-    """Read a table of text; `where` begins the messages.
+def read(content: bytes, target: str | None, reading: Reading, where: str) -> Table:
+    """Read a table of text, all columns as text; `where` begins the messages.
 
     Raises:
         UserError: it is no table, or its layout has to be said.
@@ -87,9 +73,9 @@ def read(content: bytes, target: str | None, reading: Reading, where: str) -> Te
         names = [f"column {n}" for n in range(1, len(names) + 1)]
     names = [label(name) for name in names]
     unnamed = {n for n, name in enumerate(names) if not name}
-    table = _columns(text, delimiter, len(names), where)
+    columns = _columns(text, delimiter, len(names), where)
     names = [name or f"column {n}" for n, name in enumerate(names, 1)]
-    return Text(table, names, unnamed, delimiter, said)
+    return Table(columns, names, unnamed, delimiter=delimiter, said=said)
 
 
 def _decoded(content: bytes, asked: str, where: str) -> tuple[str, str]:
@@ -219,14 +205,13 @@ def _is_header(first: Sequence[str], body: Sequence[Sequence[str]], target: str 
     return not numeric
 
 
-def _columns(text: str, delimiter: str, n_columns: int, where: str) -> "pa.Table":
+def _columns(text: str, delimiter: str, n_columns: int, where: str) -> Sequence["pa.ChunkedArray"]:
     """The rows as columns of text."""
-    import pyarrow as pa
     from pyarrow import csv as reader
 
     names = [str(number) for number in range(n_columns)]
     if not text.strip("\n"):
-        return pa.table({name: pa.array([], pa.string()) for name in names})
+        return [pa.chunked_array([], pa.string())] * n_columns
     ragged: list[reader.InvalidRow] = []
 
     def skip(row: "reader.InvalidRow") -> str:
@@ -262,4 +247,4 @@ def _columns(text: str, delimiter: str, n_columns: int, where: str) -> "pa.Table
             f"{where}, row {row.number}: {found}; {what}, or say what separates columns with"
             " --delimiter"
         )
-    return table
+    return table.columns
