@@ -152,13 +152,12 @@ class DaskBackend(Backend):
         return Probes(lambda: call(int, pure=False).result(), "running an empty task on a worker")
 
     def exchange(self, n_bytes: int) -> Callable[[], object] | None:
-        sizes = [n_bytes] * self.workers
-        return lambda: sum(self._gather(_zeros, sizes))
+        sizes = [max(1, n_bytes // 8)] * self.workers
+        return lambda: sum(self._gather(np.zeros, sizes))
 
     def _gather(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
         """What the workers compute, call by call; nothing is taken from earlier calls."""
-        found: list[Any] = self.client.gather(self.client.map(function, *arguments, pure=False))
-        return found
+        return self.client.gather(self.client.map(function, *arguments, pure=False))
 
     @contextmanager
     def _naming_the_lost(self) -> Iterator[None]:
@@ -261,10 +260,6 @@ def _normal_equations(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndar
         for total, part in zip((gram, moment), rank.normal_equations(np, *block), strict=True):
             total += part
     return gram, moment
-
-
-def _zeros(n_bytes: int) -> np.ndarray:
-    return np.zeros(max(1, n_bytes // 8))
 
 
 def _in_force(dask_worker: Any) -> dict[str, Any]:

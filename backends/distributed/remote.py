@@ -17,8 +17,7 @@ from multiprocessing.connection import Connection, answer_challenge, deliver_cha
 from pathlib import Path
 
 from backends.distributed import network
-from backends.distributed.members import code
-from backends.distributed.rank import KEY, Rank
+from backends.distributed.rank import KEY, Rank, code
 from backends.lazy import lazy
 
 distributed = lazy("distributed")

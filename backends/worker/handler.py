@@ -47,10 +47,10 @@ import numpy as np
 
 from backends import registry
 from backends.base import Backend, Data, Fit, Method, Unavailable
+from backends.lazy import hide
 from backends.worker import renewal, roofline
 from backends.worker.binding import bind
 from backends.worker.disk import bytes_read, disk_rate, mapped
-from backends.worker.hiding import hide
 from backends.worker.memory import Peak, WatchedPeak, ran_out_of_memory
 from backends.worker.messages import ARRAYS, UNFINISHED, method_from_json, sha256
 from backends.worker.results import Results
