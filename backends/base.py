@@ -36,6 +36,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+DType = Literal["float32", "float64"]
 Kind = Literal["gradient descent", "least squares"]
 Device = Literal["cpu", "cuda"]
 Style = Literal["idiomatic", "tuned"]

@@ -14,8 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from backends import registry
-from backends.custom import WorkloadDescription, attributes
-from backends.description import Description, PluginError, described
+from backends.description import Description, PluginError, WorkloadDescription, described
 from backends.worker import sandbox
 from backends.worker.orphan import end_with_parent
 
@@ -25,12 +24,9 @@ def answer(source: str) -> dict[str, Any]:
     where = registry.where(source)
     try:
         defined = registry.defined(source)
-        made = [Description.of(backend, where, source) for backend in defined.backends]
-        workloads = [
-            WorkloadDescription.checked(attributes(one), f"{where}: {one.__name__}")
-            for one in defined.workloads
-        ]
-        return {"backends": list(map(asdict, made)), "workloads": list(map(asdict, workloads))}
+        backends = [Description.of(one, where, plugin=source) for one in defined.backends]
+        workloads = [WorkloadDescription.of(one, where) for one in defined.workloads]
+        return {"backends": list(map(asdict, backends)), "workloads": list(map(asdict, workloads))}
     except PluginError as error:
         return {"trouble": str(error)}
     except BaseException as error:  # of a class whose attributes are programs
