@@ -19,7 +19,7 @@ from benchmarks.engine.resume import Earlier
 from benchmarks.engine.variants import git
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
-from benchmarks.gate.numbers import Malformed, real_numbers
+from benchmarks.gate.checks import Malformed, numbers
 from benchmarks.gate.trajectory import relative_errors
 from benchmarks.problems.workloads import Workload
 from benchmarks.progress import Progress
@@ -265,7 +265,7 @@ def _numbers(fitted: Fitted, workload: Workload) -> dict[str, Any]:
     found = {}
     for name, shape in shapes.items():
         with suppress(Malformed):
-            found[name] = real_numbers(name, getattr(fitted, name), shape)
+            found[name] = numbers(name, getattr(fitted, name), shape, finite=False)
     return found
 
 

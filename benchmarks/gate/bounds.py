@@ -101,9 +101,7 @@ def coefficient_bounds(
     used = eps * (c.condition if stability == "orthogonal" else c.condition**2)
     if used >= 1:
         return np.full(len(solution.coefficients), math.inf)
-    inverse = np.linalg.inv(solution.triangle)
-    a = np.linalg.norm(inverse, axis=1)
-    g = np.linalg.norm(inverse @ inverse.T, axis=1)
+    a, g = solution.sensitivities
     both = c.norm * norm(solution.coefficients) + solution.target_norm
     if stability == "orthogonal":
         moved = a * both + g * c.norm * solution.residual_norm

@@ -20,12 +20,7 @@ import numpy as np
 from scipy import special
 
 from backends.base import Stability
-from benchmarks.gate.bounds import (
-    NO_DIGIT,
-    SolverBounds,
-    solver_bounds,
-    tf32_error,
-)
+from benchmarks.gate.bounds import NO_DIGIT, SolverBounds, solver_bounds, tf32_error
 from benchmarks.gate.checks import check, relative, relative_check
 from benchmarks.gate.reference import Reference
 from benchmarks.gate.rounding import backward_error
@@ -154,10 +149,8 @@ class Judged:
         source = allowed.source + (", with products in TF32" if ref.tf32 else "")
         size, fitted_size = norm(columns.solution.coefficients), solution.fitted_norm
         if allowed.vanishing:
-            size, fitted_size = (
-                solution.target_norm / columns.conditioning.norm,
-                solution.target_norm,
-            )
+            fitted_size = solution.target_norm
+            size = fitted_size / columns.conditioning.norm
         error = relative(norm(self.off * columns.lengths), size)
         fitted_error = relative(norm(solution.triangle @ self.off), fitted_size)
         fitted, most = allowed.fitted * fitted_size, self.possible

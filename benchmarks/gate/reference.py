@@ -89,17 +89,8 @@ class Reference:
         """
         if self.conditioning.deficient:
             return np.full(len(self.solution.coefficients), np.inf)
-        key = stability, eps
-        if key not in self._coefficient_bounds:
-            columns = self.columns
-            found = coefficient_bounds(columns.solution, columns.conditioning, stability, eps)
-            self._coefficient_bounds[key] = found
-        return self._coefficient_bounds[key]
-
-    @cached_property
-    def _coefficient_bounds(self) -> dict[tuple[Stability, float], np.ndarray]:
-        """Those computed so far: with many features they take longer than all other checks."""
-        return {}
+        columns = self.columns
+        return coefficient_bounds(columns.solution, columns.conditioning, stability, eps)
 
     @property
     def note(self) -> str:

@@ -7,7 +7,7 @@ Throughout, A = [X, 1] is the design matrix (n_samples, n_features + 1), and coe
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -72,6 +72,15 @@ class Solution:
         return replace(
             self, coefficients=self.coefficients * lengths, triangle=self.triangle / lengths
         )
+
+    @cached_property
+    def sensitivities(self) -> tuple[np.ndarray, np.ndarray]:
+        """The 2-norms of the rows of (A'A)^-1 A' and of (A'A)^-1, for independent features.
+
+        With many features they take longer than all checks.
+        """
+        inverse = np.linalg.inv(self.triangle)
+        return np.linalg.norm(inverse, axis=1), np.linalg.norm(inverse @ inverse.T, axis=1)
 
     @property
     def fitted_norm(self) -> float:
@@ -139,7 +148,7 @@ def least_squares(data: Data, n_rows: int = ROWS) -> Solution:
     triangle, centred = R[:, :p], _centred(R[:, :p])
     ranks = _ranks(centred, n, data.X.dtype)
     target_norm, spread = norm(R[:, p]), _spread(data.y, n_rows)
-    refine = partial(_refined, data, n_rows) if _needs_more(data) else _as_it_is
+    refine = partial(_refined, data, n_rows)
     if ranks[0] == p - 1:
         coefficients = refine(
             np.arange(p - 1), triangle[:p], solve_triangular(triangle[:p], R[:p, p])
@@ -235,15 +244,6 @@ def conditioning(solution: Solution) -> Conditioning:
     )
 
 
-def _needs_more(data: Data) -> bool:
-    """Whether QR in float64 is not accurate enough."""
-    return data.X.dtype == np.float64 and len(data.y) <= _REFINED
-
-
-def _as_it_is(chosen: np.ndarray, triangle: np.ndarray, found: np.ndarray) -> np.ndarray:
-    return found
-
-
 def _refined(
     data: Data, n_rows: int, chosen: np.ndarray, triangle: np.ndarray, found: np.ndarray
 ) -> np.ndarray:
@@ -255,12 +255,14 @@ def _refined(
     times that: kappa**2 amplifies an error in either.
 
     Args:
-        data: float64.
+        data: where QR alone is accurate enough for them, `found` is returned.
         n_rows: taken at a time.
         chosen: the features.
         triangle: R, (len(chosen) + 1, len(chosen) + 1).
         found: b by QR alone.
     """
+    if data.X.dtype != np.float64 or len(data.y) > _REFINED:
+        return found
     # Scaling by powers of 2 is exact, and lets columns differ in magnitude.
     scale = 2.0 ** -np.round(np.log2(np.linalg.norm(triangle, axis=0)))
     R, b, more = triangle * scale, found / scale, np.zeros_like(found)
@@ -281,14 +283,12 @@ def _gradient(
 ) -> Triple:
     """A'(y - A b) of scaled columns; b in two parts, one after the other."""
     factors = np.concatenate([[1.0], -b])[:, None]
-    zero = np.zeros_like(scale)
-    total: Triple = zero, zero, zero
+    total: Triple = np.zeros((3, len(scale)))
     for rows in blocks(len(data.y), n_rows):
         A = design(data.X[rows][:, chosen]) * scale
         *r, little = long_dot(np.vstack([data.y[rows], A.T, A.T]), factors)
         for part in r:
             # Column by column, so that only one at a time is in higher precision.
-            high, middle, low = np.array([long_dot(column, part) for column in A.T]).T
-            total = added(total, (high, middle, low))
-        total = total[0], total[1], total[2] + A.T @ little
+            total = added(total, np.array([long_dot(column, part) for column in A.T]).T)
+        total[2] += A.T @ little
     return total

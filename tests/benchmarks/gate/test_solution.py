@@ -12,7 +12,7 @@ import pytest
 from backends.base import Data, GradientDescent
 from benchmarks.gate import solution, trajectory
 from benchmarks.gate.bounds import solver_bounds
-from benchmarks.gate.rounding import dot, two_product, two_sum
+from benchmarks.gate.rounding import long_dot, rounded, two_product, two_sum
 from benchmarks.problems.problem import DType, Synthetic
 from benchmarks.problems.workloads import WORKLOADS, select
 from tests.exact import shortest
@@ -45,9 +45,9 @@ def test_dot_is_right_when_all_leading_digits_cancel(n: int) -> None:
     a, b = rng.standard_normal((2, n))
     # Subtracting the rounded value leaves 1e-16 of the terms; doing it twice leaves 1e-32.
     for _ in range(2):
-        a, b = np.append(a, -float(dot(a, b))), np.append(b, 1.0)
+        a, b = np.append(a, -float(rounded(long_dot(a, b)))), np.append(b, 1.0)
     expected = sum(Fraction(x) * Fraction(y) for x, y in zip(a.tolist(), b.tolist(), strict=True))
-    assert isclose(dot(a, b), float(expected), rel_tol=1e-9)
+    assert isclose(rounded(long_dot(a, b)), float(expected), rel_tol=1e-9)
 
 
 @pytest.mark.parametrize("sigma", [0.0, 1.0, 100.0])
