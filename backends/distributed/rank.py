@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from backends.lazy import from_file
-from backends.worker.orphan import end_with_parent
+from backends.worker.sandbox import end_with_parent
 
 #: The variable that holds the secret of a rank that calls back.
 KEY = "LINREG_BENCH_KEY"

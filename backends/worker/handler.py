@@ -119,12 +119,8 @@ class RequestHandler:
         self.backend = chosen()
         self.backend.tf32, self.backend.workers = tf32, workers
         self.backend.start(device, threads)
-        start_seconds = self._since(began)
-        return {
-            "import_seconds": import_seconds,
-            "start_seconds": start_seconds,
-            "sandboxed": self.sandboxed,
-        }
+        times = {"import_seconds": import_seconds, "start_seconds": self._since(began)}
+        return times | {"sandboxed": self.sandboxed}
 
     def load(self, folder: str, method: dict[str, Any]) -> dict[str, Any]:
         """Map the arrays, digest them (which also reads them once), give them to the backend."""

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from backends.worker import sandbox
-from backends.worker.orphan import end_with_parent
 
 
 def make(source: str, name: str, seed: int, folder: Path) -> str:
@@ -34,7 +33,7 @@ def make(source: str, name: str, seed: int, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    sandbox.end_with_parent()
     answer, source, name, seed, folder = sys.argv[1:]
     sandbox.enter(folder)
     with os.fdopen(int(answer), "w") as out:

@@ -16,7 +16,6 @@ from typing import Any
 from backends import registry
 from backends.description import Description, PluginError, WorkloadDescription, described
 from backends.worker import sandbox
-from backends.worker.orphan import end_with_parent
 
 
 def answer(source: str) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def answer(source: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    sandbox.end_with_parent()
     sandbox.enter()
     with os.fdopen(int(sys.argv[1]), "w") as answers:
         for source in sys.argv[2:]:

@@ -1,5 +1,7 @@
 """Keeps a worker from everything but its own: files, processes, the suite and the run (Linux).
 
+And lets it end with its parent.
+
 Landlock lets a process give up rights, for itself and for all that it starts, without privileges
 (https://docs.kernel.org/userspace-api/landlock.html). A worker goes on to read and execute what it
 likes. It writes beneath a few folders only, and, from Linux 6.12 on, sends signals only to
@@ -63,6 +65,14 @@ def enter(own: str = "") -> bool:
     except OSError:
         return False
     return True
+
+
+def end_with_parent() -> None:
+    """Let Linux kill this process when its parent dies, even in the middle of a fit."""
+    if sys.platform == "linux":
+        from signal import SIGKILL
+
+        _LIBC.prctl(1, SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _caches(gpu: bool) -> list[str]:

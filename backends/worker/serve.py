@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backends.worker.handler import RequestHandler, answer
-from backends.worker.orphan import end_with_parent
+from backends.worker.sandbox import end_with_parent
 
 
 def serve(numpy_seconds: float, sandboxed: bool) -> None:

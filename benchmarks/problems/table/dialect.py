@@ -5,9 +5,10 @@ All is found in the text, unless it was asked for; what was found is said.
 
 import codecs
 import csv
+import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
@@ -150,19 +151,12 @@ def _sample(text: str) -> str:
 
 def _rows(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     """The first rows without empty ones, each with the position in `text` where it ends."""
-    sample, position = _sample(text), 0
+    lines = io.StringIO(sample := _sample(text))
     found: list[tuple[int, list[str]]] = []
-
-    def lines() -> Iterator[str]:
-        nonlocal position
-        for one in re.finditer(r"[^\n]*\n|[^\n]+", sample):
-            position = one.end()
-            yield one[0]
-
     try:
-        for row in csv.reader(lines(), delimiter=delimiter):
+        for row in csv.reader(lines, delimiter=delimiter):
             if row:
-                found.append((position, row))
+                found.append((lines.tell(), row))
     except csv.Error:  # a cell without end
         return found
     # The last row of a sample may be cut off.
@@ -224,9 +218,7 @@ def _columns(text: str, delimiter: str, n_columns: int, where: str) -> Sequence[
             pa.py_buffer(content),
             # Types and rows may not depend on where a block ends, nor on who is first.
             reader.ReadOptions(
-                use_threads=False,
-                column_names=names,
-                block_size=min(len(content) + 1, _BLOCK),
+                use_threads=False, column_names=names, block_size=min(len(content) + 1, _BLOCK)
             ),
             reader.ParseOptions(
                 delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
@@ -237,14 +229,12 @@ def _columns(text: str, delimiter: str, n_columns: int, where: str) -> Sequence[
         raise UserError(f"{where} cannot be read: {line(error)[:300]}") from None
     if ragged:
         row = ragged[0]
-        found = (
-            f"{row.actual_columns} cells and not {row.expected_columns}: {line(row.text)[:60]!r}"
-        )
+        cells = f"{row.actual_columns} cells and not {row.expected_columns}"
         # What decides how many cells a row has may stand above the table.
         above = row.number == 1 or len(ragged) > table.num_rows
         what = "leave out what stands above the table" if above else "correct it"
         raise UserError(
-            f"{where}, row {row.number}: {found}; {what}, or say what separates columns with"
-            " --delimiter"
+            f"{where}, row {row.number}: {cells}: {line(row.text)[:60]!r}; {what}, or say what "
+            "separates columns with --delimiter"
         )
     return table.columns
