@@ -137,7 +137,16 @@ class DaskBackend(Backend):
         Raises:
             RuntimeError: a worker has other rows than it was sent.
         """
-        self._compare()
+        for chunks, array in ((self.X, self.data.X), (self.y, self.data.y)):
+            digests = self._gather(sha256, [chunk.future for chunk in chunks])
+            ends = np.cumsum([chunk.shape[0] for chunk in chunks])
+            rows = np.split(array, ends[:-1])
+            for chunk, digest, own in zip(chunks, digests, rows, strict=True):
+                if digest != sha256(own):
+                    which = self._named(chunk.worker)
+                    raise RuntimeError(
+                        f"{which} works on other rows than it was sent (SHA-256 differs)"
+                    )
         found = list(self.client.run(_in_force).values())
         return super().describe() | {
             "workers": len(found),
@@ -182,20 +191,6 @@ class DaskBackend(Backend):
 
     def _named(self, worker: int) -> str:
         return f"worker {worker + 1} of {self.workers}"
-
-    def _compare(self) -> None:
-        """Compare the rows that workers have with those that they were sent, by digests."""
-        for chunks, array in ((self.X, self.data.X), (self.y, self.data.y)):
-            found = self._gather(sha256, [chunk.future for chunk in chunks])
-            first = 0
-            for chunk, digest in zip(chunks, found, strict=True):
-                end = first + chunk.shape[0]
-                if digest != sha256(array[first:end]):
-                    which = self._named(chunk.worker)
-                    raise RuntimeError(
-                        f"{which} works on other rows than it was sent (SHA-256 differs)"
-                    )
-                first = end
 
 
 class DaskLstsq(DaskBackend):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.distributed import network, remote
+from backends.distributed import remote
 from backends.distributed.rank import Deserted, Outcome, Rank, Shape, code, send
 
 #: Seconds in which a rank answers once another one has, or has given up waiting for it.
@@ -65,7 +65,7 @@ class Ranks:
         scheduler, elsewhere = remote.places()
         elsewhere = elsewhere[: workers - 1]
         here = workers - 1 - len(elsewhere)
-        self._host = network.own_address(*network.parts(scheduler)) if elsewhere else "127.0.0.1"
+        self._host = remote.own_address(*remote.parts(scheduler)) if elsewhere else "127.0.0.1"
         self._members: list[Child | remote.Remote] = [Child(kind) for _ in range(here)]
         if elsewhere:
             self._members += remote.start(kind, scheduler, elsewhere, threads)
