@@ -1,7 +1,5 @@
 """Workloads of plug-ins: data on which the backends are to solve least squares."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """What backends and workloads say of themselves: checked, and all that is known without running."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 And those that are imported from a file, or not at all.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from collections.abc import Iterable

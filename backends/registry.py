@@ -4,8 +4,6 @@ The modules of plug-ins are imported by workers, and by tests. The suite itself 
 its own about them (`backends.worker.plugins`), so that they cannot change how it measures.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import shlex

@@ -3,8 +3,6 @@
 This process holds the scheduler and the client, and starts the workers (`LocalCluster`).
 """
 
-from __future__ import annotations
-
 import os
 import uuid
 from abc import abstractmethod

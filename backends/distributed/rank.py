@@ -5,8 +5,6 @@ HOST:PORT:NUMBER to call back, and where the class of the rank is. A rank knows 
 All ranks are asked the same at once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import select

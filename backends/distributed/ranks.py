@@ -1,7 +1,5 @@
 """The ranks of a fit as rank 0 sees them: it starts the others, and asks all at once."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 The rows go from rank 0 straight to them, and so do the sums: Dask only starts processes.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import socket

@@ -31,8 +31,6 @@ Workers of other revisions answer the same parent (`run --against`), so requests
 gain optional fields.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import platform

@@ -5,8 +5,6 @@ FOLDER, the only place that the process may write to but for caches. One JSON li
 descriptor ANSWER; whoever asks must check the arrays.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """How much memory a call needs at its peak, as Linux reports it for the process."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 import threading

@@ -1,7 +1,5 @@
 """What a worker and its parent exchange: data, methods and fits, as JSON."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import asdict
 from typing import Any

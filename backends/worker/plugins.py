@@ -5,8 +5,6 @@ output belongs to the plug-ins. Whoever asks must check the answers again: a plu
 whatever runs in this process.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -4,8 +4,6 @@ All fits of a sample are kept until the clock has stopped. Results of exactly th
 `backends.base.Fit` asks for can hold nothing back: there is no code of the backend's left in them.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Iterable, Sequence

@@ -11,8 +11,6 @@ This has to be done before NumPy is imported, which starts threads: a thread tha
 would keep its rights. So nothing is imported here that takes time.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import sys

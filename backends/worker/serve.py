@@ -6,8 +6,6 @@ error belong to the framework, which may print what it likes. `backends.worker.h
 table of requests.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
