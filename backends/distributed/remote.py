@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from pathlib import Path
 
@@ -26,12 +27,12 @@ PLACES = "LINREG_BENCH_RANKS"
 _PATIENCE = 60.0
 
 
+@dataclass(frozen=True)
 class Remote:
-    """A rank that a worker of the cluster has started."""
+    """A rank that a worker of the cluster has started, and that has called back."""
 
-    def __init__(self, connection: Connection, place: str) -> None:
-        """It has called back."""
-        self.connection, self.place = connection, place
+    connection: Connection
+    place: str
 
     def kill(self) -> None:
         """It ends itself when its connection is closed."""

@@ -149,13 +149,12 @@ class TextColumn:
 
     def _numbers(self, values: np.ndarray, mark: str) -> Numbers:
         """The numbers, and what the first is that is not as programs write them."""
-        said = _rounded(self.column, values, mark)
+        if said := _rounded(self.column, values, mark):
+            return Numbers(values, said)
         for place, (cell, known) in enumerate(zip(self.cells, self.known, strict=True)):
-            if said:
-                break
             if known and PLAIN[mark].fullmatch(cell) is None and cell.lower() not in _TRUTH:
-                said = f"{cell!r} is {values[self.row(place) - 1]:.10g}"
-        return Numbers(values, said)
+                return Numbers(values, f"{cell!r} is {values[self.row(place) - 1]:.10g}")
+        return Numbers(values)
 
 
 def _as_floats(column: "pa.ChunkedArray") -> np.ndarray | None:
