@@ -88,9 +88,7 @@ def solver_bounds(c: Conditioning, stability: Stability, eps: float) -> SolverBo
     )
 
 
-def coefficient_bounds(
-    solution: Solution, c: Conditioning, stability: Stability, eps: float
-) -> np.ndarray:
+def coefficient_bounds(solution: Solution, stability: Stability, eps: float) -> np.ndarray:
     """Bounds of each coefficient's absolute error, bias last, for independent features.
 
     The perturbations of `solver_bounds`, row by row. Let a be a row of (A'A)^-1 A', and g one of
@@ -98,6 +96,7 @@ def coefficient_bounds(
     eps (||a|| (||A|| ||b|| + ||y||) + ||g|| ||A|| ||r||), and that of normal equations
     eps ||g|| ||A|| (||A|| ||b|| + ||y||). Where rounding leaves no digit, bounds are infinite.
     """
+    c = solution.conditioning
     used = eps * (c.condition if stability == "orthogonal" else c.condition**2)
     if used >= 1:
         return np.full(len(solution.coefficients), math.inf)

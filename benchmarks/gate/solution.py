@@ -6,9 +6,8 @@ Throughout, A = [X, 1] is the design matrix (n_samples, n_features + 1), and coe
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Self
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
@@ -42,6 +41,27 @@ class Unsolvable(UserError):
 
 
 @dataclass(frozen=True)
+class Conditioning:
+    """How sensitive the least-squares solution is to rounding errors in the data."""
+
+    #: kappa_2(A), the ratio of the largest to the smallest singular value. For dependent features,
+    #: the smallest is that of A restricted to the bias and the row space of the centred features.
+    condition: float
+    norm: float  # ||A||_2
+    #: tan(theta) = ||r|| / ||A b||, theta the angle between y and the column space of A;
+    #: infinite if all fitted values are 0.
+    tangent: float
+    #: ||A|| ||b|| / ||A b||, from 1 to kappa: how far fitted values are below their largest size.
+    stretch: float
+    deficient: bool = False  # whether the features are dependent
+
+    @property
+    def cosine(self) -> float:
+        """cos(theta) = ||A b|| / ||y||."""
+        return 1 / math.hypot(1, self.tangent)
+
+
+@dataclass(frozen=True)
 class Solution:
     """The least-squares solution, far more accurate than a fit in the data's dtype.
 
@@ -67,10 +87,24 @@ class Solution:
         found = np.linalg.norm(self.triangle, axis=0)
         return np.where(found > 0, found, 1.0)
 
-    def in_units_of(self, lengths: np.ndarray) -> Self:
-        """The same solution with each column of A divided by its length."""
-        return replace(
-            self, coefficients=self.coefficients * lengths, triangle=self.triangle / lengths
+    @cached_property
+    def conditioning(self) -> Conditioning:
+        """The quantities in the perturbation theory of least squares (Golub & Van Loan, 5.3.7)."""
+        singular = np.linalg.svd(self.triangle, compute_uv=False)
+        smallest = singular[-1]
+        if self.basis is not None:
+            p, rank = self.basis.shape
+            within = np.zeros((p + 1, rank + 1))
+            within[:p, :rank], within[p, rank] = self.basis, 1.0
+            smallest = np.linalg.svd(self.triangle @ within, compute_uv=False)[-1]
+        fitted = self.fitted_norm
+        size = singular[0] * norm(self.coefficients)
+        return Conditioning(
+            condition=float(singular[0] / smallest) if smallest else math.inf,
+            norm=float(singular[0]),
+            tangent=self.residual_norm / fitted if fitted else math.inf,
+            stretch=float(size / fitted) if fitted else 1.0,
+            deficient=self.basis is not None,
         )
 
     @cached_property
@@ -96,27 +130,6 @@ class Solution:
     def ambiguous(self) -> bool:
         """Whether the data's dtype is too short to tell the rank."""
         return self.ranks[0] != self.ranks[1]
-
-
-@dataclass(frozen=True)
-class Conditioning:
-    """How sensitive the least-squares solution is to rounding errors in the data."""
-
-    #: kappa_2(A), the ratio of the largest to the smallest singular value. For dependent features,
-    #: the smallest is that of A restricted to the bias and the row space of the centred features.
-    condition: float
-    norm: float  # ||A||_2
-    #: tan(theta) = ||r|| / ||A b||, theta the angle between y and the column space of A;
-    #: infinite if all fitted values are 0.
-    tangent: float
-    #: ||A|| ||b|| / ||A b||, from 1 to kappa: how far fitted values are below their largest size.
-    stretch: float
-    deficient: bool = False  # whether the features are dependent
-
-    @property
-    def cosine(self) -> float:
-        """cos(theta) = ||A b|| / ||y||."""
-        return 1 / math.hypot(1, self.tangent)
 
 
 def design(X: np.ndarray) -> np.ndarray:
@@ -222,26 +235,6 @@ def _shortest(
     # A feature that was not chosen is a combination of the chosen ones and a constant.
     bias = z[-1] - made_of[-1] @ weight[others]
     return np.append(weight, bias), basis
-
-
-def conditioning(solution: Solution) -> Conditioning:
-    """The quantities in the perturbation theory of least squares (Golub & Van Loan, 5.3.7)."""
-    singular = np.linalg.svd(solution.triangle, compute_uv=False)
-    smallest = singular[-1]
-    if solution.basis is not None:
-        p, rank = solution.basis.shape
-        within = np.zeros((p + 1, rank + 1))
-        within[:p, :rank], within[p, rank] = solution.basis, 1.0
-        smallest = np.linalg.svd(solution.triangle @ within, compute_uv=False)[-1]
-    fitted = solution.fitted_norm
-    size = singular[0] * norm(solution.coefficients)
-    return Conditioning(
-        condition=float(singular[0] / smallest) if smallest else math.inf,
-        norm=float(singular[0]),
-        tangent=solution.residual_norm / fitted if fitted else math.inf,
-        stretch=float(size / fitted) if fitted else 1.0,
-        deficient=solution.basis is not None,
-    )
 
 
 def _refined(
