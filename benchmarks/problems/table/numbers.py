@@ -24,8 +24,6 @@ _INEXACT = 2.0**53
 _TRUTH = {"true": 1.0, "false": 0.0}
 #: A number as programs write it, but for its decimal comma.
 _WITH_COMMA = r"^[+-]?(\d+|\d*,\d+)([eE][+-]?\d+)?$"
-#: A column that tells nothing of the decimal mark.
-_NONE = ("", "", 0)
 
 
 @dataclass(frozen=True)
@@ -210,19 +208,15 @@ def decimal_mark(columns: Mapping[str, TextColumn], delimiter: str, where: str) 
     # Semicolons are used where commas begin fractions.
     european = delimiter == ";"
     votes: dict[str, tuple[str, str]] = {}
-
-    def ask(name: str, column: TextColumn) -> None:
+    # Columns that are written as programs write numbers come last: most need not be asked.
+    for name, column in sorted(columns.items(), key=lambda item: item[1].plain is not None):
+        if column.plain is not None:
+            doubtful = european or votes.keys() - {"."}
+            if not doubtful or "." in votes or not column.has_point():
+                continue
         vote, cell, row = _vote(column)
         if vote and (vote != "either" or european or "," in cell):
             votes.setdefault(vote, (name, f"{line(cell)[:40]!r} in row {row}"))
-
-    for name, column in columns.items():
-        if column.plain is None:
-            ask(name, column)
-    if european or votes.keys() - {"."}:
-        for name, column in columns.items():
-            if "." not in votes and column.plain is not None and column.has_point():
-                ask(name, column)
     if "," in votes and "." in votes:
         (comma, a), (point, b) = votes[","], votes["."]
         raise UserError(
@@ -257,6 +251,6 @@ def _vote(column: TextColumn) -> tuple[str, str, int]:
         best = "either"
         shown = np.array([a != b for a, b in zip(found["."], found[","], strict=True)], bool)
     if max(counts.values()) < MOSTLY * column.count(column.known) or not shown.any():
-        return _NONE
+        return "", "", 0
     row, cell = column.first(shown)
     return best, cell, row
