@@ -23,8 +23,6 @@ Rules that make the comparison fair:
   between fits to detect results that were still being computed.
 """
 
-from __future__ import annotations
-
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -32,10 +30,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+DType = Literal["float32", "float64"]
 Kind = Literal["gradient descent", "least squares"]
 Device = Literal["cpu", "cuda"]
 Style = Literal["idiomatic", "tuned"]
@@ -112,7 +111,7 @@ class Fit:
     test_losses: np.ndarray | None = None  # (epochs,), after each step; gradient descent only
 
     @classmethod
-    def of(cls, coefficients: np.ndarray, *losses: np.ndarray) -> Fit:
+    def of(cls, coefficients: np.ndarray, *losses: np.ndarray) -> Self:
         """The fit whose (weight, bias) is one host array, (n_features + 1,)."""
         return cls(coefficients[:-1], float(coefficients[-1]), *losses)
 

@@ -1,7 +1,5 @@
 """CuPy and RAPIDS cuML: least squares on CUDA, and nowhere else."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,17 +1,18 @@
-"""What a backend says of itself: checked, and all that the suite knows without running it."""
-
-from __future__ import annotations
+"""What backends and workloads say of themselves: checked, and all that is known without running."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
-from backends.base import Backend, Device, Kind, Stability, Style
+from backends.base import Device, DType, Kind, Stability, Style
 
 #: Characters of a name, and of any other text; how many texts an attribute may have.
 LONGEST_NAME, LONGEST_TEXT, MOST_TEXTS = 60, 200, 100
+
+#: By attribute: what it has to be, in words, and whether a value is that.
+_Rules = Mapping[str, tuple[str, Callable[[object], bool]]]
 
 
 class PluginError(Exception):
@@ -19,73 +20,6 @@ class PluginError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
-
-
-@dataclass(frozen=True)
-class Description:
-    """The attributes of a backend's class, as `Backend` explains them.
-
-    Its texts are printable, and none is longer than the limits of this module.
-    """
-
-    name: str
-    framework: str
-    requires: tuple[str, ...]
-    methods: tuple[Kind, ...]
-    devices: tuple[Device, ...]
-    algorithm: str
-    style: Style
-    optional: bool
-    distributed: bool
-    copies: float
-    stability: Stability
-    known_failures: Mapping[str, str]
-    #: The absolute path of the file that defines it, or the name of its entry point; empty for the
-    #: suite's own.
-    plugin: str = ""
-
-    @property
-    def source(self) -> str:
-        """`plugin` without folders, and printable."""
-        name = Path(self.plugin).name if Path(self.plugin).is_absolute() else self.plugin
-        return str(printable(name))
-
-    @classmethod
-    def of(cls, backend: type[Backend], where: str, plugin: str = "") -> Self:
-        """The description of a class that `where`, in words, defines.
-
-        Raises:
-            PluginError: an attribute is missing, or not what it has to be.
-        """
-        who = f"{where}: {backend.__name__[:LONGEST_NAME]}"
-        values: dict[str, object] = {}
-        for attribute in _RULES:
-            try:
-                values[attribute] = getattr(backend, attribute)
-            except AttributeError:
-                continue
-            except Exception as error:
-                raise PluginError(_refusal(who, attribute, f"raises {described(error)}")) from error
-        return cls.checked(values, who, plugin)
-
-    @classmethod
-    def checked(cls, values: Mapping[str, object], who: str, plugin: str = "") -> Self:
-        """The description that consists of `values`, by attribute.
-
-        Raises:
-            PluginError: an attribute is missing, or not what it has to be.
-        """
-        kept: dict[str, Any] = {}
-        for attribute, (_, accepts) in _RULES.items():
-            if attribute not in values:
-                raise PluginError(_refusal(who, attribute, "is missing"))
-            kept[attribute] = printable(values[attribute])
-            if not accepts(kept[attribute]):
-                raise PluginError(_refusal(who, attribute, f"is {_shown(values[attribute])}"))
-        if "least squares" in kept["methods"] and not kept["stability"]:
-            trouble = "is empty, although methods has 'least squares'"
-            raise PluginError(_refusal(who, "stability", trouble))
-        return cls(**kept, plugin=plugin)
 
 
 def printable(value: object) -> object:
@@ -105,11 +39,6 @@ def described(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"[:LONGEST_TEXT]
     except BaseException:
         return f"{type(error).__name__}, which cannot say what it is about"
-
-
-def _refusal(who: str, attribute: str, trouble: str) -> str:
-    wanted, _ = _RULES[attribute]
-    return f"{who}: {attribute} must be {wanted}, and {trouble}"
 
 
 def _shown(value: object) -> str:
@@ -139,6 +68,10 @@ def _is_distribution(value: object) -> bool:
     return _is_text(value) and bool(re.fullmatch(r"[A-Za-z0-9][\w.-]*(\[[\w,.-]*\])?", str(value)))
 
 
+def _is_count(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
 def _some(accepts: Callable[[object], bool]) -> Callable[[object], bool]:
     """Whether a value is a tuple of at least one of those."""
     return lambda value: (
@@ -150,10 +83,6 @@ def _one_of(kind: Any) -> Callable[[object], bool]:
     return lambda value: isinstance(value, str) and value in get_args(kind)
 
 
-def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float) and 0 <= value < float("inf")
-
-
 def _are_failures(value: object) -> bool:
     return (
         isinstance(value, Mapping)
@@ -162,8 +91,7 @@ def _are_failures(value: object) -> bool:
     )
 
 
-#: By attribute: what it has to be, in words, and whether a value is that.
-_RULES: dict[str, tuple[str, Callable[[object], bool]]] = {
+_OF_BACKENDS: _Rules = {
     "name": (f"a text of 1 to {LONGEST_NAME} characters without ',', '/' and '@'", _is_name),
     "framework": ("the name of a module, such as 'torch' or 'scipy.linalg'", _is_module),
     "requires": (
@@ -176,10 +104,116 @@ _RULES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "style": ("'idiomatic' or 'tuned'", _one_of(Style)),
     "optional": ("True or False", lambda value: isinstance(value, bool)),
     "distributed": ("True or False", lambda value: isinstance(value, bool)),
-    "copies": ("a number of at least 0", _is_amount),
+    "copies": (
+        "a number of at least 0",
+        lambda value: isinstance(value, int | float) and 0 <= value < float("inf"),
+    ),
     "stability": ("'orthogonal' or 'normal equations'", _one_of(Stability)),
     "known_failures": (
         f"a mapping from workloads to reasons, texts of 1 to {LONGEST_TEXT} characters",
         _are_failures,
     ),
 }
+_OF_WORKLOADS: _Rules = {
+    "name": (
+        f"1 to {LONGEST_NAME} letters, digits, '-', '_' and '.', first a letter",
+        # With others, it could pass for a glob, a size or a list.
+        lambda v: (
+            isinstance(v, str)
+            and bool(re.fullmatch(rf"[a-zA-Z][\w.-]{{0,{LONGEST_NAME - 1}}}", v, re.ASCII))
+        ),
+    ),
+    "description": (f"a text of 1 to {LONGEST_TEXT} characters", _is_text),
+    "n_samples": ("a number from 2 to a billion", lambda v: _is_count(v, 2, 10**9)),
+    "n_features": ("a number from 1 to a million", lambda v: _is_count(v, 1, 10**6)),
+    "dtype": ("'float32' or 'float64'", _one_of(DType)),
+    "threads": ("None or a number from 1 to 4096", lambda v: v is None or _is_count(v, 1, 4096)),
+}
+
+
+class _Checked:
+    """The attributes of a class, checked.
+
+    Texts are printable, and none is longer than the limits of this module.
+    """
+
+    rules: ClassVar[_Rules]
+
+    @classmethod
+    def of(cls, defined: type, where: str, **more: str) -> Self:
+        """The description of a class that `where`, in words, defines; `more` is not checked.
+
+        Raises:
+            PluginError: an attribute is missing, or not what it has to be.
+        """
+        who, values = f"{where}: {defined.__name__[:LONGEST_NAME]}", dict[str, object]()
+        for attribute in cls.rules:
+            try:
+                values[attribute] = getattr(defined, attribute)
+            except AttributeError:
+                continue
+            except Exception as error:
+                raise cls._refusal(who, attribute, f"raises {described(error)}") from error
+        return cls.checked(values, who, **more)
+
+    @classmethod
+    def checked(cls, values: Mapping[str, object], who: str, **more: str) -> Self:
+        """The description that consists of `values`, by attribute; for the rest see `of`."""
+        kept: dict[str, Any] = {}
+        for attribute, (_, accepts) in cls.rules.items():
+            if attribute not in values:
+                raise cls._refusal(who, attribute, "is missing")
+            kept[attribute] = printable(values[attribute])
+            if not accepts(kept[attribute]):
+                raise cls._refusal(who, attribute, f"is {_shown(values[attribute])}")
+        if "least squares" in kept.get("methods", ()) and not kept["stability"]:
+            trouble = "is empty, although methods has 'least squares'"
+            raise cls._refusal(who, "stability", trouble)
+        return cls(**kept, **more)
+
+    @classmethod
+    def _refusal(cls, who: str, attribute: str, trouble: str) -> PluginError:
+        return PluginError(f"{who}: {attribute} must be {cls.rules[attribute][0]}, and {trouble}")
+
+
+@dataclass(frozen=True)
+class Description(_Checked):
+    """The attributes of a backend's class, as `Backend` explains them."""
+
+    rules = _OF_BACKENDS
+
+    name: str
+    framework: str
+    requires: tuple[str, ...]
+    methods: tuple[Kind, ...]
+    devices: tuple[Device, ...]
+    algorithm: str
+    style: Style
+    optional: bool
+    distributed: bool
+    copies: float
+    stability: Stability
+    known_failures: Mapping[str, str]
+    #: The absolute path of the file that defines it, or the name of its entry point; empty for the
+    #: suite's own.
+    plugin: str = ""
+
+    @property
+    def source(self) -> str:
+        """`plugin` without folders, and printable."""
+        name = Path(self.plugin).name if Path(self.plugin).is_absolute() else self.plugin
+        return str(printable(name))
+
+
+@dataclass(frozen=True)
+class WorkloadDescription(_Checked):
+    """The attributes of the class of a workload, as `CustomWorkload` explains them."""
+
+    rules = _OF_WORKLOADS
+
+    name: str
+    description: str
+    n_samples: int
+    n_features: int
+    dtype: DType
+    threads: int | None

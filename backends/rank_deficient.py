@@ -4,8 +4,6 @@ The suite asks for the shortest weight, with a free bias. The shortest solution 
 different one: a solver that finds that matrix to lack rank solves once more, without the bias.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,15 +4,11 @@ The modules of plug-ins are imported by workers, and by tests. The suite itself 
 its own about them (`backends.worker.plugins`), so that they cannot change how it measures.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import shlex
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from inspect import isabstract
 from pathlib import Path
@@ -23,6 +19,7 @@ from backends.base import Backend
 from backends.base import installed_version as installed_version
 from backends.custom import CustomWorkload
 from backends.description import Description, PluginError, described
+from backends.lazy import from_file
 
 #: The modules of this package with backends, in the order in which these are listed.
 MODULES = (
@@ -48,7 +45,7 @@ def sources(plugins: Iterable[Path] = ()) -> list[str]:
     """
     points = dict.fromkeys(point.name for point in entry_points(group=ENTRY_POINTS))
     for path in plugins:
-        _spec(path)
+        _refuse_others(path)
     return [*points, *(str(path.resolve()) for path in plugins)]
 
 
@@ -71,7 +68,7 @@ def load(plugins: tuple[Path, ...] = ()) -> dict[str, type[Backend]]:
     """
     found = {Description.of(backend, backend.__module__).name: backend for backend in own()}
     for source in sources(plugins):
-        for backend in further(source):
+        for backend in defined(source).backends:
             name = Description.of(backend, where(source)).name
             if name in found:
                 raise PluginError(f"{where(source)}: the name {name!r} is taken")
@@ -88,7 +85,7 @@ def find(name: str, sources: Sequence[str]) -> type[Backend] | None:
     if known := {backend.name: backend for backend in own()}.get(name):
         return known
     for source in sources:
-        for backend in further(source):
+        for backend in defined(source).backends:
             if Description.of(backend, where(source)).name == name:
                 return backend
     return None
@@ -102,11 +99,6 @@ class Defined:
     workloads: list[type[CustomWorkload]]
 
 
-def further(source: str) -> list[type[Backend]]:
-    """Import a source; its backends. For the errors see `defined`."""
-    return defined(source).backends
-
-
 def defined(source: str) -> Defined:
     """Import a source, and find what it defines.
 
@@ -116,7 +108,9 @@ def defined(source: str) -> Defined:
     # Whatever it raises: `sys.exit` in a module must not end the program without a word.
     try:
         if is_file(source):
-            module = _imported(Path(source))
+            path = Path(source)
+            _refuse_others(path)
+            module = from_file(f"linreg_bench_plugin_{path.stem}", path)
             found = Defined(_classes(module, Backend), _classes(module, CustomWorkload))
             trouble = "defines no complete subclass of Backend or CustomWorkload"
         else:
@@ -156,17 +150,6 @@ def _is_complete(item: Any, base: Any) -> bool:
     return isinstance(item, type) and issubclass(item, base) and not isabstract(item)
 
 
-def _spec(path: Path) -> ModuleSpec:
-    spec = importlib.util.spec_from_file_location(f"linreg_bench_plugin_{path.stem}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
+def _refuse_others(path: Path) -> None:
+    if not path.is_file() or importlib.util.spec_from_file_location("plugin", path) is None:
         raise PluginError(f"plug-in {path}: not a Python file")
-    return spec
-
-
-def _imported(path: Path) -> ModuleType:
-    spec = _spec(path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    assert spec.loader  # _spec made sure of it
-    spec.loader.exec_module(module)
-    return module

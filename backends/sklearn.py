@@ -1,7 +1,5 @@
 """scikit-learn, and Intel's extension of it."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import Any
 

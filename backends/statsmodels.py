@@ -1,7 +1,5 @@
 """statsmodels: `OLS(...).fit()`, which also computes what its statistics will need."""
 
-from __future__ import annotations
-
 import warnings
 from typing import Any, ClassVar
 

@@ -3,8 +3,6 @@
 The worker is rank 0, and starts the others. It is timed until the slowest of them has finished.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar

@@ -3,8 +3,6 @@
 This process holds the scheduler and the client, and starts the workers (`LocalCluster`).
 """
 
-from __future__ import annotations
-
 import os
 import uuid
 from abc import abstractmethod
@@ -137,7 +135,16 @@ class DaskBackend(Backend):
         Raises:
             RuntimeError: a worker has other rows than it was sent.
         """
-        self._compare()
+        for chunks, array in ((self.X, self.data.X), (self.y, self.data.y)):
+            digests = self._gather(sha256, [chunk.future for chunk in chunks])
+            ends = np.cumsum([chunk.shape[0] for chunk in chunks])
+            rows = np.split(array, ends[:-1])
+            for chunk, digest, own in zip(chunks, digests, rows, strict=True):
+                if digest != sha256(own):
+                    which = self._named(chunk.worker)
+                    raise RuntimeError(
+                        f"{which} works on other rows than it was sent (SHA-256 differs)"
+                    )
         found = list(self.client.run(_in_force).values())
         return super().describe() | {
             "workers": len(found),
@@ -152,13 +159,12 @@ class DaskBackend(Backend):
         return Probes(lambda: call(int, pure=False).result(), "running an empty task on a worker")
 
     def exchange(self, n_bytes: int) -> Callable[[], object] | None:
-        sizes = [n_bytes] * self.workers
-        return lambda: sum(self._gather(_zeros, sizes))
+        sizes = [max(1, n_bytes // 8)] * self.workers
+        return lambda: sum(self._gather(np.zeros, sizes))
 
     def _gather(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
         """What the workers compute, call by call; nothing is taken from earlier calls."""
-        found: list[Any] = self.client.gather(self.client.map(function, *arguments, pure=False))
-        return found
+        return self.client.gather(self.client.map(function, *arguments, pure=False))
 
     @contextmanager
     def _naming_the_lost(self) -> Iterator[None]:
@@ -183,20 +189,6 @@ class DaskBackend(Backend):
 
     def _named(self, worker: int) -> str:
         return f"worker {worker + 1} of {self.workers}"
-
-    def _compare(self) -> None:
-        """Compare the rows that workers have with those that they were sent, by digests."""
-        for chunks, array in ((self.X, self.data.X), (self.y, self.data.y)):
-            found = self._gather(sha256, [chunk.future for chunk in chunks])
-            first = 0
-            for chunk, digest in zip(chunks, found, strict=True):
-                end = first + chunk.shape[0]
-                if digest != sha256(array[first:end]):
-                    which = self._named(chunk.worker)
-                    raise RuntimeError(
-                        f"{which} works on other rows than it was sent (SHA-256 differs)"
-                    )
-                first = end
 
 
 class DaskLstsq(DaskBackend):
@@ -261,10 +253,6 @@ def _normal_equations(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndar
         for total, part in zip((gram, moment), rank.normal_equations(np, *block), strict=True):
             total += part
     return gram, moment
-
-
-def _zeros(n_bytes: int) -> np.ndarray:
-    return np.zeros(max(1, n_bytes // 8))
 
 
 def _in_force(dask_worker: Any) -> dict[str, Any]:

@@ -5,32 +5,26 @@ HOST:PORT:NUMBER to call back, and where the class of the rank is. A rank knows 
 All ranks are asked the same at once.
 """
 
-from __future__ import annotations
-
 import hashlib
-import importlib.util
 import os
 import select
-import socket
 import sys
 import threading
 from abc import ABC, abstractmethod
-from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
-from types import ModuleType
+from multiprocessing.connection import Client, Connection
 from typing import Any, Literal
 
 import numpy as np
 
-from backends.worker.orphan import end_with_parent
+from backends.lazy import from_file
+from backends.worker.sandbox import end_with_parent
 
 #: The variable that holds the secret of a rank that calls back.
 KEY = "LINREG_BENCH_KEY"
 #: Shape and dtype of an array that follows as bytes.
 Shape = tuple[tuple[int, ...], str]
-
-
-#: How a request ends.
-Outcome = Literal["done", "failed", "deserted"]
+#: How a request ends; "lost" where no answer comes.
+Outcome = Literal["done", "failed", "deserted", "lost"]
 
 
 class Deserted(Exception):
@@ -91,6 +85,11 @@ class Rank(ABC):
     def digest(self) -> str:
         """SHA-256 of its rows."""
         return sha256(self.X, self.y)
+
+
+def code(kind: type[Rank]) -> list[str]:
+    """Where the class of a rank is: module, file and name. That of a plug-in is in no package."""
+    return [kind.__module__, str(sys.modules[kind.__module__].__file__), kind.__name__]
 
 
 def sha256(*arrays: np.ndarray) -> str:
@@ -169,22 +168,10 @@ class _Server:
         return self._kept[name]
 
 
-def _imported(name: str, path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec  # rank 0 has imported it
-    assert spec.loader
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _called_back(address: str) -> Connection:
     """A connection to rank 0 on another machine. When it is closed there, this process ends."""
     host, port, number = address.split(":")
-    connection = Connection(socket.create_connection((host, int(port))).detach())
-    key = os.environ.pop(KEY).encode()
-    answer_challenge(connection, key)
-    deliver_challenge(connection, key)
+    connection = Client((host, int(port)), authkey=os.environ.pop(KEY).encode())
     connection.send(int(number))
     threading.Thread(target=_end_with, args=(connection.fileno(),), daemon=True).start()
     return connection
@@ -203,6 +190,6 @@ if __name__ == "__main__":
         _connection = Connection(int(sys.argv[1]))
     else:
         _connection = _called_back(sys.argv[1])
-    _Server(_connection, getattr(_imported(*sys.argv[2:4]), sys.argv[4])()).serve()
+    _Server(_connection, getattr(from_file(*sys.argv[2:4]), sys.argv[4])()).serve()
     # Frameworks with thread pools can hang in their exit handlers; nothing here needs them.
     os._exit(0)

@@ -1,37 +1,56 @@
 """The ranks of a fit as rank 0 sees them: it starts the others, and asks all at once."""
 
-from __future__ import annotations
-
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from multiprocessing import Pipe
+from typing import Any
 
 import numpy as np
 
-from backends.distributed import network, remote
-from backends.distributed.members import Child, Member
-from backends.distributed.rank import Deserted, Outcome, Rank, Shape, send
+from backends.distributed import remote
+from backends.distributed.rank import Deserted, Outcome, Rank, Shape, code, send
 
 #: Seconds in which a rank answers once another one has, or has given up waiting for it.
 _GRACE = 2.0
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What another rank has answered, or how it failed."""
-
-    outcome: Outcome | Literal["lost"]
-    answer: Any
-
-    @property
-    def failed(self) -> bool:
-        """Whether it is of no use from now on."""
-        return self.outcome != "done"
+#: What another rank has answered, or how it failed.
+Reply = tuple[Outcome, Any]
 
 
 class RankFailed(Exception):
     """Another rank is gone, is silent, or could not do its part; the message says which."""
+
+
+class Child:
+    """Another rank: a process that this one has started, or else a `remote.Remote`."""
+
+    def __init__(self, kind: type[Rank]) -> None:
+        """Start it; it imports NumPy alone before it is asked to join."""
+        self.connection, theirs = Pipe()
+        command = [sys.executable, "-m", "backends.distributed.rank", str(theirs.fileno())]
+        self._process = subprocess.Popen(
+            [*command, *code(kind)], stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),)
+        )
+        theirs.close()
+
+    def kill(self) -> None:
+        """End it, whatever it is doing."""
+        self._process.kill()
+
+    def ended(self, patience: float) -> str:
+        """How it has ended, in words, once its connection is closed; seconds to wait for that."""
+        try:
+            status = self._process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            return "has closed its connection"
+        if status >= 0:
+            return f"has ended with status {status}"
+        try:
+            return f"was ended by {signal.Signals(-status).name}"
+        except ValueError:  # most real-time signals have no name
+            return f"was ended by signal {-status}"
 
 
 class Ranks:
@@ -44,8 +63,8 @@ class Ranks:
         scheduler, elsewhere = remote.places()
         elsewhere = elsewhere[: workers - 1]
         here = workers - 1 - len(elsewhere)
-        self._host = network.own_address(*network.parts(scheduler)) if elsewhere else "127.0.0.1"
-        self._members: list[Member] = [Child(kind) for _ in range(here)]
+        self._host = remote.own_address(*remote.parts(scheduler)) if elsewhere else "127.0.0.1"
+        self._members: list[Child | remote.Remote] = [Child(kind) for _ in range(here)]
         if elsewhere:
             self._members += remote.start(kind, scheduler, elsewhere, threads)
         self._connections = [member.connection for member in self._members]
@@ -104,7 +123,7 @@ class Ranks:
         replies = self._replies(patience)
         if culprit := self._culprit(replies):
             raise culprit
-        return [answer, *(reply.answer for reply in replies)]
+        return [answer, *(found for _, found in replies)]
 
     def close(self) -> None:
         """End the others; nothing can be asked any more."""
@@ -115,27 +134,23 @@ class Ranks:
     def _replies(self, patience: float) -> list[Reply]:
         """What each of the others answers within so many seconds; those that do not are ended."""
         ends = time.monotonic() + patience
-        replies = [self._reply(n, ends - time.monotonic()) for n in range(len(self._members))]
-        if any(reply.failed for reply in replies):
+        replies: list[Reply] = []
+        for member in self._members:
+            try:
+                there = member.connection.poll(max(0.0, ends - time.monotonic()))
+                replies.append(member.connection.recv() if there else ("lost", "does not answer"))
+            except (EOFError, OSError):
+                replies.append(("lost", member.ended(_GRACE)))
+        if any(outcome != "done" for outcome, _ in replies):
             self.close()
         return replies
 
-    def _reply(self, number: int, patience: float) -> Reply:
-        member = self._members[number]
-        try:
-            if member.connection.poll(max(0.0, patience)):
-                return Reply(*member.connection.recv())
-        except (EOFError, OSError):
-            return Reply("lost", member.ended(_GRACE))
-        return Reply("lost", "does not answer")
-
     def _culprit(self, replies: Sequence[Reply]) -> RankFailed | None:
         """Which rank is at fault; those that waited for it have failed as well."""
-        for outcome, joint in (("lost", " "), ("failed", ": "), ("deserted", ": ")):
-            for number, reply in enumerate(replies, start=1):
-                if reply.outcome == outcome:
-                    rank = f"rank {number} of {self.workers}"
-                    return RankFailed(f"{rank}{joint}{reply.answer}")
+        for fault, joint in (("lost", " "), ("failed", ": "), ("deserted", ": ")):
+            for number, (outcome, answer) in enumerate(replies, start=1):
+                if outcome == fault:
+                    return RankFailed(f"rank {number} of {self.workers}{joint}{answer}")
         return None
 
 

@@ -1,24 +1,22 @@
-"""Ranks on other machines, which workers of a Dask cluster start there.
+"""Ranks on other machines, which workers of a Dask cluster start there, and how to reach them.
 
 The rows go from rank 0 straight to them, and so do the sums: Dask only starts processes.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from pathlib import Path
 
-from backends.distributed import network
-from backends.distributed.members import code
-from backends.distributed.rank import KEY, Rank
+from backends.distributed.rank import KEY, Rank, code
 from backends.lazy import lazy
 
 distributed = lazy("distributed")
@@ -29,12 +27,12 @@ PLACES = "LINREG_BENCH_RANKS"
 _PATIENCE = 60.0
 
 
+@dataclass(frozen=True)
 class Remote:
-    """A rank that a worker of the cluster has started."""
+    """A rank that a worker of the cluster has started, and that has called back."""
 
-    def __init__(self, connection: Connection, place: str) -> None:
-        """It has called back."""
-        self.connection, self.place = connection, place
+    connection: Connection
+    place: str
 
     def kill(self) -> None:
         """It ends itself when its connection is closed."""
@@ -56,7 +54,7 @@ def start(kind: type[Rank], scheduler: str, workers: Sequence[str], threads: int
     Raises:
         OSError: one of them does not call back.
     """
-    host, key = network.own_address(*network.parts(scheduler)), secrets.token_hex(16)
+    host, key = own_address(*parts(scheduler)), secrets.token_hex(16)
     client = distributed.Client(scheduler, set_as_default=False)
     try:
         with socket.create_server((host, 0)) as server:
@@ -100,3 +98,35 @@ def launch(where: Sequence[str], key: str, threads: int) -> int:
     )
     threading.Thread(target=child.wait, daemon=True).start()  # else its end would go unnoticed
     return child.pid
+
+
+def parts(address: str) -> tuple[str, int]:
+    """Host and port of `tcp://host:port`."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    return host, int(port)
+
+
+def own_address(host: str, port: int = 9) -> str:
+    """The address by which `host` finds this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # nothing is sent
+        probe.connect((host, port))
+        return str(probe.getsockname()[0])
+
+
+def interface(host: str) -> str:
+    """The name of the network interface by which `host` is reached; that of loopback if unknown."""
+    if sys.platform != "linux":
+        return "lo0"
+    from fcntl import ioctl  # Unix alone has it
+
+    wanted = own_address(host)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("16s24x", name.encode())
+            try:
+                found = ioctl(asked.fileno(), 0x8915, request)  # SIOCGIFADDR, netdevice(7)
+            except OSError:  # it has no address
+                continue
+            if socket.inet_ntoa(found[20:24]) == wanted:
+                return name
+    return "lo"

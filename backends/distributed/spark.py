@@ -1,7 +1,5 @@
 """Spark's MLlib, in one Java process on this machine (`local[threads]`)."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backends import rank_deficient
-from backends.distributed import network
+from backends.distributed import remote
 from backends.distributed.base import DistributedBackend
 from backends.distributed.rank import Deserted, Rank
 from backends.torch import torch
@@ -37,7 +37,7 @@ class TorchRank(Rank):
             torch.distributed.destroy_process_group()
         host, _, port = address.rpartition(":")
         # Else gloo asks for the address of this machine's name, which need not have one.
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", network.interface(host))
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", remote.interface(host))
         store = self.store or torch.distributed.TCPStore(host, int(port), workers, False)
         torch.distributed.init_process_group("gloo", store=store, rank=number, world_size=workers)
 
@@ -94,7 +94,7 @@ class QRRank(TorchRank):
 
     def fit(self, patience: float) -> np.ndarray:
         own = _triangle(self.rows, self.targets)
-        R = _upper(self.gather(own, patience))
+        R = torch.linalg.qr(self.gather(own, patience), mode="r").R
         rank_deficient.refuse_diagonal(R[:-1, :-1].numpy())
         solution = torch.linalg.solve_triangular(R[:-1, :-1], R[:-1, -1:], upper=True)
         return solution[:, 0].roll(-1).numpy()
@@ -112,12 +112,8 @@ def _triangle(X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         rows[q:end, 0] = 1
         rows[q:end, 1:-1] = some
         rows[q:end, -1] = targets
-        R = _upper(rows[:end])
+        R = torch.linalg.qr(rows[:end], mode="r").R
     return R
-
-
-def _upper(A: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.qr(A, mode="r").R
 
 
 class TorchDistributedGram(DistributedBackend):

@@ -1,7 +1,5 @@
 """Which cores the processes of a worker may use (Linux)."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Data on a disk: mapped, how much this process has read of them, how fast that can be at best."""
 
-from __future__ import annotations
-
 import os
 import re
 import time

@@ -31,8 +31,6 @@ Workers of other revisions answer the same parent (`run --against`), so requests
 gain optional fields.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import platform
@@ -47,10 +45,10 @@ import numpy as np
 
 from backends import registry
 from backends.base import Backend, Data, Fit, Method, Unavailable
+from backends.lazy import hide
 from backends.worker import renewal, roofline
 from backends.worker.binding import bind
 from backends.worker.disk import bytes_read, disk_rate, mapped
-from backends.worker.hiding import hide
 from backends.worker.memory import Peak, WatchedPeak, ran_out_of_memory
 from backends.worker.messages import ARRAYS, UNFINISHED, method_from_json, sha256
 from backends.worker.results import Results
@@ -119,12 +117,8 @@ class RequestHandler:
         self.backend = chosen()
         self.backend.tf32, self.backend.workers = tf32, workers
         self.backend.start(device, threads)
-        start_seconds = self._since(began)
-        return {
-            "import_seconds": import_seconds,
-            "start_seconds": start_seconds,
-            "sandboxed": self.sandboxed,
-        }
+        times = {"import_seconds": import_seconds, "start_seconds": self._since(began)}
+        return times | {"sandboxed": self.sandboxed}
 
     def load(self, folder: str, method: dict[str, Any]) -> dict[str, Any]:
         """Map the arrays, digest them (which also reads them once), give them to the backend."""

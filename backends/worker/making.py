@@ -5,15 +5,12 @@ FOLDER, the only place that the process may write to but for caches. One JSON li
 descriptor ANSWER; whoever asks must check the arrays.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
 from pathlib import Path
 
 from backends.worker import sandbox
-from backends.worker.orphan import end_with_parent
 
 
 def make(source: str, name: str, seed: int, folder: Path) -> str:
@@ -34,7 +31,7 @@ def make(source: str, name: str, seed: int, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    sandbox.end_with_parent()
     answer, source, name, seed, folder = sys.argv[1:]
     sandbox.enter(folder)
     with os.fdopen(int(answer), "w") as out:

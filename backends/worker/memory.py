@@ -1,7 +1,5 @@
 """How much memory a call needs at its peak, as Linux reports it for the process."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 import threading
@@ -32,7 +30,9 @@ class Peak:
 
     def bytes(self) -> int | None:
         """None where the system does not say."""
-        highest = self._resident("VmHWM") if self._before is not None else None
+        return self._more(self._resident("VmHWM"))
+
+    def _more(self, highest: int | None) -> int | None:
         return None if highest is None or self._before is None else max(0, highest - self._before)
 
     def _resident(self, field: str) -> int | None:
@@ -62,9 +62,7 @@ class WatchedPeak(Peak):
         """None where the system does not say."""
         self._ended.set()
         self._watching.join()
-        if self._before is None or self._highest is None:
-            return None
-        return self._highest - self._before
+        return self._more(self._highest)
 
     def _watch(self) -> None:
         while self._highest is not None and not self._ended.wait(_LOOK):

@@ -1,7 +1,5 @@
 """What a worker and its parent exchange: data, methods and fits, as JSON."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import asdict
 from typing import Any
@@ -41,8 +39,5 @@ def sha256(data: Data) -> str:
 
 def fit_to_json(fit: Fit) -> dict[str, Any]:
     """A fit as numbers and lists; its types were checked (`backends.worker.results`)."""
-    found: dict[str, Any] = dict.fromkeys(FIELDS)
-    for name in FIELDS:
-        if (values := getattr(fit, name)) is not None:
-            found[name] = np.asarray(values, dtype=float).tolist()
-    return found
+    found = {name: getattr(fit, name) for name in FIELDS}
+    return {k: None if v is None else np.asarray(v, float).tolist() for k, v in found.items()}

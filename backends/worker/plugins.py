@@ -5,8 +5,6 @@ output belongs to the plug-ins. Whoever asks must check the answers again: a plu
 whatever runs in this process.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
@@ -14,10 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from backends import registry
-from backends.custom import WorkloadDescription, attributes
-from backends.description import Description, PluginError, described
+from backends.description import Description, PluginError, WorkloadDescription, described
 from backends.worker import sandbox
-from backends.worker.orphan import end_with_parent
 
 
 def answer(source: str) -> dict[str, Any]:
@@ -25,12 +21,9 @@ def answer(source: str) -> dict[str, Any]:
     where = registry.where(source)
     try:
         defined = registry.defined(source)
-        made = [Description.of(backend, where, source) for backend in defined.backends]
-        workloads = [
-            WorkloadDescription.checked(attributes(one), f"{where}: {one.__name__}")
-            for one in defined.workloads
-        ]
-        return {"backends": list(map(asdict, made)), "workloads": list(map(asdict, workloads))}
+        backends = [Description.of(one, where, plugin=source) for one in defined.backends]
+        workloads = [WorkloadDescription.of(one, where) for one in defined.workloads]
+        return {"backends": list(map(asdict, backends)), "workloads": list(map(asdict, workloads))}
     except PluginError as error:
         return {"trouble": str(error)}
     except BaseException as error:  # of a class whose attributes are programs
@@ -38,7 +31,7 @@ def answer(source: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    sandbox.end_with_parent()
     sandbox.enter()
     with os.fdopen(int(sys.argv[1]), "w") as answers:
         for source in sys.argv[2:]:

@@ -6,8 +6,6 @@ fit of changed data is mapped back, without rounding, and held to the reference 
 descent goes through the same losses if its start changes signs as well.
 """
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

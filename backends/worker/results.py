@@ -4,8 +4,6 @@ All fits of a sample are kept until the clock has stopped. Results of exactly th
 `backends.base.Fit` asks for can hold nothing back: there is no code of the backend's left in them.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Iterable, Sequence
@@ -111,8 +109,8 @@ def check_types(fits: Iterable[Fit]) -> None:
         )
     for name in ("weight", "train_losses", "test_losses"):
         values = [getattr(fit, name) for fit in fits]
-        kinds = set(map(type, values)) - ({np.ndarray} if name == "weight" else _ARRAY_OR_NONE)
-        for kind in kinds:
+        may_be = {np.ndarray} if name == "weight" else {np.ndarray, type(None)}
+        for kind in set(map(type, values)) - may_be:
             raise TypeError(
                 f"fit() returned its {name} as {_named(kind)}: not an array on the host; "
                 "return a numpy.ndarray of float32 or float64 with one dimension"
@@ -131,9 +129,6 @@ def check_types(fits: Iterable[Fit]) -> None:
                 f"fit() returned its bias as {_named(kind)}{shown}: not a number on the host; "
                 "return a float"
             )
-
-
-_ARRAY_OR_NONE = {np.ndarray, type(None)}
 
 
 def _named(kind: type) -> str:

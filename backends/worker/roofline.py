@@ -4,8 +4,6 @@ Reading is measured with NumPy. A matrix product and the cheapest call depend on
 which offers them through `Backend.probes`.
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """Keeps a worker from everything but its own: files, processes, the suite and the run (Linux).
 
+And lets it end with its parent.
+
 Landlock lets a process give up rights, for itself and for all that it starts, without privileges
 (https://docs.kernel.org/userspace-api/landlock.html). A worker goes on to read and execute what it
 likes. It writes beneath a few folders only, and, from Linux 6.12 on, sends signals only to
@@ -9,10 +11,9 @@ This has to be done before NumPy is imported, which starts threads: a thread tha
 would keep its rights. So nothing is imported here that takes time.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
+import struct
 import sys
 
 #: Numbers of the system calls, the same for all processors that NumPy has wheels for.
@@ -31,19 +32,6 @@ _VARIABLES = (
     *("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"),
     *("CUPY_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR", "KERAS_HOME"),
 )
-
-
-class _Ruleset(ctypes.Structure):
-    """`struct landlock_ruleset_attr`; older kernels take a longer one if the rest is 0."""
-
-    _fields_ = (("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
-
-
-class _Beneath(ctypes.Structure):
-    """`struct landlock_path_beneath_attr`."""
-
-    _pack_ = 1
-    _fields_ = (("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32))
 
 
 def enter(own: str = "") -> bool:
@@ -65,6 +53,14 @@ def enter(own: str = "") -> bool:
     return True
 
 
+def end_with_parent() -> None:
+    """Let Linux kill this process when its parent dies, even in the middle of a fit."""
+    if sys.platform == "linux":
+        from signal import SIGKILL
+
+        _LIBC.prctl(1, SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def _caches(gpu: bool) -> list[str]:
     """The folders of caches."""
     told = [os.environ[name] for name in _VARIABLES if os.environ.get(name)]
@@ -80,15 +76,16 @@ def _caches(gpu: bool) -> list[str]:
 def _restrict(writable: list[str]) -> None:
     version = _call(_CREATE_RULESET, None, 0, _VERSION)
     files = _WRITE | (_LINK if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
-    wanted = _Ruleset(files, 0, _SIGNAL if version >= 6 else 0)
-    rules = _call(_CREATE_RULESET, ctypes.byref(wanted), ctypes.sizeof(wanted), 0)
+    # struct landlock_ruleset_attr: older kernels take a longer one if the rest is 0.
+    wanted = struct.pack("=QQQ", files, 0, _SIGNAL if version >= 6 else 0)
+    rules = _call(_CREATE_RULESET, wanted, len(wanted), 0)
     for path in writable:
         try:
             folder = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             continue  # it is not there
-        beneath = _Beneath(files, folder)
-        _call(_ADD_RULE, rules, _PATH_BENEATH, ctypes.byref(beneath), 0)
+        # struct landlock_path_beneath_attr
+        _call(_ADD_RULE, rules, _PATH_BENEATH, struct.pack("=Qi", files, folder), 0)
         os.close(folder)
     # Without it, a program with the privileges of its owner could undo the rest.
     if _LIBC.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):

@@ -6,8 +6,6 @@ error belong to the framework, which may print what it likes. `backends.worker.h
 table of requests.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
@@ -15,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backends.worker.handler import RequestHandler, answer
-from backends.worker.orphan import end_with_parent
+from backends.worker.sandbox import end_with_parent
 
 
 def serve(numpy_seconds: float, sandboxed: bool) -> None:

@@ -1,7 +1,5 @@
 """Extra work after each fit, to check that the suite finds what became slower."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from backends.base import Fit

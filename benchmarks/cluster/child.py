@@ -2,7 +2,7 @@
 
 import runpy
 
-from backends.worker.orphan import end_with_parent
+from backends.worker.sandbox import end_with_parent
 
 if __name__ == "__main__":
     end_with_parent()

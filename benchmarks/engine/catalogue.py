@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backends import registry
-from backends.custom import WorkloadDescription
-from backends.description import LONGEST_TEXT, Description, PluginError
+from backends.description import LONGEST_TEXT, Description, PluginError, WorkloadDescription
 from benchmarks.engine import custom, inquiry
 from benchmarks.engine.custom import GROUP
 from benchmarks.problems.workloads import SIZES, WORKLOADS, Workload
@@ -82,7 +81,7 @@ def _checked(source: str, line: bytes) -> tuple[list[Description], list[Workload
         if "trouble" in answer:
             raise PluginError(str(answer["trouble"])[: len(who) + 3 * LONGEST_TEXT])
         raw = [{key: _tuples(v) for key, v in one.items()} for one in answer["backends"]]
-        backends = [Description.checked(values, who, source) for values in raw]
+        backends = [Description.checked(values, who, plugin=source) for values in raw]
         workloads = [WorkloadDescription.checked(one, who) for one in answer["workloads"]]
         return backends, [custom.workload(one, source) for one in workloads]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -9,7 +9,7 @@ import numpy as np
 
 from backends import registry
 from backends.base import Data
-from backends.custom import WorkloadDescription
+from backends.description import WorkloadDescription
 from benchmarks.engine import inquiry
 from benchmarks.errors import UserError
 from benchmarks.problems.problem import DType, New, Problem, extreme, in_memory

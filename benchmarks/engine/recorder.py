@@ -20,7 +20,7 @@ from benchmarks.engine.resume import Earlier
 from benchmarks.engine.variants import git
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.errors import UserError
-from benchmarks.gate.numbers import Malformed, real_numbers
+from benchmarks.gate.checks import Malformed, numbers
 from benchmarks.gate.trajectory import relative_errors
 from benchmarks.problems.workloads import Workload
 from benchmarks.progress import Progress
@@ -244,9 +244,9 @@ def _workload(prepared: Prepared, seed: int) -> records.WorkloadRecord:
         sigma=problem.sigma,
         seed=seed,
         sha256=prepared.sha256,
-        condition=reference.conditioning.condition,
-        scaled_condition=reference.columns.conditioning.condition,
-        tangent=reference.conditioning.tangent,
+        condition=reference.solution.conditioning.condition,
+        scaled_condition=reference.scaled.conditioning.condition,
+        tangent=reference.solution.conditioning.tangent,
         rank=solution.rank,
         note=reference.note,
         weight=_listed(problem.weight),
@@ -266,7 +266,7 @@ def _numbers(fitted: Fitted, workload: Workload) -> dict[str, Any]:
     found = {}
     for name, shape in shapes.items():
         with suppress(Malformed):
-            found[name] = real_numbers(name, getattr(fitted, name), shape)
+            found[name] = numbers(name, getattr(fitted, name), shape, finite=False)
     return found
 
 

@@ -88,9 +88,7 @@ def solver_bounds(c: Conditioning, stability: Stability, eps: float) -> SolverBo
     )
 
 
-def coefficient_bounds(
-    solution: Solution, c: Conditioning, stability: Stability, eps: float
-) -> np.ndarray:
+def coefficient_bounds(solution: Solution, stability: Stability, eps: float) -> np.ndarray:
     """Bounds of each coefficient's absolute error, bias last, for independent features.
 
     The perturbations of `solver_bounds`, row by row. Let a be a row of (A'A)^-1 A', and g one of
@@ -98,12 +96,11 @@ def coefficient_bounds(
     eps (||a|| (||A|| ||b|| + ||y||) + ||g|| ||A|| ||r||), and that of normal equations
     eps ||g|| ||A|| (||A|| ||b|| + ||y||). Where rounding leaves no digit, bounds are infinite.
     """
+    c = solution.conditioning
     used = eps * (c.condition if stability == "orthogonal" else c.condition**2)
     if used >= 1:
         return np.full(len(solution.coefficients), math.inf)
-    inverse = np.linalg.inv(solution.triangle)
-    a = np.linalg.norm(inverse, axis=1)
-    g = np.linalg.norm(inverse @ inverse.T, axis=1)
+    a, g = solution.sensitivities
     both = c.norm * norm(solution.coefficients) + solution.target_norm
     if stability == "orthogonal":
         moved = a * both + g * c.norm * solution.residual_norm

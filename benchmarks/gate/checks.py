@@ -1,10 +1,38 @@
-"""One check: an error, the bound that it is held to, and whether that bound judges anything."""
+"""The numbers of a fit, and one check: an error, and whether its bound judges anything."""
 
 import math
 from typing import Any
 
+import numpy as np
+
 from benchmarks.gate.bounds import NO_DIGIT
 from benchmarks.verdict import Check
+
+
+class Malformed(Exception):
+    """The fit does not consist of the numbers asked for."""
+
+
+def numbers(name: str, value: object, shape: tuple[int, ...], finite: bool = True) -> np.ndarray:
+    """`value`, which came from another process and may be anything, as a float64 array.
+
+    Raises:
+        Malformed: it does not consist of real numbers in this shape, or of finite ones.
+    """
+    if value is None:
+        raise Malformed(f"{name} is missing")
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError):
+        raise Malformed(f"{name} is not an array of numbers") from None
+    if array.size and array.dtype.kind not in "fiu":
+        raise Malformed(f"{name} is not an array of real numbers")
+    if array.shape != shape:
+        raise Malformed(f"{name} has shape {array.shape} and not {shape}")
+    array = array.astype(np.float64)
+    if finite and (bad := array.size - int(np.isfinite(array).sum())):
+        raise Malformed(f"{name} has {bad} of {array.size} values that are NaN or infinite")
+    return array
 
 
 def check(name: str, error: Any, bound: float, source: str) -> Check:

@@ -18,7 +18,7 @@ def count(b: np.ndarray, certified: np.ndarray, ref: Reference, stability: Stabi
     most = min(CERTIFIED, -math.log10(ref.unit))
     # Rounding the published numbers to the dtype is one more error of the data.
     eps = backward_error(len(ref.problem.data.y), ref.unit) + ref.unit
-    errors = ref.coefficient_bounds(stability, eps) / ref.columns.lengths
+    errors = ref.coefficient_bounds(stability, eps) / ref.lengths
     found = correct(b, certified, most)
     return Digits(
         coefficients=tuple(found.tolist()),

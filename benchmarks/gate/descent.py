@@ -6,9 +6,8 @@ import numpy as np
 
 from backends.base import Fit, GradientDescent
 from benchmarks.gate.bounds import loss_rounding
-from benchmarks.gate.checks import check, relative, relative_check
+from benchmarks.gate.checks import check, numbers, relative, relative_check
 from benchmarks.gate.least_squares import COEFFICIENTS, check_truth
-from benchmarks.gate.numbers import numbers
 from benchmarks.gate.reference import PRINTED_TOLERANCE, Descent, Reference
 from benchmarks.gate.solution import design, norm
 from benchmarks.gate.trajectory import loss

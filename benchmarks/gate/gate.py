@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from backends.base import Fit, Stability
+from benchmarks.gate.checks import Malformed, numbers
 from benchmarks.gate.correct_digits import count
 from benchmarks.gate.descent import descent_checks
 from benchmarks.gate.least_squares import COEFFICIENTS, EACH, FITTED, RESIDUAL, Judged
-from benchmarks.gate.numbers import Malformed, numbers
 from benchmarks.gate.reference import Reference
 from benchmarks.gate.solution import norm
 from benchmarks.verdict import Check, Verdict

@@ -20,12 +20,7 @@ import numpy as np
 from scipy import special
 
 from backends.base import Stability
-from benchmarks.gate.bounds import (
-    NO_DIGIT,
-    SolverBounds,
-    solver_bounds,
-    tf32_error,
-)
+from benchmarks.gate.bounds import NO_DIGIT, SolverBounds, solver_bounds, tf32_error
 from benchmarks.gate.checks import check, relative, relative_check
 from benchmarks.gate.reference import Reference
 from benchmarks.gate.rounding import backward_error
@@ -92,11 +87,11 @@ class Judged:
     @cached_property
     def possible(self) -> SolverBounds:
         """What a solver of this stability may reach: one by SVD errs by the matrix as a whole."""
-        columns = self.ref.columns
-        if self.stability != "orthogonal" or self.ref.conditioning.deficient:
+        whole, columns = self.ref.solution.conditioning, self.ref.scaled.conditioning
+        if self.stability != "orthogonal" or whole.deficient:
             return self.by_columns
-        longest = self.ref.conditioning.norm / columns.conditioning.norm
-        found = self._bounds(self.eps * longest / columns.lengths.min())
+        longest = whole.norm / columns.norm
+        found = self._bounds(self.eps * longest / self.ref.lengths.min())
         if not found.leave_a_digit and self.by_columns.leave_a_digit:
             return replace(found, source=_UNITS)
         return found
@@ -111,7 +106,7 @@ class Judged:
         return next((one for one in found if one.leave_a_digit), self.possible)
 
     def _bounds(self, eps: float) -> SolverBounds:
-        return solver_bounds(self.ref.columns.conditioning, self.stability, eps)
+        return solver_bounds(self.ref.scaled.conditioning, self.stability, eps)
 
     def lost(self, residual: float) -> float:
         """The share of what can be explained that is lost with such a residual norm.
@@ -141,24 +136,22 @@ class Judged:
     @cached_property
     def _determined(self) -> np.ndarray:
         """Which coefficients a solver that is stable by columns gets right."""
-        sizes = np.abs(self._known * self.ref.columns.lengths)
+        sizes = np.abs(self._known * self.ref.lengths)
         bounds = self.ref.coefficient_bounds(self.stability, self.eps)
         return np.asarray((bounds <= _DETERMINED * sizes) & (sizes > 0))
 
     def checks(self) -> list[Check]:
         """All of them; the first is that of the coefficients, if these are judged at all."""
-        ref, solution, columns = self.ref, self.ref.solution, self.ref.columns
+        ref, solution = self.ref, self.ref.solution
         if solution.ambiguous:
             return [self._residual_alone()]
         allowed = self.allowed
         source = allowed.source + (", with products in TF32" if ref.tf32 else "")
-        size, fitted_size = norm(columns.solution.coefficients), solution.fitted_norm
+        size, fitted_size = norm(ref.scaled.coefficients), solution.fitted_norm
         if allowed.vanishing:
-            size, fitted_size = (
-                solution.target_norm / columns.conditioning.norm,
-                solution.target_norm,
-            )
-        error = relative(norm(self.off * columns.lengths), size)
+            fitted_size = solution.target_norm
+            size = fitted_size / ref.scaled.conditioning.norm
+        error = relative(norm(self.off * ref.lengths), size)
         fitted_error = relative(norm(solution.triangle @ self.off), fitted_size)
         fitted, most = allowed.fitted * fitted_size, self.possible
         lost = self._lost_within(most.fitted * fitted_size)
@@ -189,8 +182,8 @@ class Judged:
         For data changed by eps ||a_j|| and eps ||y||, the minimiser's residual is longer by at most
         eps (||A|| ||b_hat|| + ||y||), to first order.
         """
-        solution, columns = self.ref.solution, self.ref.columns
-        size = columns.conditioning.norm * norm(self.b * columns.lengths) + solution.target_norm
+        ref, solution = self.ref, self.ref.solution
+        size = ref.scaled.conditioning.norm * norm(self.b * ref.lengths) + solution.target_norm
         most, least = (
             self.lost(solution.residual_norm + e * size) for e in (self.eps, self.ref.unit)
         )

@@ -10,7 +10,7 @@ from backends.base import GradientDescent, Stability
 from benchmarks.gate import solution, trajectory
 from benchmarks.gate.bounds import TF32, DescentBounds, coefficient_bounds, descent_bounds
 from benchmarks.gate.rounding import unit_roundoff
-from benchmarks.gate.solution import Conditioning, Solution
+from benchmarks.gate.solution import Solution
 from benchmarks.gate.trajectory import Trajectory
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.workloads import TUTORIAL, Workload
@@ -38,21 +38,11 @@ class Descent:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """The problem with each column of [X 1] divided by its length."""
-
-    lengths: np.ndarray  # (n_features + 1,)
-    solution: Solution
-    conditioning: Conditioning
-
-
-@dataclass(frozen=True)
 class Reference:
     """What the fits of one workload are judged by."""
 
     problem: Problem
     solution: Solution
-    conditioning: Conditioning
     descent: Descent | None  # None for least squares
     tf32: bool = False  # whether products of float32 may be rounded to TF32
 
@@ -65,16 +55,19 @@ class Reference:
         return np.append(weight, bias)
 
     @cached_property
-    def columns(self) -> Columns:
-        """The problem in units that matter for its numerics; as it is for dependent features.
+    def lengths(self) -> np.ndarray:
+        """(n_features + 1,): those of the columns of [X 1]; ones for dependent features.
 
         The shortest weight of these is another one in other units.
         """
-        lengths = self.solution.lengths
-        if self.conditioning.deficient:
-            lengths = np.ones_like(lengths)
-        scaled = self.solution.in_units_of(lengths)
-        return Columns(lengths, scaled, solution.conditioning(scaled))
+        found = self.solution.lengths
+        return np.ones_like(found) if self.solution.conditioning.deficient else found
+
+    @cached_property
+    def scaled(self) -> Solution:
+        """The solution with each column divided by its length: in units that matter."""
+        b, R = self.solution.coefficients * self.lengths, self.solution.triangle / self.lengths
+        return replace(self.solution, coefficients=b, triangle=R)
 
     @property
     def best_r2(self) -> float | None:
@@ -87,19 +80,9 @@ class Reference:
 
         Infinite for dependent features, whose coefficients depend on each other.
         """
-        if self.conditioning.deficient:
+        if self.solution.conditioning.deficient:
             return np.full(len(self.solution.coefficients), np.inf)
-        key = stability, eps
-        if key not in self._coefficient_bounds:
-            columns = self.columns
-            found = coefficient_bounds(columns.solution, columns.conditioning, stability, eps)
-            self._coefficient_bounds[key] = found
-        return self._coefficient_bounds[key]
-
-    @cached_property
-    def _coefficient_bounds(self) -> dict[tuple[Stability, float], np.ndarray]:
-        """Those computed so far: with many features they take longer than all other checks."""
-        return {}
+        return coefficient_bounds(self.scaled, stability, eps)
 
     @property
     def note(self) -> str:
@@ -143,7 +126,7 @@ def prepare(workload: Workload, problem: Problem) -> Reference:
         allowed = descent_bounds(problem.data, method, path)
         is_tutorial = workload.recipe is TUTORIAL.recipe and method == TUTORIAL.method
         descent = Descent(method, path, allowed, PRINTED if is_tutorial else {})
-    return Reference(problem, found, solution.conditioning(found), descent)
+    return Reference(problem, found, descent)
 
 
 def with_tf32(ref: Reference) -> Reference:

@@ -19,9 +19,9 @@ _LAMBDA = 2.0
 _SPLITTER = 2.0**27 + 1  # cuts the 53 bits of a float64 into halves of 26 (Veltkamp)
 
 Pair = tuple[np.ndarray, np.ndarray]
-#: Numbers in about 3 x 53 bits: their sum, which is not evaluated. The first may be no larger than
-#: the second where terms cancel.
-Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
+#: (3, ...): numbers in about 3 x 53 bits, whose sum is not evaluated. The first may be no larger
+#: than the second where terms cancel.
+Triple = np.ndarray
 
 
 def unit_roundoff(dtype: np.dtype) -> float:
@@ -60,30 +60,18 @@ def two_product(a: np.ndarray, b: np.ndarray) -> Pair:
     )
 
 
-def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Sum of `a * b` over the first axis, in about 3 x 53 bits, rounded once to float64."""
-    return rounded(long_dot(a, b))
-
-
 def long_dot(a: np.ndarray, b: np.ndarray) -> Triple:
-    """The same without the last rounding.
+    """Sum of `a * b` over the first axis, in about 3 x 53 bits.
 
     Both are float64 and broadcast against each other. The error is about (log2(n) u)**3 |a|.|b|:
     DotK of Ogita, Rump & Oishi with K = 3, summed pairwise.
     """
     high, middle = two_product(a, b)
-    low = np.zeros_like(high)
-    while (n := len(high)) > 1:
-        half = n // 2
-        first, second, odd = slice(half), slice(half, 2 * half), slice(2 * half, n)
-        sums = added(
-            (high[first], middle[first], low[first]), (high[second], middle[second], low[second])
-        )
-        high, middle, low = (
-            np.concatenate(parts)
-            for parts in zip(sums, (high[odd], middle[odd], low[odd]), strict=True)
-        )
-    return high[0], middle[0], low[0]
+    terms = np.stack([high, middle, np.zeros_like(high)])
+    while half := terms.shape[1] // 2:
+        sums = added(terms[:, :half], terms[:, half : 2 * half])
+        terms = np.concatenate([sums, terms[:, 2 * half :]], axis=1)
+    return terms[:, 0]
 
 
 def added(one: Triple, other: Triple) -> Triple:
@@ -91,14 +79,14 @@ def added(one: Triple, other: Triple) -> Triple:
     carried, error = two_sum(one[0], other[0])
     errors, lost = two_sum(one[1], other[1])
     errors, lost_too = two_sum(errors, error)
-    return carried, errors, one[2] + other[2] + lost + lost_too
+    return np.stack([carried, errors, one[2] + other[2] + lost + lost_too])
 
 
 def rounded(number: Triple) -> np.ndarray:
     """To float64."""
     # The first two may cancel, so they are added before the rest.
     total, error = two_sum(number[0], number[1])
-    return np.asarray(total + (error + number[2]))
+    return total + (error + number[2])
 
 
 def _split(a: np.ndarray) -> Pair:

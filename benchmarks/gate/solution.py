@@ -6,9 +6,8 @@ Throughout, A = [X, 1] is the design matrix (n_samples, n_features + 1), and coe
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Self
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
@@ -42,6 +41,27 @@ class Unsolvable(UserError):
 
 
 @dataclass(frozen=True)
+class Conditioning:
+    """How sensitive the least-squares solution is to rounding errors in the data."""
+
+    #: kappa_2(A), the ratio of the largest to the smallest singular value. For dependent features,
+    #: the smallest is that of A restricted to the bias and the row space of the centred features.
+    condition: float
+    norm: float  # ||A||_2
+    #: tan(theta) = ||r|| / ||A b||, theta the angle between y and the column space of A;
+    #: infinite if all fitted values are 0.
+    tangent: float
+    #: ||A|| ||b|| / ||A b||, from 1 to kappa: how far fitted values are below their largest size.
+    stretch: float
+    deficient: bool = False  # whether the features are dependent
+
+    @property
+    def cosine(self) -> float:
+        """cos(theta) = ||A b|| / ||y||."""
+        return 1 / math.hypot(1, self.tangent)
+
+
+@dataclass(frozen=True)
 class Solution:
     """The least-squares solution, far more accurate than a fit in the data's dtype.
 
@@ -67,11 +87,34 @@ class Solution:
         found = np.linalg.norm(self.triangle, axis=0)
         return np.where(found > 0, found, 1.0)
 
-    def in_units_of(self, lengths: np.ndarray) -> Self:
-        """The same solution with each column of A divided by its length."""
-        return replace(
-            self, coefficients=self.coefficients * lengths, triangle=self.triangle / lengths
+    @cached_property
+    def conditioning(self) -> Conditioning:
+        """The quantities in the perturbation theory of least squares (Golub & Van Loan, 5.3.7)."""
+        singular = np.linalg.svd(self.triangle, compute_uv=False)
+        smallest = singular[-1]
+        if self.basis is not None:
+            p, rank = self.basis.shape
+            within = np.zeros((p + 1, rank + 1))
+            within[:p, :rank], within[p, rank] = self.basis, 1.0
+            smallest = np.linalg.svd(self.triangle @ within, compute_uv=False)[-1]
+        fitted = self.fitted_norm
+        size = singular[0] * norm(self.coefficients)
+        return Conditioning(
+            condition=float(singular[0] / smallest) if smallest else math.inf,
+            norm=float(singular[0]),
+            tangent=self.residual_norm / fitted if fitted else math.inf,
+            stretch=float(size / fitted) if fitted else 1.0,
+            deficient=self.basis is not None,
         )
+
+    @cached_property
+    def sensitivities(self) -> tuple[np.ndarray, np.ndarray]:
+        """The 2-norms of the rows of (A'A)^-1 A' and of (A'A)^-1, for independent features.
+
+        With many features they take longer than all checks.
+        """
+        inverse = np.linalg.inv(self.triangle)
+        return np.linalg.norm(inverse, axis=1), np.linalg.norm(inverse @ inverse.T, axis=1)
 
     @property
     def fitted_norm(self) -> float:
@@ -87,27 +130,6 @@ class Solution:
     def ambiguous(self) -> bool:
         """Whether the data's dtype is too short to tell the rank."""
         return self.ranks[0] != self.ranks[1]
-
-
-@dataclass(frozen=True)
-class Conditioning:
-    """How sensitive the least-squares solution is to rounding errors in the data."""
-
-    #: kappa_2(A), the ratio of the largest to the smallest singular value. For dependent features,
-    #: the smallest is that of A restricted to the bias and the row space of the centred features.
-    condition: float
-    norm: float  # ||A||_2
-    #: tan(theta) = ||r|| / ||A b||, theta the angle between y and the column space of A;
-    #: infinite if all fitted values are 0.
-    tangent: float
-    #: ||A|| ||b|| / ||A b||, from 1 to kappa: how far fitted values are below their largest size.
-    stretch: float
-    deficient: bool = False  # whether the features are dependent
-
-    @property
-    def cosine(self) -> float:
-        """cos(theta) = ||A b|| / ||y||."""
-        return 1 / math.hypot(1, self.tangent)
 
 
 def design(X: np.ndarray) -> np.ndarray:
@@ -139,7 +161,7 @@ def least_squares(data: Data, n_rows: int = ROWS) -> Solution:
     triangle, centred = R[:, :p], _centred(R[:, :p])
     ranks = _ranks(centred, n, data.X.dtype)
     target_norm, spread = norm(R[:, p]), _spread(data.y, n_rows)
-    refine = partial(_refined, data, n_rows) if _needs_more(data) else _as_it_is
+    refine = partial(_refined, data, n_rows)
     if ranks[0] == p - 1:
         coefficients = refine(
             np.arange(p - 1), triangle[:p], solve_triangular(triangle[:p], R[:p, p])
@@ -215,35 +237,6 @@ def _shortest(
     return np.append(weight, bias), basis
 
 
-def conditioning(solution: Solution) -> Conditioning:
-    """The quantities in the perturbation theory of least squares (Golub & Van Loan, 5.3.7)."""
-    singular = np.linalg.svd(solution.triangle, compute_uv=False)
-    smallest = singular[-1]
-    if solution.basis is not None:
-        p, rank = solution.basis.shape
-        within = np.zeros((p + 1, rank + 1))
-        within[:p, :rank], within[p, rank] = solution.basis, 1.0
-        smallest = np.linalg.svd(solution.triangle @ within, compute_uv=False)[-1]
-    fitted = solution.fitted_norm
-    size = singular[0] * norm(solution.coefficients)
-    return Conditioning(
-        condition=float(singular[0] / smallest) if smallest else math.inf,
-        norm=float(singular[0]),
-        tangent=solution.residual_norm / fitted if fitted else math.inf,
-        stretch=float(size / fitted) if fitted else 1.0,
-        deficient=solution.basis is not None,
-    )
-
-
-def _needs_more(data: Data) -> bool:
-    """Whether QR in float64 is not accurate enough."""
-    return data.X.dtype == np.float64 and len(data.y) <= _REFINED
-
-
-def _as_it_is(chosen: np.ndarray, triangle: np.ndarray, found: np.ndarray) -> np.ndarray:
-    return found
-
-
 def _refined(
     data: Data, n_rows: int, chosen: np.ndarray, triangle: np.ndarray, found: np.ndarray
 ) -> np.ndarray:
@@ -255,12 +248,14 @@ def _refined(
     times that: kappa**2 amplifies an error in either.
 
     Args:
-        data: float64.
+        data: where QR alone is accurate enough for them, `found` is returned.
         n_rows: taken at a time.
         chosen: the features.
         triangle: R, (len(chosen) + 1, len(chosen) + 1).
         found: b by QR alone.
     """
+    if data.X.dtype != np.float64 or len(data.y) > _REFINED:
+        return found
     # Scaling by powers of 2 is exact, and lets columns differ in magnitude.
     scale = 2.0 ** -np.round(np.log2(np.linalg.norm(triangle, axis=0)))
     R, b, more = triangle * scale, found / scale, np.zeros_like(found)
@@ -281,14 +276,12 @@ def _gradient(
 ) -> Triple:
     """A'(y - A b) of scaled columns; b in two parts, one after the other."""
     factors = np.concatenate([[1.0], -b])[:, None]
-    zero = np.zeros_like(scale)
-    total: Triple = zero, zero, zero
+    total: Triple = np.zeros((3, len(scale)))
     for rows in blocks(len(data.y), n_rows):
         A = design(data.X[rows][:, chosen]) * scale
         *r, little = long_dot(np.vstack([data.y[rows], A.T, A.T]), factors)
         for part in r:
             # Column by column, so that only one at a time is in higher precision.
-            high, middle, low = np.array([long_dot(column, part) for column in A.T]).T
-            total = added(total, (high, middle, low))
-        total = total[0], total[1], total[2] + A.T @ little
+            total = added(total, np.array([long_dot(column, part) for column in A.T]).T)
+        total[2] += A.T @ little
     return total

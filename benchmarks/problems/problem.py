@@ -7,13 +7,12 @@ seed.
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from backends.base import Data
+from backends.base import Data, DType
 
-DType = Literal["float32", "float64"]
 #: Makes an array to be filled, from its name in `Data`, its shape and its dtype.
 New = Callable[[str, tuple[int, ...], DType], np.ndarray]
 #: Rows that are made, or converted to float64, at a time.

@@ -4,3 +4,15 @@
 out, `numbers` what a cell says, `columns` which columns are features, and `table` makes a workload
 of them. What was found out is said in the workload's description.
 """
+
+from typing import TYPE_CHECKING
+
+from backends.lazy import lazy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+else:  # a certified set needs neither
+    pa, pc = lazy("pyarrow"), lazy("pyarrow.compute")
+
+__all__ = ["pa", "pc"]

@@ -4,11 +4,10 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
 from shlex import quote
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from backends.base import Data
 from benchmarks.errors import UserError, unknown
 from benchmarks.printable import line
 from benchmarks.problems.problem import extreme
+from benchmarks.problems.table import pa
 from benchmarks.problems.table.cells import MISSING, label, parse
 from benchmarks.problems.table.numbers import (
     MOSTLY,
@@ -27,9 +27,6 @@ from benchmarks.problems.table.numbers import (
     typed,
 )
 from benchmarks.runfile.header import Reading
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 #: What pandas calls a column without a name.
 _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?")
@@ -51,11 +48,6 @@ class Table:
     delimiter: str = ""  # of text
     said: str = ""  # of its layout
 
-    @property
-    def n_rows(self) -> int:
-        """Rows of data."""
-        return len(self.columns[0]) if self.columns else 0
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -64,7 +56,7 @@ class Choice:
     data: Data
     features: tuple[str, ...]
     left_out: Mapping[str, str]  # columns, and why
-    said: Sequence[str] = field(default_factory=list)
+    said: Sequence[str]
 
 
 def names_in_words(names: Sequence[str]) -> str:
@@ -102,12 +94,12 @@ def choose(table: Table, target: str | None, reading: Reading, where: str) -> Ch
     if target not in names:
         hint = "" if len(names) > 1 else "only one column was found; is there another --delimiter?"
         raise _no_column("column", target, names, hint or table.said)
-    if not table.n_rows:
+    if not len(table.columns[0]):
         raise UserError(f"{where} has no rows")
     left_out = _left_out(table, target, reading)
-    wanted = [name for name in names if name not in left_out]
-    mark, numbers = _numbers(table, wanted, target, reading, left_out, where)
-    _leave_out_index(table, numbers, target, reading, left_out)
+    mark, numbers = _numbers(table, target, reading, left_out, where)
+    if not reading.features:
+        _leave_out_index(names, numbers, target, left_out)
     if len(numbers) < 2:
         why = f" ({reasons(left_out)})" if left_out else ""
         raise UserError(f"{where} has no column of numbers besides {target!r}{why}")
@@ -173,16 +165,11 @@ def _left_out(table: Table, target: str, reading: Reading) -> dict[str, str]:
 
 
 def _numbers(
-    table: Table,
-    wanted: Sequence[str],
-    target: str,
-    reading: Reading,
-    left_out: dict[str, str],
-    where: str,
+    table: Table, target: str, reading: Reading, left_out: dict[str, str], where: str
 ) -> tuple[str, dict[str, Numbers]]:
     """The decimal mark, and the columns of numbers; `left_out` gets the others."""
-    places = {name: place for place, name in enumerate(table.names)}
-    columns = {name: table.columns[places[name]] for name in wanted}
+    places = {name: n for n, name in enumerate(table.names) if name not in left_out}
+    columns = {name: table.columns[place] for name, place in places.items()}
     missing = MISSING | set(parts(reading.missing))
     named = {target, *parts(reading.features)}
     text = {n: TextColumn(c, missing) for n, c in columns.items() if is_text(c.type)}
@@ -218,15 +205,11 @@ def _remedy(wrong: Wrong) -> str:
 
 
 def _leave_out_index(
-    table: Table,
-    numbers: dict[str, Numbers],
-    target: str,
-    reading: Reading,
-    left_out: dict[str, str],
+    names: Sequence[str], numbers: dict[str, Numbers], target: str, left_out: dict[str, str]
 ) -> None:
-    """Leave out a first column that counts the rows, unless it is asked for or is all there is."""
-    first = next(n for n in table.names if left_out.get(n) not in (_OF_PANDAS, _NAMELESS))
-    if reading.features or first == target or first not in numbers or len(numbers) < 3:
+    """Leave out a first column that counts the rows, unless it is all there is."""
+    first = next(n for n in names if left_out.get(n) not in (_OF_PANDAS, _NAMELESS))
+    if first == target or first not in numbers or len(numbers) < 3:
         return
     values = numbers[first].values
     if len(values) < 2 or values[0] not in (0, 1):

@@ -5,20 +5,18 @@ All is found in the text, unless it was asked for; what was found is said.
 
 import codecs
 import csv
+import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
+from benchmarks.problems.table import pa
 from benchmarks.problems.table.cells import MISSING, label, looks_like_a_number
+from benchmarks.problems.table.columns import Table
 from benchmarks.problems.table.numbers import MOSTLY
 from benchmarks.runfile.header import Reading
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 #: What may separate columns, the likeliest first, and what it is called.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
@@ -47,19 +45,8 @@ _PERHAPS_MISSING = MISSING | {"?", ".", "-", "*"}
 _BLOCK = 1 << 30
 
 
-@dataclass(frozen=True)
-class Text:
-    """A table of text: its columns, all as text, and what was found out about it."""
-
-    table: "pa.Table"
-    names: Sequence[str]  # "column 2" where there is none
-    unnamed: Collection[int]  # positions of columns without a name
-    delimiter: str
-    said: str  # of the layout, in some words
-
-
-def read(content: bytes, target: str | None, reading: Reading, where: str) -> Text:
-    """Read a table of text; `where` begins the messages.
+def read(content: bytes, target: str | None, reading: Reading, where: str) -> Table:
+    """Read a table of text, all columns as text; `where` begins the messages.
 
     Raises:
         UserError: it is no table, or its layout has to be said.
@@ -87,9 +74,9 @@ def read(content: bytes, target: str | None, reading: Reading, where: str) -> Te
         names = [f"column {n}" for n in range(1, len(names) + 1)]
     names = [label(name) for name in names]
     unnamed = {n for n, name in enumerate(names) if not name}
-    table = _columns(text, delimiter, len(names), where)
+    columns = _columns(text, delimiter, len(names), where)
     names = [name or f"column {n}" for n, name in enumerate(names, 1)]
-    return Text(table, names, unnamed, delimiter, said)
+    return Table(columns, names, unnamed, delimiter=delimiter, said=said)
 
 
 def _decoded(content: bytes, asked: str, where: str) -> tuple[str, str]:
@@ -164,19 +151,12 @@ def _sample(text: str) -> str:
 
 def _rows(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     """The first rows without empty ones, each with the position in `text` where it ends."""
-    sample, position = _sample(text), 0
+    lines = io.StringIO(sample := _sample(text))
     found: list[tuple[int, list[str]]] = []
-
-    def lines() -> Iterator[str]:
-        nonlocal position
-        for one in re.finditer(r"[^\n]*\n|[^\n]+", sample):
-            position = one.end()
-            yield one[0]
-
     try:
-        for row in csv.reader(lines(), delimiter=delimiter):
+        for row in csv.reader(lines, delimiter=delimiter):
             if row:
-                found.append((position, row))
+                found.append((lines.tell(), row))
     except csv.Error:  # a cell without end
         return found
     # The last row of a sample may be cut off.
@@ -219,14 +199,13 @@ def _is_header(first: Sequence[str], body: Sequence[Sequence[str]], target: str 
     return not numeric
 
 
-def _columns(text: str, delimiter: str, n_columns: int, where: str) -> "pa.Table":
+def _columns(text: str, delimiter: str, n_columns: int, where: str) -> Sequence["pa.ChunkedArray"]:
     """The rows as columns of text."""
-    import pyarrow as pa
     from pyarrow import csv as reader
 
     names = [str(number) for number in range(n_columns)]
     if not text.strip("\n"):
-        return pa.table({name: pa.array([], pa.string()) for name in names})
+        return [pa.chunked_array([], pa.string())] * n_columns
     ragged: list[reader.InvalidRow] = []
 
     def skip(row: "reader.InvalidRow") -> str:
@@ -239,9 +218,7 @@ def _columns(text: str, delimiter: str, n_columns: int, where: str) -> "pa.Table
             pa.py_buffer(content),
             # Types and rows may not depend on where a block ends, nor on who is first.
             reader.ReadOptions(
-                use_threads=False,
-                column_names=names,
-                block_size=min(len(content) + 1, _BLOCK),
+                use_threads=False, column_names=names, block_size=min(len(content) + 1, _BLOCK)
             ),
             reader.ParseOptions(
                 delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
@@ -252,14 +229,12 @@ def _columns(text: str, delimiter: str, n_columns: int, where: str) -> "pa.Table
         raise UserError(f"{where} cannot be read: {line(error)[:300]}") from None
     if ragged:
         row = ragged[0]
-        found = (
-            f"{row.actual_columns} cells and not {row.expected_columns}: {line(row.text)[:60]!r}"
-        )
+        cells = f"{row.actual_columns} cells and not {row.expected_columns}"
         # What decides how many cells a row has may stand above the table.
         above = row.number == 1 or len(ragged) > table.num_rows
         what = "leave out what stands above the table" if above else "correct it"
         raise UserError(
-            f"{where}, row {row.number}: {found}; {what}, or say what separates columns with"
-            " --delimiter"
+            f"{where}, row {row.number}: {cells}: {line(row.text)[:60]!r}; {what}, or say what "
+            "separates columns with --delimiter"
         )
-    return table
+    return table.columns

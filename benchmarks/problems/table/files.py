@@ -5,14 +5,11 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.errors import UserError, os_errors
 from benchmarks.printable import line
-from benchmarks.problems.table import packed
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from benchmarks.problems.table import pa, packed
 
 #: The path that stands for standard input.
 STDIN = Path("-")
@@ -116,7 +113,6 @@ def typed(file: File) -> "pa.Table":
     Raises:
         UserError: it is damaged, or the files of a folder do not fit together.
     """
-    import pyarrow as pa
     from pyarrow import parquet
 
     try:
@@ -136,7 +132,6 @@ def typed(file: File) -> "pa.Table":
 
 def _folder(path: str) -> "pa.Table":
     """The table of a folder."""
-    import pyarrow as pa
     from pyarrow import dataset
 
     parts = [str(part) for part in _parts(Path(path))]

@@ -8,16 +8,13 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
+from benchmarks.problems.table import pa, pc
 from benchmarks.problems.table.cells import AROUND, GROUPS, MISSING, PLAIN, UNGROUPED, parse
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 #: A column of text with at least this share of numbers has mistakes in it.
 MOSTLY = 0.5
@@ -27,8 +24,6 @@ _INEXACT = 2.0**53
 _TRUTH = {"true": 1.0, "false": 0.0}
 #: A number as programs write it, but for its decimal comma.
 _WITH_COMMA = r"^[+-]?(\d+|\d*,\d+)([eE][+-]?\d+)?$"
-#: A column that tells nothing of the decimal mark.
-_NONE = ("", "", 0)
 
 
 @dataclass(frozen=True)
@@ -64,52 +59,31 @@ class TextColumn:
     @cached_property
     def plain(self) -> np.ndarray | None:
         """The numbers, if all are written as programs write them."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        for prepare in (_same, self._without_missing):
-            try:
-                found = pc.cast(prepare(self.column), pa.float64())
-                return np.array(found.to_numpy())  # null becomes NaN
-            except pa.ArrowInvalid:
-                continue
-        return None
+        found = _as_floats(self.column)
+        return _as_floats(self._without_missing()) if found is None else found
 
     @cached_property
     def with_comma(self) -> np.ndarray | None:
         """The numbers, if all are written as programs write them, but with decimal commas."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        column = self._without_missing(self.column)
+        column = self._without_missing()
         if not pc.all(pc.match_substring_regex(column, _WITH_COMMA)).as_py():
             return None
-        try:
-            found = pc.cast(pc.replace_substring(column, ",", "."), pa.float64())
-        except pa.ArrowInvalid:
-            return None
-        return np.array(found.to_numpy())
+        return _as_floats(pc.replace_substring(column, ",", "."))
 
-    def _without_missing(self, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        column = pc.utf8_trim(column, AROUND)
+    def _without_missing(self) -> "pa.ChunkedArray":
+        column = pc.utf8_trim(self.column, AROUND)
         none = pc.is_in(column, value_set=pa.array(list(self.missing), column.type))
         return pc.if_else(none, pa.scalar(None, column.type), column)
 
     @cached_property
     def _encoded(self) -> "pa.DictionaryArray":
-        import pyarrow.compute as pc
-
         column = pc.fill_null(pc.utf8_trim(self.column, AROUND), "")
         return pc.dictionary_encode(column.combine_chunks())
 
     @cached_property
     def cells(self) -> list[str]:
         """All different texts."""
-        found: list[str] = self._encoded.dictionary.to_pylist()
-        return found
+        return self._encoded.dictionary.to_pylist()
 
     @cached_property
     def places(self) -> np.ndarray:
@@ -149,8 +123,6 @@ class TextColumn:
 
     def has_point(self) -> bool:
         """Whether any cell has a decimal point."""
-        import pyarrow.compute as pc
-
         return bool(pc.any(pc.match_substring(self.column, ".")).as_py())
 
     def read(self, mark: str) -> Numbers | Wrong:
@@ -175,17 +147,20 @@ class TextColumn:
 
     def _numbers(self, values: np.ndarray, mark: str) -> Numbers:
         """The numbers, and what the first is that is not as programs write them."""
-        said = _rounded(self.column, values, mark)
+        if said := _rounded(self.column, values, mark):
+            return Numbers(values, said)
         for place, (cell, known) in enumerate(zip(self.cells, self.known, strict=True)):
-            if said:
-                break
             if known and PLAIN[mark].fullmatch(cell) is None and cell.lower() not in _TRUTH:
-                said = f"{cell!r} is {values[self.row(place) - 1]:.10g}"
-        return Numbers(values, said)
+                return Numbers(values, f"{cell!r} is {values[self.row(place) - 1]:.10g}")
+        return Numbers(values)
 
 
-def _same(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    return column
+def _as_floats(column: "pa.ChunkedArray") -> np.ndarray | None:
+    """The numbers of a column of text, NaN for null; None if one of them is none."""
+    try:
+        return np.array(pc.cast(column, pa.float64()).to_numpy())
+    except pa.ArrowInvalid:
+        return None
 
 
 def typed(column: "pa.ChunkedArray") -> Numbers | None:
@@ -193,8 +168,6 @@ def typed(column: "pa.ChunkedArray") -> Numbers | None:
 
     Booleans are 0 and 1. float32 stays; everything else becomes float64.
     """
-    import pyarrow as pa
-
     kinds = pa.types
     if kinds.is_boolean(column.type):
         column = column.cast(pa.uint8())
@@ -208,8 +181,6 @@ def typed(column: "pa.ChunkedArray") -> Numbers | None:
 
 def is_text(type_: "pa.DataType") -> bool:
     """Whether a column is text."""
-    import pyarrow as pa
-
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
@@ -237,19 +208,15 @@ def decimal_mark(columns: Mapping[str, TextColumn], delimiter: str, where: str) 
     # Semicolons are used where commas begin fractions.
     european = delimiter == ";"
     votes: dict[str, tuple[str, str]] = {}
-
-    def ask(name: str, column: TextColumn) -> None:
+    # Columns that are written as programs write numbers come last: most need not be asked.
+    for name, column in sorted(columns.items(), key=lambda item: item[1].plain is not None):
+        if column.plain is not None:
+            doubtful = european or votes.keys() - {"."}
+            if not doubtful or "." in votes or not column.has_point():
+                continue
         vote, cell, row = _vote(column)
         if vote and (vote != "either" or european or "," in cell):
             votes.setdefault(vote, (name, f"{line(cell)[:40]!r} in row {row}"))
-
-    for name, column in columns.items():
-        if column.plain is None:
-            ask(name, column)
-    if european or votes.keys() - {"."}:
-        for name, column in columns.items():
-            if "." not in votes and column.plain is not None and column.has_point():
-                ask(name, column)
     if "," in votes and "." in votes:
         (comma, a), (point, b) = votes[","], votes["."]
         raise UserError(
@@ -284,6 +251,6 @@ def _vote(column: TextColumn) -> tuple[str, str, int]:
         best = "either"
         shown = np.array([a != b for a, b in zip(found["."], found[","], strict=True)], bool)
     if max(counts.values()) < MOSTLY * column.count(column.known) or not shown.any():
-        return _NONE
+        return "", "", 0
     row, cell = column.first(shown)
     return best, cell, row

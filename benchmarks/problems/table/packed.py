@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
+from benchmarks.problems.table import pa
 
 #: What only a spreadsheet holds, of what is a ZIP archive as well.
 _OF_SPREADSHEETS = {"[Content_Types].xml", "mimetype"}
@@ -40,8 +41,6 @@ def unpack(content: bytes, where: str) -> bytes:
 
 
 def _zstd(content: bytes) -> bytes:
-    import pyarrow as pa
-
     with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
         return bytes(stream.read())
 

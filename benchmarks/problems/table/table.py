@@ -6,21 +6,17 @@ Nothing is repaired: an error names the column and the row, and says what to do.
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.errors import UserError
 from benchmarks.printable import line
 from benchmarks.problems import certified
 from benchmarks.problems.problem import Given, Problem
-from benchmarks.problems.table import dialect
+from benchmarks.problems.table import dialect, pa
 from benchmarks.problems.table.cells import label
 from benchmarks.problems.table.columns import Table, choose, names_in_words, reasons
 from benchmarks.problems.table.files import STDIN, File, pandas_index, typed
 from benchmarks.problems.workloads import Workload, certified_workload
 from benchmarks.runfile.header import DataFile, Reading
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 #: With this many numbers or fewer, a second thread gains nothing.
 _SMALL = 10_000
@@ -116,9 +112,7 @@ def _table(file: File, target: str | None, reading: Reading) -> Table:
     except ImportError as error:
         raise UserError("reading tables needs pyarrow: pip install pyarrow") from error
     if file.kind == "text":
-        text = dialect.read(file.content, target, reading, file.where)
-        columns = text.table.columns
-        return Table(columns, text.names, text.unnamed, delimiter=text.delimiter, said=text.said)
+        return dialect.read(file.content, target, reading, file.where)
     for option in _OF_TEXT:
         if getattr(reading, option):
             name = option.replace("_", "-")
@@ -134,8 +128,6 @@ def _table(file: File, target: str | None, reading: Reading) -> Table:
 
 def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
     """A column whose values are themselves: neither numbers of entries elsewhere, nor views."""
-    import pyarrow as pa
-
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column

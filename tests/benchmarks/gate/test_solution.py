@@ -12,7 +12,7 @@ import pytest
 from backends.base import Data, GradientDescent
 from benchmarks.gate import solution, trajectory
 from benchmarks.gate.bounds import solver_bounds
-from benchmarks.gate.rounding import dot, two_product, two_sum
+from benchmarks.gate.rounding import long_dot, rounded, two_product, two_sum
 from benchmarks.problems.problem import DType, Synthetic
 from benchmarks.problems.workloads import WORKLOADS, select
 from tests.exact import shortest
@@ -45,9 +45,9 @@ def test_dot_is_right_when_all_leading_digits_cancel(n: int) -> None:
     a, b = rng.standard_normal((2, n))
     # Subtracting the rounded value leaves 1e-16 of the terms; doing it twice leaves 1e-32.
     for _ in range(2):
-        a, b = np.append(a, -float(dot(a, b))), np.append(b, 1.0)
+        a, b = np.append(a, -float(rounded(long_dot(a, b)))), np.append(b, 1.0)
     expected = sum(Fraction(x) * Fraction(y) for x, y in zip(a.tolist(), b.tolist(), strict=True))
-    assert isclose(dot(a, b), float(expected), rel_tol=1e-9)
+    assert isclose(rounded(long_dot(a, b)), float(expected), rel_tol=1e-9)
 
 
 @pytest.mark.parametrize("sigma", [0.0, 1.0, 100.0])
@@ -100,7 +100,7 @@ def test_blocks_of_any_size_are_one_problem(n_rows: int, dtype: DType, last: Las
     np.testing.assert_allclose(parts.coefficients, whole.coefficients, rtol=2e-14)
     for name in ("residual_norm", "target_norm", "spread"):
         assert isclose(getattr(parts, name), getattr(whole, name), rel_tol=2e-14)
-    one, other = map(solution.conditioning, (parts, whole))
+    one, other = parts.conditioning, whole.conditioning
     assert isclose(one.condition, other.condition, rel_tol=1e-12)
     assert parts.ranks == whole.ranks == ((3, 3) if last else (4, 4))
 
@@ -115,7 +115,7 @@ def test_a_residual_is_that_of_all_blocks() -> None:
 @pytest.mark.parametrize("condition", [1.0, 1e3, 1e8])
 def test_condition_is_the_one_asked_for(condition: float) -> None:
     problem = Synthetic(500, 5, 0.1, condition, "float64").make(seed=4)
-    found = solution.conditioning(solution.least_squares(problem.data))
+    found = solution.least_squares(problem.data).conditioning
     assert isclose(found.condition, condition, rel_tol=1e-6)
 
 
@@ -123,7 +123,7 @@ def test_angle_between_targets_and_columns() -> None:
     # y = 3 x + 4 v, where x, v and 1 are orthogonal and of length 2: a triangle 3, 4, 5.
     x, v = np.array([1.0, 1, -1, -1]), np.array([1.0, -1, 1, -1])
     solved = solution.least_squares(data_of(x[:, None], 3 * x + 4 * v))
-    found = solution.conditioning(solved)
+    found = solved.conditioning
     np.testing.assert_allclose(solved.coefficients, [3, 0], atol=1e-15)
     assert isclose(found.tangent, 4 / 3)
     assert isclose(found.cosine, 3 / 5)
@@ -189,7 +189,7 @@ def test_dependent_features_cost_far_less_than_solvers_may_lose(condition: float
     assert found.rank == 3
     expected = exact(data)
     size = np.linalg.norm(expected)
-    allowed = solver_bounds(solution.conditioning(found), "orthogonal", 1e-14).coefficients
+    allowed = solver_bounds(found.conditioning, "orthogonal", 1e-14).coefficients
     assert np.linalg.norm(found.coefficients - expected) < 0.01 * allowed * size
 
 
@@ -203,7 +203,7 @@ def test_condition_of_the_row_space_is_what_moves_the_solution(name: str) -> Non
     np.testing.assert_allclose(centred @ solved.basis @ solved.basis.T, centred, atol=1e-14)
     within = solution.design(data.X @ solved.basis)
     smallest = np.linalg.svd(within, compute_uv=False)[-1]
-    found = solution.conditioning(solved)
+    found = solved.conditioning
     largest = np.linalg.norm(solution.design(data.X), 2)
     assert isclose(found.condition, largest / smallest, rel_tol=1e-12)
     assert found.deficient
@@ -236,7 +236,7 @@ def test_all_zero_targets_have_a_zero_solution() -> None:
     X = np.arange(9.0)[:, None]
     solved = solution.least_squares(data_of(X, np.zeros(9)))
     assert not solved.coefficients.any()
-    assert solution.conditioning(solved).tangent == np.inf
+    assert solved.conditioning.tangent == np.inf
 
 
 def test_squared_descent_follows_the_closed_form() -> None:

@@ -128,7 +128,7 @@ def test_targets_that_are_orthogonal_to_the_features_have_no_coefficients(scale:
 def test_the_bound_is_wider_by_what_the_row_space_may_tilt(
     stability: Stability, power: int
 ) -> None:
-    eps, c = 1e-9, prepared("odd-twice").conditioning
+    eps, c = 1e-9, prepared("odd-twice").solution.conditioning
     wide = solver_bounds(c, stability, eps)
     narrow = solver_bounds(replace(c, deficient=False), stability, eps)
     assert wide.coefficients - narrow.coefficients == pytest.approx(eps * c.condition**power)
