@@ -11,7 +11,6 @@ import jinja2
 from markupsafe import Markup
 
 from reports import text
-from reports.analysis import scaling as exponents
 from reports.figures import drawing, marks
 from reports.sections import (
     accuracy,
@@ -38,7 +37,6 @@ _WORDS = (
         run,
         scaling,
         sharing,
-        exponents,
     ),
 )
 _FILTERS = {

@@ -1,7 +1,7 @@
 """What several figures have in common: rows of names, log axes of times, and log-log curves."""
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,11 +143,6 @@ def _with_ends(values: Iterable[float | Estimate]) -> tuple[np.ndarray, np.ndarr
     known = [v if isinstance(v, Estimate) else Estimate(v, v, v) for v in values]
     low, middle, high = np.array([(e.low, e.value, e.high) for e in known]).T
     return middle, middle - low, high - middle
-
-
-def turns(keys: Sequence[Hashable]) -> list[int]:
-    """How often each key came before, so that curves of one colour can take turns at dashes."""
-    return [keys[:place].count(key) for place, key in enumerate(keys)]
 
 
 #: Of an axis: its label, and the words for a tick.

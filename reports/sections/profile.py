@@ -13,8 +13,8 @@ from reports import answer, text
 from reports.analysis.profiles import Candidate, Choice, Profile
 from reports.analysis.rows import Row
 from reports.figures import drawing
-from reports.figures.axes import is_narrow, legend, turns
-from reports.figures.drawing import DASHES, NARROW, WIDTH, Picture, framework_colour, short
+from reports.figures.axes import is_narrow, legend
+from reports.figures.drawing import NARROW, WIDTH, Picture, looks, short
 
 IDIOMATIC, ILL_CONDITIONED = "if it has to be idiomatic", "for ill-conditioned data"
 #: An end that is so many times the value is no end.
@@ -124,24 +124,23 @@ class ProfileSection:
         """On how many workloads each is right and within a factor of the fastest."""
         candidates = list(self.profile.candidates.values())
         n = len(self.profile.workloads)
-        frameworks = [one.row.entry.framework for one in candidates]
         most = min(_FURTHEST, 1.2 * max(one.largest.value for one in candidates))
-        looks = list(zip(candidates, frameworks, turns(frameworks), strict=True))
+        styles = looks([one.row for one in candidates])
 
         def draw(figure: Figure) -> None:
             axes = figure.add_subplot()
-            for place, (one, framework, turn) in enumerate(looks):
+            for place, (one, look) in enumerate(zip(candidates, styles, strict=True)):
                 # Curves that would cover each other lie side by side, the first on top.
-                apart = 0.008 * n * ((len(looks) - 1) / 2 - place)
+                apart = 0.008 * n * ((len(candidates) - 1) / 2 - place)
                 ends = np.array([(e.value, e.low, e.high) for e in one.ratios.values()]).T
                 factors = np.unique([1.0, *ends[ends < most], most])
                 within = [apart + (ends[k] <= factors[:, None]).sum(axis=1) for k in range(3)]
                 (line,) = axes.step(factors, within[0], where="post", label=short(self.label(one)))
-                line.set(color=framework_colour(framework), ls=DASHES[turn % len(DASHES)])
+                line.set(color=look.colour, ls=look.dashes)
                 line.set_linewidth(1.3 if place else 2.6)
                 if place == 0:
                     band = axes.fill_between(factors, within[1], within[2], step="post")
-                    band.set(color=framework_colour(framework), alpha=0.2, lw=0)
+                    band.set(color=look.colour, alpha=0.2, lw=0)
             axes.set(xscale="log", xlim=(1.0, most), ylim=(-0.1 * n, 1.1 * n))
             axes.set_xlabel("time of one fit / that of the fastest, log scale")
             axes.set_ylabel("workloads on which it is right and within that")
@@ -154,7 +153,8 @@ class ProfileSection:
 
         said = [f"{self.label(one)}: {self._alt(one)}" for one in candidates]
         alt = f"Performance profiles, {self.profile.kind}. {'; '.join(said)}"
-        wide, narrow = (WIDTH, 3.4 + 0.05 * len(looks)), (NARROW, 3.4 + 0.1 * len(looks))
+        n_curves = len(candidates)
+        wide, narrow = (WIDTH, 3.4 + 0.05 * n_curves), (NARROW, 3.4 + 0.1 * n_curves)
         return drawing.picture(f"profiles-{self.number}", alt, wide, draw, narrow)
 
     def _alt(self, one: Candidate) -> str:
