@@ -10,7 +10,6 @@ from typing import Literal
 
 from benchmarks.runfile.records import RooflineRecord, WarningRecord
 from benchmarks.runfile.run import Run
-from reports.analysis.changes import Change, changes
 from reports.analysis.profiles import profiles
 from reports.analysis.roofline import Call, calls
 from reports.analysis.rows import Row, by_workload
@@ -19,7 +18,7 @@ from reports.sections import run as words
 from reports.sections.accuracy import Race, races
 from reports.sections.break_even import BreakEven
 from reports.sections.certified import CertifiedTable, certified_tables
-from reports.sections.changes import side_by_side
+from reports.sections.changes import Change, changes, side_by_side
 from reports.sections.profile import Advice, ProfileSection
 from reports.sections.scaling import Series, series
 from reports.sections.sharing import SharingSection, sharings

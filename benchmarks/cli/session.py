@@ -28,8 +28,8 @@ from benchmarks.runfile.header import Reading
 from reports.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
-    from reports.analysis.changes import Change
     from reports.analysis.rows import Row
+    from reports.sections.changes import Change
 
 
 def choose_workloads(
@@ -238,8 +238,8 @@ def report(
     from reports import export, page
     from reports.analysis.rows import rows
     from reports.document import document
-    from reports.terminal.console import Console
     from reports.terminal.document import show
+    from reports.terminal.table import Console
 
     run = reader.read(folder)
     found = rows(run)

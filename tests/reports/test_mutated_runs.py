@@ -31,10 +31,10 @@ from benchmarks.runfile.records import (
 )
 from benchmarks.runfile.run import Run
 from reports import export, page, sources
-from reports.analysis import changes, compare, profiles, roofline
+from reports.analysis import compare, profiles, roofline
 from reports.analysis.rows import Row, rows
 from reports.document import document
-from reports.sections import accuracy, scaling
+from reports.sections import accuracy, changes, scaling
 from reports.sections.break_even import BreakEven
 from reports.sections.profile import ProfileSection
 from reports.terminal import comparison, table
