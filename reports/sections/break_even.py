@@ -21,7 +21,7 @@ from reports.analysis.crossing import Comparison
 from reports.analysis.rows import Row
 from reports.figures.axes import Curve, log_log
 from reports.figures.drawing import DASHES, INK, MARKERS, VERMILION, Picture
-from reports.sections.scaling import Key, Series, log_time, round_size
+from reports.sections.scaling import CurveKey, Series, log_time, round_size
 
 #: Where the data are, by whether their transfer counts; and the colours of the two.
 PLACES = {False: "on the device", True: "on the host"}
@@ -47,7 +47,7 @@ def _ratios(one: Series, device: str, backend: str | None, transfer: bool) -> di
 
 
 def _fastest(
-    there: Mapping[Key, Row], device: str, backend: str | None, transfer: bool
+    there: Mapping[CurveKey, Row], device: str, backend: str | None, transfer: bool
 ) -> tuple[Rounds, list[Variance]] | None:
     """The fastest on a device at one size: its times, and variances that they do not show."""
     sides = [

@@ -1,5 +1,6 @@
 """Which backend to take for a method: the advice in words, and the performance profiles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from benchmarks.estimates import Estimate
 from reports import answer, text
-from reports.analysis.profiles import Candidate, Choice, Profile
+from reports.analysis.profiles import Candidate, Profile
 from reports.analysis.rows import Row
 from reports.figures import drawing
 from reports.figures.axes import is_narrow, legend
@@ -62,6 +63,11 @@ class ProfileSection:
             for row in one.rows.values()
         }
 
+    @property
+    def kind(self) -> str:
+        """The method, as a sentence begins."""
+        return self.profile.kind.capitalize()
+
     def label(self, one: Candidate) -> str:
         """Its name."""
         return self.labels[one.row.entry.id]
@@ -74,30 +80,30 @@ class ProfileSection:
     @cached_property
     def advice(self) -> list[Advice]:
         """What to take; what if it has to be idiomatic; what for ill-conditioned data."""
-        profile, best = self.profile, self.profile.choice()
-        if best is None:
+        best = self.profile.choice()
+        if not best:
             return []
-        first = best.first
+        first = best[0]
         if not self.has_profiles:
-            [(name, rows)] = profile.rows.items()
+            [(name, rows)] = self.profile.rows.items()
             why = f"On {name}: {answer.sentence(rows)}"
-            found = [Advice(profile.kind.capitalize(), "", self.label(first), why)]
+            found = [Advice(self.kind, "", self.label(first), why)]
         else:
             found = [self._advice("", best, self._why(first, with_mean=True))]
-            if first.row.entry.style != "idiomatic" and (usual := profile.idiomatic):
-                found.append(self._advice(IDIOMATIC, usual, self._why(usual.first)))
-        if accurate := profile.accurate.choice():
-            why = self._accurate(accurate.first, first)
+            usual = self.profile.choice("idiomatic")
+            if usual and first.row.entry.style != "idiomatic":
+                found.append(self._advice(IDIOMATIC, usual, self._why(usual[0])))
+        if accurate := self.profile.accurate.choice():
+            why = self._accurate(accurate[0], first)
             found.append(self._advice(ILL_CONDITIONED, accurate, why))
         return found
 
-    def _advice(self, case: str, choice: Choice, why: str) -> Advice:
-        certainty, others = "Certain.", ""
-        if choice.others:
-            names = answer.some([self.label(one) for one in choice.others])
-            certainty, others = "Not certain:", f"{names} may be as good."
-        kind = self.profile.kind.capitalize()
-        return Advice(kind, case, self.label(choice.first), why, certainty, others)
+    def _advice(self, case: str, choice: Sequence[Candidate], why: str) -> Advice:
+        take, *others = map(self.label, choice)
+        if not others:
+            return Advice(self.kind, case, take, why, "Certain.")
+        also = f"{answer.some(others)} may be as good."
+        return Advice(self.kind, case, take, why, "Not certain:", also)
 
     def _why(self, one: Candidate, with_mean: bool = False) -> str:
         n = len(self.profile.workloads)

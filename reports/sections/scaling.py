@@ -35,9 +35,9 @@ FEWEST_POINTS = 3
 
 Dimension = Literal["samples", "features"]
 #: One curve of a series: backend, device, threads.
-Key = tuple[str, str, int]
+CurveKey = tuple[str, str, int]
 #: `before` is the faster one up to about the size of the crossing, `after` from there on.
-Crossover = tuple[Key, Key, Crossing]
+Crossover = tuple[CurveKey, CurveKey, Crossing]
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Series:
     by_size: Mapping[int, Sequence[Row]]  # the smallest first
 
     @cached_property
-    def rows(self) -> dict[Key, dict[int, Row]]:
+    def rows(self) -> dict[CurveKey, dict[int, Row]]:
         """The timed rows of each curve, by size."""
-        found: dict[Key, dict[int, Row]] = {}
+        found: dict[CurveKey, dict[int, Row]] = {}
         for size, rows in self.by_size.items():
             for row in rows:
                 if row.status == "passed":
@@ -64,7 +64,7 @@ class Series:
         return dict(sorted(found.items()))
 
     @cached_property
-    def some(self) -> dict[Key, Row]:
+    def some(self) -> dict[CurveKey, Row]:
         """Any row of each curve, for what does not depend on the size."""
         return {key: next(iter(curve.values())) for key, curve in self.rows.items()}
 
@@ -74,7 +74,7 @@ class Series:
         every = ((size, row) for size, rows in self.by_size.items() for row in rows)
         return [(size, row) for size, row in every if row.status == "failed"]
 
-    def at(self, size: int) -> dict[Key, Row]:
+    def at(self, size: int) -> dict[CurveKey, Row]:
         """The timed rows of one size."""
         return {key: curve[size] for key, curve in self.rows.items() if size in curve}
 
@@ -99,7 +99,7 @@ class Series:
         return sorted(found, key=lambda crossover: crossover[2].low)
 
     @cached_property
-    def fastest(self) -> list[Key]:
+    def fastest(self) -> list[CurveKey]:
         """The fastest backend at each size, the smallest first."""
         found = map(self.at, self.by_size)
         return [min(rows, key=lambda key: samples.middle(rows[key].times)) for rows in found]
@@ -116,7 +116,7 @@ class Series:
         return f"{self.fixed:,} {self.kept}, {self.dtype}"
 
     @cached_property
-    def labels(self) -> dict[Key, str]:
+    def labels(self) -> dict[CurveKey, str]:
         """The names of the curves."""
         by_id = text.labels(self.some.values())
         return {key: by_id[row.entry.id] for key, row in self.some.items()}
@@ -136,7 +136,7 @@ class Series:
             return [f"{name} has the shortest median time from {all_sizes}; {shared}."]
         return [f"From {all_sizes}, the lead does not change for certain."]
 
-    def say(self, before: Key, after: Key, found: Crossing) -> str:
+    def say(self, before: CurveKey, after: CurveKey, found: Crossing) -> str:
         """A crossover in a sentence."""
         first, second = self.labels[before], self.labels[after]
         low, high = round_size(found.low), round_size(found.high)
