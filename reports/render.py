@@ -12,33 +12,11 @@ from markupsafe import Markup
 
 from reports import text
 from reports.figures import drawing, marks
-from reports.sections import (
-    accuracy,
-    break_even,
-    certified,
-    evidence,
-    profile,
-    run,
-    scaling,
-    sharing,
-)
+from reports.sections import accuracy, break_even, certified, evidence, profile, run, scaling
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: Templates have the functions of these modules as filters.
-_WORDS = (
-    *(
-        text,
-        marks,
-        accuracy,
-        break_even,
-        certified,
-        evidence,
-        profile,
-        run,
-        scaling,
-        sharing,
-    ),
-)
+_WORDS = (text, marks, accuracy, break_even, certified, evidence, profile, run, scaling)
 _FILTERS = {
     name: function
     for module in _WORDS

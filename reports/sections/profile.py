@@ -113,7 +113,7 @@ class ProfileSection:
             said += f", timed on {len(one.ratios)}"
         said += f", {_distance(one)}"
         if with_mean and one.largest.low > 1:
-            said += f"; geometric mean {factor(one.mean)} ({span(one.mean)})"
+            said += f"; geometric mean {multiple(one.mean)} ({span(one.mean)})"
         return f"{said}."
 
     def _accurate(self, one: Candidate, fastest: Candidate) -> str:
@@ -164,10 +164,10 @@ class ProfileSection:
         return drawing.picture(f"profiles-{self.number}", alt, wide, draw, narrow)
 
     def _alt(self, one: Candidate) -> str:
-        return f"right on {len(one.ratios)}, at most {factor(one.largest)} the fastest"
+        return f"right on {len(one.ratios)}, at most {multiple(one.largest)} the fastest"
 
 
-def factor(ratio: Estimate) -> str:
+def multiple(ratio: Estimate) -> str:
     """How many times, to three digits: `1.55 times`."""
     return f"{text.times(ratio.value).removesuffix('×')} times"
 
@@ -188,7 +188,7 @@ def _distance(one: Candidate) -> str:
     if largest.value == 1:
         return "never certainly slower than the fastest"
     most = "at most " if where else ""
-    return f"{most}{factor(largest)} the time of the fastest ({span(largest)}{where})"
+    return f"{most}{multiple(largest)} the time of the fastest ({span(largest)}{where})"
 
 
 def _error(row: Row) -> str:

@@ -75,8 +75,10 @@ class Sharing:
     workload: WorkloadRecord
     one: Row
     several: Row
+    alone: Estimate  # seconds of a fit by the one
+    shared: Estimate  # by several
     exchange: Exchange | None
-    alone_seconds: float = 0.0  # that the one worker spends on messages to itself
+    own_seconds: float  # that the one spends on messages to itself
 
     @property
     def backend(self) -> str:
@@ -104,11 +106,9 @@ class Sharing:
         return self.one.ratios.get(self.several.entry.id)
 
     @property
-    def cost(self) -> float | None:
+    def cost(self) -> float:
         """Seconds of a fit that distribution costs; below zero if it saves some."""
-        if self.one.time is None or self.several.time is None:
-            return None
-        return self.several.time.value - self.one.time.value
+        return self.shared.value - self.alone.value
 
     @property
     def n_bytes(self) -> int:
@@ -121,10 +121,10 @@ class Sharing:
         All work is taken to be shared, and so the time of a fit to be that of one worker over their
         number, plus that of an exchange. Solving the equations is not shared: this is a best case.
         """
-        if self.exchange is None or self.one.time is None:
+        if self.exchange is None:
             return None
         # Of one worker with as many threads as each of these has.
-        work = max(0.0, self.one.time.value - self.alone_seconds)
+        work = max(0.0, self.alone.value - self.own_seconds)
         alone = work * self.one.entry.threads / self.threads_each
         return alone / workers + self.exchange.seconds(workers, self.n_bytes)
 
@@ -132,9 +132,7 @@ class Sharing:
     def error(self) -> float | None:
         """By which share the projection is off where it can be held against a measurement."""
         projected = self.projected(self.workers)
-        if projected is None or self.several.time is None:
-            return None
-        return projected / self.several.time.value - 1
+        return None if projected is None else projected / self.shared.value - 1
 
 
 def sharings(run: Run, rows: Sequence[Row]) -> list[Sharing]:
@@ -143,12 +141,14 @@ def sharings(run: Run, rows: Sequence[Row]) -> list[Sharing]:
     for name, same in by_workload(rows).items():
         timed = [row for row in same if row.time]
         for several in (row for row in timed if row.entry.workers > 1):
-            if (one := _alone(several, timed)) and name in run.workloads:
+            one = _alone(several, timed)
+            if one and one.time and several.time and name in run.workloads:
                 records = run.of(ExchangeRecord, several.entry.id)
                 exchange = Exchange.of(records[0], several.entry.workers) if records else None
                 own = run.of(ExchangeRecord, one.entry.id)
                 least = min(own[0].seconds) if own else 0.0
-                found.append(Sharing(run.workloads[name], one, several, exchange, least))
+                both = run.workloads[name], one, several, one.time, several.time
+                found.append(Sharing(*both, exchange, least))
     return found
 
 
@@ -224,9 +224,8 @@ class SharingSection:
             times = [one.projected(number) or math.nan for number in workers]
             name = f"{one.backend}, projected"
             curves.append(Curve(name, colour, workers, times, dashes=dashes))
-            measured = [time for time in (one.several.time,) if time]
-            points = [one.workers] * len(measured)
-            curves.append(Curve(f"{one.backend}, measured", colour, points, measured, marker))
+            name = f"{one.backend}, measured"
+            curves.append(Curve(name, colour, [one.workers], [one.shared], marker))
             values = ", ".join(f"{text.seconds(one.projected(n))} by {n:,}" for n in PROJECTED)
             said.append(f"{one.backend}, {one.workload.name}: {values}")
         alt = f"Time of one fit over workers, projected. {'; '.join(said)}"
@@ -236,15 +235,3 @@ class SharingSection:
 
 def _size(one: Sharing) -> tuple[int, int]:
     return one.workload.n_samples * one.workload.n_features, one.workers
-
-
-def speed_up(one: Sharing) -> tuple[str, str]:
-    """The speed-up in words, and its interval."""
-    return text.factor(one.speed_up) if one.speed_up else (text.MISSING, "")
-
-
-def cost(one: Sharing) -> str:
-    """What distribution costs, or saves, of each fit: `1.20 ms`, `−300 µs`."""
-    if one.cost is None:
-        return text.MISSING
-    return ("−" if one.cost < 0 else "") + text.seconds(abs(one.cost))
