@@ -10,22 +10,18 @@ from typing import Literal
 
 from benchmarks.runfile.records import RooflineRecord, WarningRecord
 from benchmarks.runfile.run import Run
-from reports.analysis import accuracy, scaling
-from reports.analysis.break_even import break_evens
-from reports.analysis.changes import Change, changes
 from reports.analysis.profiles import profiles
 from reports.analysis.roofline import Call, calls
 from reports.analysis.rows import Row, by_workload
-from reports.analysis.sharing import sharings
 from reports.figures.drawing import Picture
 from reports.sections import run as words
-from reports.sections.accuracy import RaceSection
-from reports.sections.break_even import BreakEvenSection
+from reports.sections.accuracy import Race, races
+from reports.sections.break_even import BreakEven
 from reports.sections.certified import CertifiedTable, certified_tables
-from reports.sections.changes import side_by_side
+from reports.sections.changes import Change, changes, side_by_side
 from reports.sections.profile import Advice, ProfileSection
-from reports.sections.scaling import SeriesSection
-from reports.sections.sharing import SharingSection
+from reports.sections.scaling import Series, series
+from reports.sections.sharing import SharingSection, sharings
 from reports.sections.workload import WorkloadSection
 from reports.sources import Source
 
@@ -45,9 +41,9 @@ class Document:
     changes: Sequence[Change] = ()  # against what stood side by side
     side_by_side: Sequence[Sequence[str]] = ()  # the same in the cells of a table
     certified: Sequence[CertifiedTable] = ()
-    races: Sequence[RaceSection] = ()
-    series: Sequence[SeriesSection] = ()
-    break_evens: Sequence[BreakEvenSection] = ()
+    races: Sequence[Race] = ()
+    series: Sequence[Series] = ()
+    break_evens: Sequence[BreakEven] = ()
     sharing: SharingSection | None = None  # of fits by several workers, where there are any
     absences: Sequence[tuple[str, str]] = ()  # what, and why
     facts: Sequence[tuple[str, str]]
@@ -85,10 +81,7 @@ def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Docum
     compared = changes(run, rows)
     # Many sizes and certified sets would outvote the rest; where there is no rest, they count.
     profiled = profiles(run, rows, run.workloads.keys() - brief or run.workloads)
-    series = list(starmap(SeriesSection, enumerate(scaling.series(run, rows), start=1)))
-    break_even = [BreakEvenSection(one, break_evens(one.series)) for one in series]
-    shared = sharings(run, rows)
-    races = enumerate(accuracy.races(run, rows), start=1)
+    over_sizes, shared = series(run, rows), sharings(run, rows)
     return Document(
         profiles=list(starmap(ProfileSection, enumerate(profiled, start=1))),
         machine=words.machine(run.header.machine),
@@ -101,10 +94,10 @@ def document(run: Run, rows: Sequence[Row], folder: Path | None = None) -> Docum
         changes=compared,
         side_by_side=side_by_side(run, compared),
         certified=certified_tables(run.workloads, rows),
-        races=list(starmap(RaceSection, races)),
-        series=series,
-        break_evens=[one for one in break_even if one.devices],
-        sharing=SharingSection(shared, [one.series for one in series]) if shared else None,
+        races=races(run, rows),
+        series=over_sizes,
+        break_evens=[one for one in map(BreakEven, over_sizes) if one.fastest],
+        sharing=SharingSection(shared, over_sizes) if shared else None,
         absences=words.absences(run.header.absent),
         facts=words.run_facts(run),
         limits=run.of(RooflineRecord),

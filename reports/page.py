@@ -6,11 +6,10 @@ from pathlib import Path
 from benchmarks import estimates
 from benchmarks.errors import UserError, os_errors
 from reports import render, summary
-from reports.analysis.accuracy import TOLERANCES
 from reports.document import Document
 from reports.figures import drawing, marks
 from reports.figures.drawing import Picture
-from reports.sections import break_even, changes, sharing
+from reports.sections import accuracy, break_even, changes, sharing
 
 PAGE, SUMMARY = "index.html", "summary.md"
 #: One of these is in every file of a report: in pictures, and in pages and summaries.
@@ -31,7 +30,7 @@ def write(document: Document, folder: Path) -> Path:
         changes=changes,
         places=break_even.PLACES,
         projected=sharing.PROJECTED,
-        tolerances=TOLERANCES,
+        tolerances=accuracy.TOLERANCES,
         few_races=summary.FEW_RACES,
         phases=marks.PHASES,
         estimates=estimates,

@@ -11,36 +11,12 @@ import jinja2
 from markupsafe import Markup
 
 from reports import text
-from reports.analysis import scaling as exponents
 from reports.figures import drawing, marks
-from reports.sections import (
-    accuracy,
-    break_even,
-    certified,
-    evidence,
-    profile,
-    run,
-    scaling,
-    sharing,
-)
+from reports.sections import accuracy, break_even, certified, evidence, profile, run, scaling
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: Templates have the functions of these modules as filters.
-_WORDS = (
-    *(
-        text,
-        marks,
-        accuracy,
-        break_even,
-        certified,
-        evidence,
-        profile,
-        run,
-        scaling,
-        sharing,
-        exponents,
-    ),
-)
+_WORDS = (text, marks, accuracy, break_even, certified, evidence, profile, run, scaling)
 _FILTERS = {
     name: function
     for module in _WORDS

@@ -1,7 +1,6 @@
 """Several runs in one page: machines or revisions side by side, each with its own intervals."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from benchmarks.errors import UserError
 from benchmarks.printable import line
 from reports import answer, page, render, text
-from reports.analysis.rows import Row, by_workload
+from reports.analysis.rows import Key, Row, by_key, by_workload
 from reports.document import unique_slugs
 from reports.figures import axes as axes_of
 from reports.figures import drawing, marks
@@ -31,44 +30,25 @@ CAUTION = (
 #: Of the figure: of more runs than fit side by side the next stand below.
 _MOST_BESIDE = 4
 
-
-#: One backend on one device: its name, and its row in each run; None where a run has none.
-BackendLine = tuple[str, Sequence[Row | None]]
+#: One backend on one device: its name, and its row by run, where that has one.
+BackendLine = tuple[str, Mapping[str, Row]]
 
 
 @dataclass(frozen=True)
 class WorkloadTable:
-    """One workload in all runs; runs are named by letters."""
+    """One workload in all runs that have it; runs are named by letters."""
 
     name: str
     slug: str
-    answers: Mapping[str, str]  # by run; empty where it does not have the workload
+    answers: Mapping[str, str]  # by run
     note: str  # what is not the same work, and what is said of the user's own data
     lines: Sequence[BackendLine]
 
     @property
-    def having(self) -> list[str]:
-        """The runs that have the workload."""
-        return [letter for letter, answer in self.answers.items() if answer]
-
-    def shown(self, rows: Sequence[Row | None]) -> list[tuple[str, Row | None]]:
-        """Those of a line that get a column."""
-        return [pair for pair in zip(self.answers, rows, strict=True) if self.answers[pair[0]]]
-
-    @property
     def marks(self) -> Marks:
         """All runs on one axis, by `letter/id`: runs have the same entries."""
-        return marks.time_marks({f"{letter}/{row.entry.id}": row for _, letter, row in self.cells})
-
-    @property
-    def cells(self) -> list[tuple[str, str, Row]]:
-        """Name, letter and row, line by line."""
-        return [
-            (name, letter, row)
-            for name, rows in self.lines
-            for letter, row in zip(self.answers, rows, strict=True)
-            if row
-        ]
+        cells = (cell for _, rows in self.lines for cell in rows.items())
+        return marks.time_marks({f"{letter}/{row.entry.id}": row for letter, row in cells})
 
     @property
     def picture(self) -> Picture | None:
@@ -76,13 +56,12 @@ class WorkloadTable:
 
         Returns None where fewer than two runs have times.
         """
-        timed = [(name, cells) for name, cells in self.lines if any(c and c.time for c in cells)]
-        by_run = zip(*(cells for _, cells in timed), strict=True)
-        columns = [(a, rows) for a, rows in zip(self.answers, by_run, strict=False)]
-        panels = [(a, rows) for a, rows in columns if any(row and row.time for row in rows)]
+        timed = [(name, rows) for name, rows in self.lines if any(r.time for r in rows.values())]
+        cells = [cell for _, rows in timed for cell in rows.items() if cell[1].time]
+        drawn = [row for _, row in cells]
+        panels = [one for one in self.answers if any(letter == one for letter, _ in cells)]
         if len(panels) < 2:
             return None
-        drawn = [row for _, rows in panels for row in rows if row and row.time]
         markers = drawing.device_markers(drawn)
         n_rows = math.ceil(len(panels) / _MOST_BESIDE)
         n_columns = math.ceil(len(panels) / n_rows)
@@ -91,18 +70,17 @@ class WorkloadTable:
             grid = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
             for axes in grid[len(panels) :]:
                 axes.set_axis_off()
-            for number, (axes, (letter, rows)) in enumerate(zip(grid, panels, strict=False)):
-                axes_of.intervals(axes, rows, markers)
+            for number, (axes, letter) in enumerate(zip(grid, panels, strict=False)):
+                axes_of.intervals(axes, [rows.get(letter) for _, rows in timed], markers)
                 axes.set_title(letter, fontsize="medium", loc="left")
                 first = number % n_columns == 0
                 axes_of.name_rows(axes, [name if first else "" for name, _ in timed])
                 axes_of.time_axis(axes, drawn, most=4)
 
-        names = {name for name, _ in timed}
         alt = "The time of one fit in each run. " + "; ".join(
             f"{name}, {letter}: {text.seconds(row.time)}"
-            for name, letter, row in self.cells
-            if name in names
+            for name, rows in timed
+            for letter, row in rows.items()
         )
         size = WIDTH, n_rows * (0.9 + 0.26 * len(timed))
         return drawing.picture(f"{self.slug}-runs", alt, size, draw)
@@ -142,18 +120,15 @@ def tables(runs: Mapping[str, Source]) -> list[WorkloadTable]:
     names = dict.fromkeys(name for by_name in found.values() for name in by_name)
     result = []
     for name, slug in unique_slugs(names).items():
-        rows = {letter: by_name.get(name, []) for letter, by_name in found.items()}
-        answers = {letter: _answer(source, rows[letter]) for letter, source in runs.items()}
-        lines = _lines(list(rows.values()))
+        rows = {letter: by_name[name] for letter, by_name in found.items() if name in by_name}
+        answers = {letter: _answer(runs[letter], same) for letter, same in rows.items()}
         own = dict.fromkeys(row.data for same in rows.values() for row in same if row.data)
         note = " ".join(filter(None, [_note(name, runs), *own]))
-        result.append(WorkloadTable(name, slug, answers, note, lines))
+        result.append(WorkloadTable(name, slug, answers, note, _lines(rows)))
     return result
 
 
 def _answer(source: Source, rows: Sequence[Row]) -> str:
-    if not rows:
-        return ""
     if source.run:
         return answer.sentence(rows)
     return f"{rows[0].entry.name} has the smallest median; not interleaved."
@@ -171,17 +146,14 @@ def _note(name: str, runs: Mapping[str, Source]) -> str:
     return f"Not the same data in {text.both(list(known))}: another seed, or another version."
 
 
-def _lines(runs: Sequence[Sequence[Row]]) -> list[BackendLine]:
+def _lines(runs: Mapping[str, Sequence[Row]]) -> list[BackendLine]:
     """Rows of the same backend and device together; threads tell apart only within a run."""
-    cells: dict[tuple[str, str, int], list[Row | None]] = {}
-    for number, rows in enumerate(runs):
-        met = Counter[tuple[str, str]]()
-        for row in sorted(rows, key=lambda row: row.entry.threads):
-            place = row.entry.name, row.entry.device
-            met[place] += 1
-            cells.setdefault((*place, met[place]), [None] * len(runs))[number] = row
-    several = len({device for _, device, _ in cells}) > 1
-    names = [f"{name}, {device}" if several else name for name, device, _ in cells]
-    order = {id(row): place for place, row in enumerate(row for rows in runs for row in rows)}
-    lines = zip(names, cells.values(), strict=True)
-    return sorted(lines, key=lambda pair: order[id(next(filter(None, pair[1])))])
+    found: dict[Key, dict[str, Row]] = {}
+    for letter, same in runs.items():
+        for key, row in by_key(same).items():
+            found.setdefault(key, {})[letter] = row
+    several = len({device for _, device, _ in found}) > 1
+    names = [f"{name}, {device}" if several else name for name, device, _ in found]
+    every = [id(row) for same in runs.values() for row in same]
+    lines = zip(names, found.values(), strict=True)
+    return sorted(lines, key=lambda line: every.index(id(next(iter(line[1].values())))))

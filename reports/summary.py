@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from reports import render, text
-from reports.analysis.changes import Change
 from reports.document import Document
+from reports.sections.changes import Change
 
 T = TypeVar("T")
 

@@ -37,7 +37,7 @@ def compare(
     from reports.analysis import compare as comparing
     from reports.analysis.rows import rows
     from reports.terminal import comparison
-    from reports.terminal.console import Console
+    from reports.terminal.table import Console
 
     before, after = Run.read(old), Run.read(new)
     if differ := comparing.differences(before, after):

@@ -30,8 +30,8 @@ from benchmarks.runfile.run import Run
 from reports.terminal.progress import TerminalProgress
 
 if TYPE_CHECKING:
-    from reports.analysis.changes import Change
     from reports.analysis.rows import Row
+    from reports.sections.changes import Change
 
 
 def choose_workloads(asked: Asked, further: Mapping[str, Workload]) -> list[Workload]:
@@ -216,8 +216,8 @@ def report(
     from reports import export, page
     from reports.analysis.rows import rows
     from reports.document import document
-    from reports.terminal.console import Console
     from reports.terminal.document import show
+    from reports.terminal.table import Console
 
     run = Run.read(folder)
     found = rows(run)

@@ -9,13 +9,18 @@ interpolated interval of the ratio holds 1.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 
 from benchmarks.estimates import Estimate
+
+#: "from": slower below a size and faster above it; "until": the other way round.
+Answer = Literal["from", "until", "always", "never", "cannot tell"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,35 @@ class Crossing:
     low: float
     high: float
     size: float | None  # None: the ratio runs along 1 at several sizes from `low` to `high`
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is usual against what may be faster, over the sizes at which both were timed."""
+
+    ratios: Mapping[int, Estimate]  # time of what is usual over time of the other, by size
+
+    @cached_property
+    def crossing(self) -> Crossing | None:
+        """The last one."""
+        return next(reversed(crossings(self.ratios)), None)
+
+    @property
+    def answer(self) -> Answer:
+        """Where the other is faster; the largest size at which that is certain decides."""
+        sides = [ratio.against_one() for _, ratio in sorted(self.ratios.items())]
+        certain = [side for side in sides if side != "cannot tell"]
+        if not certain:
+            return "cannot tell"
+        if certain[-1] == "slower":  # what is usual
+            return "from" if "faster" in certain else "always"
+        return "until" if "slower" in certain else "never"
+
+    @property
+    def first_certain(self) -> int | None:
+        """The smallest size at which it is certain which of the two is faster."""
+        certain = [n for n, ratio in self.ratios.items() if ratio.against_one() != "cannot tell"]
+        return min(certain, default=None)
 
 
 def crossings(ratios: Mapping[int, Estimate]) -> list[Crossing]:

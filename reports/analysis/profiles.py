@@ -14,7 +14,7 @@ workload, as those of its rows do.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,15 +23,12 @@ import numpy as np
 from benchmarks.estimates import Estimate
 from benchmarks.runfile.records import WorkloadRecord
 from benchmarks.runfile.run import Run
-from reports.analysis.rows import Row, by_workload, leaders
+from reports.analysis.rows import Key, Row, by_key, by_workload, leaders
 
 #: From this condition number on, normal equations lose three digits more than QR and SVD do.
 ILL_CONDITIONED = 1e3
 #: A fit is accurate if its error is within a digit of the smallest.
 _DIGIT = 10.0
-
-#: Backend, device, and which of its numbers of threads, if there are several: 1 for the fewest.
-Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
@@ -84,14 +81,6 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Of some candidates the one to take: right on most, and the nearest to the fastest."""
-
-    first: Candidate
-    others: Sequence[Candidate]  # that may be as good
-
-
-@dataclass(frozen=True)
 class Profile:
     """The candidates of one method: those right on most first, of these the nearest."""
 
@@ -100,18 +89,10 @@ class Profile:
     rows: Mapping[str, Sequence[Row]]  # by workload: those that are right
     candidates: Mapping[Key, Candidate]
 
-    def choice(self, among: Iterable[Candidate] | None = None) -> Choice | None:
-        """The one to take of some candidates, or of all; None if there is none."""
-        ordered = list(self.candidates.values() if among is None else among)
-        if not ordered:
-            return None
-        first, *rest = ordered
-        return Choice(first, [one for one in rest if one.may_be_as_good_as(first)])
-
-    @cached_property
-    def idiomatic(self) -> Choice | None:
-        """The one to take of those that are written as documentation teaches."""
-        return self.choice(c for c in self.candidates.values() if c.row.entry.style == "idiomatic")
+    def choice(self, style: str = "") -> list[Candidate]:
+        """The one to take and those that may be as good: of one style, or of any."""
+        among = [one for one in self.candidates.values() if style in ("", one.row.entry.style)]
+        return [one for one in among if one.may_be_as_good_as(among[0])]
 
     @cached_property
     def accurate(self) -> "Profile":
@@ -151,12 +132,8 @@ def _candidates(by_name: Mapping[str, Sequence[Row]]) -> dict[Key, Candidate]:
     ratios: dict[Key, dict[str, Estimate]] = {}
     untimed = Counter[Key]()
     for name, same in by_name.items():
-        met = Counter[tuple[str, str]]()
         first = leaders(same)
-        for row in sorted(same, key=lambda row: row.entry.threads):
-            place = row.entry.name, row.entry.device
-            met[place] += 1
-            key = (*place, met[place])
+        for key, row in by_key(same).items():
             if ratio := _to_the_fastest(row, first):
                 rows.setdefault(key, {})[name] = row
                 ratios.setdefault(key, {})[name] = ratio

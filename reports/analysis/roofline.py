@@ -30,6 +30,7 @@ The overhead of calls is not part of it, and is shown as the time of a framework
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 from typing import Literal, Self
 
@@ -79,38 +80,24 @@ class Floor:
     disk: Best | None = None  # bytes a second; None: memory holds the data
     disk_bytes: int = 0  # the least that any fit fetched from the disk
 
-    @property
-    def memory_seconds(self) -> float:
-        """For reading what has to be read."""
-        return self.work.bytes / self.read.value
-
-    @property
-    def arithmetic_seconds(self) -> float:
-        """For computing what has to be computed."""
-        return self.work.operations / self.product.value
-
-    @property
-    def disk_seconds(self) -> float:
-        """For fetching what memory does not hold."""
-        return self.disk_bytes / self.disk.value if self.disk else 0.0
+    @cached_property
+    def takes(self) -> dict[Literal["memory", "arithmetic", "disk"], float]:
+        """Seconds for reading, for computing, and for fetching what memory does not hold."""
+        return {
+            "memory": self.work.bytes / self.read.value,
+            "arithmetic": self.work.operations / self.product.value,
+            "disk": self.disk_bytes / self.disk.value if self.disk else 0.0,
+        }
 
     @property
     def seconds(self) -> float:
         """The floor."""
-        return max(self._each.values())
+        return max(self.takes.values())
 
     @property
-    def bound(self) -> Literal["memory", "arithmetic", "disk"]:
+    def bound(self) -> str:
         """Which of them it is."""
-        return max(self._each, key=lambda kind: self._each[kind])
-
-    @property
-    def _each(self) -> dict[Literal["memory", "arithmetic", "disk"], float]:
-        return {
-            "memory": self.memory_seconds,
-            "arithmetic": self.arithmetic_seconds,
-            "disk": self.disk_seconds,
-        }
+        return max(self.takes, key=lambda kind: self.takes[kind])
 
 
 @dataclass(frozen=True)
@@ -127,7 +114,7 @@ class Call:
 def floors(run: Run) -> dict[Place, Floor]:
     """The floors of a run, as far as its rates were measured."""
     read: dict[Place, list[RooflineRecord]] = {}
-    products: dict[tuple[str, str, int], list[RooflineRecord]] = {}  # by dtype, device, threads
+    products: dict[Place, list[RooflineRecord]] = {}  # by dtype instead of workload
     for record in run.of(RooflineRecord):
         where = record.device, record.threads
         read.setdefault((record.workload, *where), []).append(record)
@@ -139,13 +126,9 @@ def floors(run: Run) -> dict[Place, Floor]:
             same = products.get((workload.dtype, device, threads), [])
             reading, product = _highest(records, "read_rate"), _highest(same, "product_rate")
             if reading and product:
-                found[name, device, threads] = Floor(
-                    Work.least(workload),
-                    reading,
-                    product,
-                    _highest(records, "disk_rate"),
-                    fetched.get(name, 0),
-                )
+                work, disk = Work.least(workload), _highest(records, "disk_rate")
+                floor = Floor(work, reading, product, disk, fetched.get(name, 0))
+                found[name, device, threads] = floor
     return found
 
 

@@ -1,6 +1,7 @@
 """A run's records joined into rows: one for each entry, what every table and export shows."""
 
 import statistics
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -21,6 +22,9 @@ from reports.analysis.roofline import Floor, Place, floors
 #: A fit that certainly takes less than this share of reading the data once was none.
 LEAST_READING = 0.5
 
+#: What workloads and runs have in common: backend, device, and which of its numbers of threads, if
+#: there are several: 1 for the fewest.
+Key = tuple[str, str, int]
 Status = Literal["passed", "failed", "not judged", "absent", "not timed", "not reached"]
 _SELF = Estimate(1.0, 1.0, 1.0)  # the baseline over itself; other ratios have wider intervals
 #: In which rows stand that are not ranked.
@@ -140,6 +144,17 @@ def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
+def by_key(rows: Iterable[Row]) -> dict[Key, Row]:
+    """One workload's rows, those of fewer threads first."""
+    met = Counter[tuple[str, str]]()
+    found: dict[Key, Row] = {}
+    for row in sorted(rows, key=lambda row: row.entry.threads):
+        place = row.entry.name, row.entry.device
+        met[place] += 1
+        found[*place, met[place]] = row
+    return found
+
+
 def _scatters(run: Run) -> dict[str, Scatter]:
     """How times scatter, by workload; between processes, as far as the whole run shows it."""
     times: dict[bool, dict[str, list[Rounds]]] = {True: {}, False: {}}
@@ -210,7 +225,7 @@ def _status(verdict: Verdict | None, failure: records.FailureRecord | None, time
 
 def _impossible(workload: records.WorkloadRecord, time: Estimate, floor: Floor) -> str:
     """Why a time on the CPU cannot be that of a fit; empty if it can."""
-    reading = floor.memory_seconds / max(1, workload.method.epochs)  # the data, once
+    reading = floor.takes["memory"] / max(1, workload.method.epochs)  # the data, once
     if time.high >= LEAST_READING * reading:
         return ""
     return (

@@ -1,15 +1,16 @@
 """What several figures have in common: rows of names, log axes of times, and log-log curves."""
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogLocator, NullLocator
 
 from benchmarks.estimates import Estimate
 from reports import text
@@ -97,15 +98,20 @@ def log_limits(
     return low, high, ticks[:: math.ceil(len(ticks) / most)]
 
 
+def tick(axis: Axis, locator: Locator, words: Callable[[float], str]) -> None:
+    """Ticks where `locator` has them, labelled in words; none between them."""
+    axis.set_major_locator(locator)
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
+
+
 def time_axis(axes: Axes, rows: Sequence[Row], most: int = 9) -> None:
     """A log axis of the times of rows, as `log_limits` has it."""
     most, fine = (min(most, 4), 25.0) if is_narrow(axes) else (most, 100.0)
     low, high, ticks = log_limits([row.time for row in rows if row.time], most, fine)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
+    tick(axes.xaxis, FixedLocator(ticks), text.tick)
 
 
 @dataclass(frozen=True)
@@ -145,11 +151,6 @@ def _with_ends(values: Iterable[float | Estimate]) -> tuple[np.ndarray, np.ndarr
     return middle, middle - low, high - middle
 
 
-def turns(keys: Sequence[Hashable]) -> list[int]:
-    """How often each key came before, so that curves of one colour can take turns at dashes."""
-    return [keys[:place].count(key) for place, key in enumerate(keys)]
-
-
 #: Of an axis: its label, and the words for a tick.
 Scale = tuple[str, Callable[[float], str]]
 
@@ -172,9 +173,7 @@ def log_log(
         for axis, (label, words) in zip((axes.xaxis, axes.yaxis), scales, strict=True):
             few = axis is axes.xaxis and is_narrow(axes)
             axis.set_label_text(label)
-            axis.set_major_locator(LogLocator(numticks=4 if few else 9))
-            axis.set_minor_locator(NullLocator())
-            axis.set_major_formatter(FuncFormatter(lambda value, _, words=words: words(value)))
+            tick(axis, LogLocator(numticks=4 if few else 9), words)
         legend(figure)
 
     # The legend has four columns, or two.

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -179,6 +180,25 @@ def _svg(figure: Figure) -> str:
 def framework_colour(framework: str) -> str:
     """Its colour on light paper; one that has none of its own is drawn in ink."""
     return FRAMEWORKS.get(framework, (INK,))[0]
+
+
+class Look(NamedTuple):
+    """How a curve is drawn."""
+
+    colour: str
+    marker: str  # of each point
+    dashes: Any
+
+
+def looks(rows: Sequence[Row], dashes: Sequence[Any] = DASHES) -> list[Look]:
+    """Of curves of rows like these: those of one framework take turns at markers and dashes."""
+    found: list[Look] = []
+    for number, row in enumerate(rows):
+        framework = row.entry.framework
+        turn = sum(other.entry.framework == framework for other in rows[:number])
+        marker, dash = MARKERS[turn % len(MARKERS)], dashes[turn % len(dashes)]
+        found.append(Look(framework_colour(framework), marker, dash))
+    return found
 
 
 def device_markers(rows: Sequence[Row]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -14,8 +15,12 @@ from reports.analysis.rows import Row
 from reports.figures.axes import height, marker_key, name_rows
 from reports.figures.drawing import NARROW, PAPER, WIDTH, Picture, framework_colour, picture
 
-#: How fits are drawn: the marker, and whether it is filled.
-_MARKERS = {"right": ("o", True), "failed": ("x", False), "not judged": ("o", False)}
+#: How fits are drawn, by what became of them.
+_LOOKS: dict[str, dict[str, Any]] = {
+    "right": {"marker": "o", "mec": PAPER, "mew": 0.8},
+    "failed": {"marker": "x", "mfc": "none", "mew": 1.2},
+    "not judged": {"marker": "o", "mfc": "none", "mew": 1.2},
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class CertifiedTable:
         colours = {}
         for name, of in self.backends.items():
             for row in of.values():
-                if row.passed or row.status in _MARKERS:
+                if row.passed or row.status in _LOOKS:
                     least = digits.least if (digits := digits_of(row)) else 0.0
                     status = "right" if row.passed else row.status
                     points.setdefault(name, []).append((least, status))
@@ -93,13 +98,10 @@ class CertifiedTable:
             for level, (name, found) in enumerate(points.items()):
                 colour, middle = colours[name], median(least for least, _ in found)
                 axes.vlines(middle, level - 0.32, level + 0.32, color=colour, lw=2.2)
-                for status, (marker, filled) in _MARKERS.items():
+                for status, look in _LOOKS.items():
                     there = [least for least, of in found if of == status]
-                    (dots,) = axes.plot(there, [level] * len(there), marker, color=colour, ms=5.5)
-                    if filled:
-                        dots.set(mec=PAPER, mew=0.8)
-                    else:
-                        dots.set(mfc="none", mew=1.2)
+                    places = [level] * len(there)
+                    axes.plot(there, places, ls="none", color=colour, ms=5.5, **look)
             name_rows(axes, list(points))
             axes.set_xlim(-0.02 * self.most, 1.02 * self.most)
             axes.set_xlabel("correct digits, at least, in each data set")

@@ -5,22 +5,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator
 
 from benchmarks.runfile.records import Points, WorkloadRecord
 from reports import text
 from reports.analysis.rows import Row
 from reports.figures import drawing
-from reports.figures.axes import legend
-from reports.figures.drawing import (
-    BLUE,
-    DASHES,
-    GREEN,
-    MARKERS,
-    VERMILION,
-    Picture,
-    framework_colour,
-)
+from reports.figures.axes import legend, tick
+from reports.figures.drawing import DASHES, MARKERS, Picture, framework_colour
 
 #: Inches.
 _WIDTH, _HEIGHT = 4.4, 3.1
@@ -57,8 +49,8 @@ def _points(name: str, points: Points, fits: Sequence[np.ndarray]) -> tuple[Pict
     x = np.asarray(points.X_test, float)
     predicted = np.array([weight * x + bias for weight, bias in fits])
     sets = (
-        (points.X, points.y, BLUE, "training points"),
-        (points.X_test, points.y_test, GREEN, "test points"),
+        (points.X, points.y, drawing.BLUE, "training points"),
+        (points.X_test, points.y_test, drawing.GREEN, "test points"),
     )
 
     def draw(figure: Figure) -> None:
@@ -71,7 +63,7 @@ def _points(name: str, points: Points, fits: Sequence[np.ndarray]) -> tuple[Pict
             size = 3.6 - 2.4 * index / len(predicted)
             at = [_thinned(values, _MOST_PREDICTIONS) for values in (x, y)]
             (dots,) = axes.plot(*at, MARKERS[index % len(MARKERS)], ms=size)
-            dots.set(mfc="none", mec=VERMILION, mew=0.6)
+            dots.set(mfc="none", mec=drawing.VERMILION, mew=0.6)
             dots.set_label("_" if index else "predictions")
         axes.set(xlabel="x", ylabel="y")
         figure.legend(loc="outside lower center", ncols=3, markerscale=2)
@@ -107,10 +99,9 @@ def _losses(
             axes.plot(ends.ravel(), np.repeat(values[restless], 3), **look)
         axes.set_yscale("log")
         low, high = axes.get_ylim()
-        if high < 30 * low:  # little more than a decade, which would have a single tick
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        # Little more than a decade would have a single tick.
+        steps = (1, 2, 5) if high < 30 * low else (1,)
+        tick(axes.yaxis, LogLocator(subs=steps), "{:g}".format)
         axes.set(xlabel="epoch", ylabel=f"{which} loss")
         legend(figure)
 

@@ -1,20 +1,21 @@
 """Which backend to take for a method: the advice in words, and the performance profiles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from benchmarks.estimates import Estimate
 from reports import answer, text
-from reports.analysis.profiles import Candidate, Choice, Profile
+from reports.analysis.profiles import Candidate, Profile
 from reports.analysis.rows import Row
 from reports.figures import drawing
-from reports.figures.axes import is_narrow, legend, turns
-from reports.figures.drawing import DASHES, NARROW, WIDTH, Picture, framework_colour, short
+from reports.figures.axes import is_narrow, legend, tick
+from reports.figures.drawing import NARROW, WIDTH, Picture, looks, short
 
 IDIOMATIC, ILL_CONDITIONED = "if it has to be idiomatic", "for ill-conditioned data"
 #: An end that is so many times the value is no end.
@@ -62,6 +63,11 @@ class ProfileSection:
             for row in one.rows.values()
         }
 
+    @property
+    def kind(self) -> str:
+        """The method, as a sentence begins."""
+        return self.profile.kind.capitalize()
+
     def label(self, one: Candidate) -> str:
         """Its name."""
         return self.labels[one.row.entry.id]
@@ -74,30 +80,30 @@ class ProfileSection:
     @cached_property
     def advice(self) -> list[Advice]:
         """What to take; what if it has to be idiomatic; what for ill-conditioned data."""
-        profile, best = self.profile, self.profile.choice()
-        if best is None:
+        best = self.profile.choice()
+        if not best:
             return []
-        first = best.first
+        first = best[0]
         if not self.has_profiles:
-            [(name, rows)] = profile.rows.items()
+            [(name, rows)] = self.profile.rows.items()
             why = f"On {name}: {answer.sentence(rows)}"
-            found = [Advice(profile.kind.capitalize(), "", self.label(first), why)]
+            found = [Advice(self.kind, "", self.label(first), why)]
         else:
             found = [self._advice("", best, self._why(first, with_mean=True))]
-            if first.row.entry.style != "idiomatic" and (usual := profile.idiomatic):
-                found.append(self._advice(IDIOMATIC, usual, self._why(usual.first)))
-        if accurate := profile.accurate.choice():
-            why = self._accurate(accurate.first, first)
+            usual = self.profile.choice("idiomatic")
+            if usual and first.row.entry.style != "idiomatic":
+                found.append(self._advice(IDIOMATIC, usual, self._why(usual[0])))
+        if accurate := self.profile.accurate.choice():
+            why = self._accurate(accurate[0], first)
             found.append(self._advice(ILL_CONDITIONED, accurate, why))
         return found
 
-    def _advice(self, case: str, choice: Choice, why: str) -> Advice:
-        certainty, others = "Certain.", ""
-        if choice.others:
-            names = answer.some([self.label(one) for one in choice.others])
-            certainty, others = "Not certain:", f"{names} may be as good."
-        kind = self.profile.kind.capitalize()
-        return Advice(kind, case, self.label(choice.first), why, certainty, others)
+    def _advice(self, case: str, choice: Sequence[Candidate], why: str) -> Advice:
+        take, *others = map(self.label, choice)
+        if not others:
+            return Advice(self.kind, case, take, why, "Certain.")
+        also = f"{answer.some(others)} may be as good."
+        return Advice(self.kind, case, take, why, "Not certain:", also)
 
     def _why(self, one: Candidate, with_mean: bool = False) -> str:
         n = len(self.profile.workloads)
@@ -107,7 +113,7 @@ class ProfileSection:
             said += f", timed on {len(one.ratios)}"
         said += f", {_distance(one)}"
         if with_mean and one.largest.low > 1:
-            said += f"; geometric mean {factor(one.mean)} ({span(one.mean)})"
+            said += f"; geometric mean {multiple(one.mean)} ({span(one.mean)})"
         return f"{said}."
 
     def _accurate(self, one: Candidate, fastest: Candidate) -> str:
@@ -124,44 +130,42 @@ class ProfileSection:
         """On how many workloads each is right and within a factor of the fastest."""
         candidates = list(self.profile.candidates.values())
         n = len(self.profile.workloads)
-        frameworks = [one.row.entry.framework for one in candidates]
         most = min(_FURTHEST, 1.2 * max(one.largest.value for one in candidates))
-        looks = list(zip(candidates, frameworks, turns(frameworks), strict=True))
+        styles = looks([one.row for one in candidates])
 
         def draw(figure: Figure) -> None:
             axes = figure.add_subplot()
-            for place, (one, framework, turn) in enumerate(looks):
+            for place, (one, look) in enumerate(zip(candidates, styles, strict=True)):
                 # Curves that would cover each other lie side by side, the first on top.
-                apart = 0.008 * n * ((len(looks) - 1) / 2 - place)
+                apart = 0.008 * n * ((len(candidates) - 1) / 2 - place)
                 ends = np.array([(e.value, e.low, e.high) for e in one.ratios.values()]).T
                 factors = np.unique([1.0, *ends[ends < most], most])
                 within = [apart + (ends[k] <= factors[:, None]).sum(axis=1) for k in range(3)]
                 (line,) = axes.step(factors, within[0], where="post", label=short(self.label(one)))
-                line.set(color=framework_colour(framework), ls=DASHES[turn % len(DASHES)])
+                line.set(color=look.colour, ls=look.dashes)
                 line.set_linewidth(1.3 if place else 2.6)
                 if place == 0:
                     band = axes.fill_between(factors, within[1], within[2], step="post")
-                    band.set(color=framework_colour(framework), alpha=0.2, lw=0)
+                    band.set(color=look.colour, alpha=0.2, lw=0)
             axes.set(xscale="log", xlim=(1.0, most), ylim=(-0.1 * n, 1.1 * n))
             axes.set_xlabel("time of one fit / that of the fastest, log scale")
             axes.set_ylabel("workloads on which it is right and within that")
             subs = (1,) if is_narrow(axes) and most > 30 else (1, 2, 5)
-            axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=99))
-            axes.xaxis.set_minor_locator(NullLocator())
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+            tick(axes.xaxis, LogLocator(subs=subs, numticks=99), "{:g}×".format)
             axes.yaxis.set_major_locator(MaxNLocator(integer=True))
             legend(figure)
 
         said = [f"{self.label(one)}: {self._alt(one)}" for one in candidates]
         alt = f"Performance profiles, {self.profile.kind}. {'; '.join(said)}"
-        wide, narrow = (WIDTH, 3.4 + 0.05 * len(looks)), (NARROW, 3.4 + 0.1 * len(looks))
+        n_curves = len(candidates)
+        wide, narrow = (WIDTH, 3.4 + 0.05 * n_curves), (NARROW, 3.4 + 0.1 * n_curves)
         return drawing.picture(f"profiles-{self.number}", alt, wide, draw, narrow)
 
     def _alt(self, one: Candidate) -> str:
-        return f"right on {len(one.ratios)}, at most {factor(one.largest)} the fastest"
+        return f"right on {len(one.ratios)}, at most {multiple(one.largest)} the fastest"
 
 
-def factor(ratio: Estimate) -> str:
+def multiple(ratio: Estimate) -> str:
     """How many times, to three digits: `1.55 times`."""
     return f"{text.times(ratio.value).removesuffix('×')} times"
 
@@ -182,7 +186,7 @@ def _distance(one: Candidate) -> str:
     if largest.value == 1:
         return "never certainly slower than the fastest"
     most = "at most " if where else ""
-    return f"{most}{factor(largest)} the time of the fastest ({span(largest)}{where})"
+    return f"{most}{multiple(largest)} the time of the fastest ({span(largest)}{where})"
 
 
 def _error(row: Row) -> str:

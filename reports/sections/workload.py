@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from benchmarks.runfile.records import WorkloadRecord
 from benchmarks.runfile.run import Run
@@ -219,7 +219,7 @@ def _phases(section: WorkloadSection) -> Picture:
             left = ends
         name_rows(first, names, waits)
         first.xaxis.set_major_locator(MaxNLocator(4))
-        first.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.tick(value)))
+        first.xaxis.set_major_formatter(lambda value, _: text.tick(value))
         label_times(first, section.name, "time to the first answer")
         first.set_xlim(0, 1.05 * max(left) or 1.0)
         keys = [Patch(color=colour, label=phase) for phase, colour in PHASES.items()]

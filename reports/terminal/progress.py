@@ -19,8 +19,7 @@ from benchmarks.runfile.header import BASELINES, EntryRecord
 from benchmarks.samples import Rounds
 from reports import text
 from reports.analysis.rows import Row, ranked
-from reports.terminal.console import Console
-from reports.terminal.table import grid, with_interval
+from reports.terminal.table import Console, grid, with_interval
 
 #: A terminal is redrawn at most this often while rounds go on, seconds; elsewhere a line appears.
 #: This time is part of the budget: comparing all pairs of 13 entries takes some 30 ms.

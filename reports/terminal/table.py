@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
+import rich.console
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -11,6 +11,14 @@ from reports.analysis.rows import Row, by_workload
 
 #: After the name of a plug-in's backend; the last line says what it means.
 _PLUGIN = " †"
+
+
+class Console(rich.console.Console):
+    """The terminal, as all commands write to it."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command: rich would end the process, without the report."""
+        raise BrokenPipeError
 
 
 def grid(heads: Iterable[str], rows: Iterable[Sequence[str]], no_wrap: bool = False) -> Table:
@@ -25,7 +33,7 @@ def grid(heads: Iterable[str], rows: Iterable[Sequence[str]], no_wrap: bool = Fa
     return table
 
 
-def show(rows: Sequence[Row], console: Console) -> None:
+def show(rows: Sequence[Row], console: rich.console.Console) -> None:
     """Print each workload's answer, its ranking, and apart from it what could not be ranked."""
     for workload, same in by_workload(rows).items():
         labels, places = text.labels(same), {text.where(row.entry) for row in same}

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.runfile.run import Run
 from reports.analysis.rows import rows
-from reports.analysis.sharing import sharings
+from reports.sections.sharing import sharings
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Done

@@ -30,9 +30,11 @@ from benchmarks.runfile.records import (
 )
 from benchmarks.runfile.run import Run
 from reports import export, page, sources
-from reports.analysis import accuracy, break_even, changes, compare, profiles, roofline, scaling
+from reports.analysis import compare, profiles, roofline
 from reports.analysis.rows import Row, rows
 from reports.document import document
+from reports.sections import accuracy, changes, scaling
+from reports.sections.break_even import BreakEven
 from reports.sections.profile import ProfileSection
 from reports.terminal import comparison, table
 from tests.reports import runs
@@ -98,9 +100,10 @@ def analyse(run: Run, found: Sequence[Row]) -> None:
     for one in scaling.series(run, found):
         for points in one.rows.values():
             scaling.exponent(points)
-        scaling.leading(one)
-        for even in break_even.break_evens(one):
-            assert even.first_certain is None or even.ratios
+        assert set(one.leading) <= set(one.crossovers)
+        for by_place in BreakEven(one).answers.values():
+            for even in by_place.values():
+                assert even.first_certain is None or even.ratios
     roofline.calls(run)
     changes.changes(run, found)
 

@@ -22,9 +22,9 @@ from benchmarks.runfile.header import Variant
 from benchmarks.runfile.records import FitRecord
 from benchmarks.runfile.run import Run
 from reports import page
-from reports.analysis.changes import changes
 from reports.analysis.rows import Row, rows
 from reports.document import document
+from reports.sections.changes import changes
 
 ROOT = Path(__file__).parents[3]
 SAYS = "3.99.0"

@@ -84,7 +84,7 @@ def test_the_floor_is_the_larger_of_both(
     assert place == ("w", "cpu", 1)
     assert found.seconds == pytest.approx(seconds)
     assert found.bound == bound
-    assert found.seconds == max(found.memory_seconds, found.arithmetic_seconds)
+    assert found.seconds == max(found.takes["memory"], found.takes["arithmetic"])
 
 
 def test_the_best_rate_counts_whoever_showed_it() -> None:

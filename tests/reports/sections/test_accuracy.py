@@ -12,12 +12,12 @@ import pytest
 from benchmarks.runfile.header import EntryRecord
 from benchmarks.runfile.records import FitRecord, VerdictRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
-from reports.sections.accuracy import RaceSection
+from reports.sections.accuracy import Race
 from tests.reports import runs
 from tests.reports.pages import documented, written
 
 
-def section(made: Run) -> RaceSection:
+def section(made: Run) -> Race:
     [found] = documented(made).races
     return found
 

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.runfile.records import FitRecord, SampleRecord, TransferRecord
 from benchmarks.runfile.run import Run
-from reports.sections.break_even import BreakEvenSection, when
+from reports.sections.break_even import BreakEven, when
 from tests.reports import runs
 from tests.reports.pages import documented, written
 
@@ -51,7 +51,7 @@ def _size(entry: str) -> int:
     return int(entry.split("x")[0])
 
 
-def section(made: Run) -> BreakEvenSection:
+def section(made: Run) -> BreakEven:
     [found] = documented(made).break_evens
     return found
 

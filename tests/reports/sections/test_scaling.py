@@ -7,12 +7,12 @@ from pathlib import Path
 
 from benchmarks.runfile.records import SampleRecord
 from benchmarks.runfile.run import Run
-from reports.sections.scaling import SeriesSection
+from reports.sections.scaling import Series
 from tests.reports import runs
 from tests.reports.pages import documented, written
 
 
-def section(made: Run) -> SeriesSection:
+def section(made: Run) -> Series:
     [found] = documented(made).series
     return found
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from reports.page import write
 from tests.reports import runs
-from tests.reports.analysis.test_sharing import run
 from tests.reports.pages import documented
+from tests.reports.sections.test_sharings import run
 
 
 def test_the_page_says_from_where_workers_pay_and_what_they_cost(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from benchmarks.runfile.header import EntryRecord
 from benchmarks.runfile.records import FitRecord, Record, TransferRecord
 from benchmarks.runfile.run import Run
 from reports.analysis import rows as results
-from reports.analysis import scaling
-from reports.analysis.break_even import BreakEven, break_evens
+from reports.analysis.crossing import Comparison
+from reports.sections import scaling
+from reports.sections.break_even import BreakEven
 from tests.reports import runs
 
 Law = Callable[[float], float]
@@ -57,9 +58,13 @@ def run(
     return runs.of(runs.header(entries), *records)
 
 
-def found(made: Run) -> dict[tuple[str | None, bool], BreakEven]:
+def found(made: Run) -> dict[tuple[str | None, bool], Comparison]:
     [series] = scaling.series(made, results.rows(made))
-    return {(one.backend, one.transfer): one for one in break_evens(series)}
+    return {
+        (backend, transfer): one
+        for (backend, _), by_place in BreakEven(series).answers.items()
+        for transfer, one in by_place.items()
+    }
 
 
 PAIR = {("a", "cpu"): (CPU, NOTHING), ("a", "cuda:0"): (CUDA, TRANSFER)}
@@ -162,7 +167,8 @@ def test_each_gpu_is_held_against_the_cpu() -> None:
     second = {("a", "cuda:1"): (lambda n: 1e-5 + 1e-11 * n, TRANSFER)}
     made = run(PAIR | second)
     [series] = scaling.series(made, results.rows(made))
-    devices = [(one.device, one.answer) for one in break_evens(series) if not one.transfer]
+    answers = BreakEven(series).answers.items()
+    devices = [(device, by_place[False].answer) for (_, device), by_place in answers]
     assert devices == [("cuda:0", "from")] * 2 + [("cuda:1", "from")] * 2
 
 

@@ -14,9 +14,9 @@ from benchmarks.estimates import Estimate
 from benchmarks.problems.workloads import WORKLOADS, Workload, select
 from benchmarks.runfile.records import FitRecord, SampleRecord, VerdictRecord, WorkloadRecord
 from benchmarks.runfile.run import Run
-from reports.analysis import accuracy
 from reports.analysis import rows as results
-from reports.analysis.accuracy import ErrorCurve, Race
+from reports.sections import accuracy
+from reports.sections.accuracy import ErrorCurve, Race
 from tests.reports import runs
 
 EPOCHS = 40

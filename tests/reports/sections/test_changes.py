@@ -13,8 +13,8 @@ from benchmarks.engine import variants
 from benchmarks.errors import UserError
 from benchmarks.runfile.header import Variant
 from benchmarks.runfile.run import Run
-from reports.analysis import changes as beside
 from reports.analysis.rows import rows
+from reports.sections import changes as beside
 from tests.reports import runs
 
 ROOT = Path(__file__).parents[3]

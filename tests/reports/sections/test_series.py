@@ -21,9 +21,9 @@ from benchmarks.runfile.records import (
 from benchmarks.runfile.run import Run
 from benchmarks.samples import Sample
 from reports.analysis import rows as results
-from reports.analysis import scaling
 from reports.analysis.rows import Row
-from reports.analysis.scaling import Series
+from reports.sections import scaling
+from reports.sections.scaling import Series
 from tests.reports import runs
 
 SIZES_TEN = (100, 300, 1000, 3000, 10_000, 30_000, 100_000)
@@ -130,14 +130,14 @@ def test_a_crossover_is_found_where_it_is(varied: str) -> None:
     sizes = (100, 500, 2500, 50_000, 250_000)
     one = only(run({"a": lambda n: 1e-4 * n**0.5, "b": lambda n: 1e-6 * n}, sizes, varied=varied))
     assert f"n_{one.varied}" == varied
-    [found] = one.crossovers
-    assert (found.before, found.after) == (("b", "cpu", 1), ("a", "cpu", 1))
+    [(before, after, found)] = one.crossovers
+    assert (before, after) == (("b", "cpu", 1), ("a", "cpu", 1))
     assert found.size == pytest.approx(10_000, rel=0.02)
     assert found.size is not None
     assert 2500 < found.low < 10_000 < found.high < 50_000
     assert found.high / found.low < 1.2
-    assert scaling.leading(one) == [found]
-    assert [key[0] for key in scaling.fastest(one)] == ["b", "b", "b", "a", "a"]
+    assert one.leading == one.crossovers
+    assert [key[0] for key in one.fastest] == ["b", "b", "b", "a", "a"]
 
 
 def test_more_noise_makes_the_crossover_less_certain() -> None:
@@ -145,7 +145,7 @@ def test_more_noise_makes_the_crossover_less_certain() -> None:
     for noise in (0.01, 0.1):
         sizes = (100, 500, 2500, 50_000, 250_000)
         times = {"a": lambda n: 1e-4 * n**0.5, "b": lambda n: 1e-6 * n}
-        [found] = only(run(times, sizes, noise=noise)).crossovers
+        [(_, _, found)] = only(run(times, sizes, noise=noise)).crossovers
         widths.append(found.high / found.low)
     assert widths[1] > 1.2 * widths[0]
 
@@ -154,8 +154,8 @@ def test_a_stretch_in_which_they_cannot_be_told_apart_is_said() -> None:
     def twin(n: float) -> float:
         return 1e-6 * n if 300 < n < 30_000 else 2e-6 * n if n < 1000 else 0.5e-6 * n
 
-    [found] = only(run({"a": twin, "b": lambda n: 1e-6 * n})).crossovers
-    assert (found.before[0], found.after[0]) == ("b", "a")
+    [(before, after, found)] = only(run({"a": twin, "b": lambda n: 1e-6 * n})).crossovers
+    assert (before[0], after[0]) == ("b", "a")
     assert found.size is None
     assert 300 < found.low < 1000
     assert 10_000 < found.high < 30_000
@@ -165,7 +165,7 @@ def test_a_tie_before_the_last_certain_size_is_forgotten() -> None:
     def late(n: float) -> float:
         return 1e-6 * n * (1 if n == 300 else 0.5 if n < 5000 else 2)
 
-    [found] = only(run({"a": late, "b": lambda n: 1e-6 * n})).crossovers
+    [(_, _, found)] = only(run({"a": late, "b": lambda n: 1e-6 * n})).crossovers
     assert found.size is not None
     assert 3000 < found.low < found.size < found.high < 10_000
 
@@ -173,7 +173,7 @@ def test_a_tie_before_the_last_certain_size_is_forgotten() -> None:
 def test_curves_that_do_not_cross_have_no_crossover() -> None:
     one = only(run({"a": lambda n: 1e-6 * n, "b": lambda n: 2e-6 * n}))
     assert one.crossovers == []
-    assert {key[0] for key in scaling.fastest(one)} == {"a"}
+    assert {key[0] for key in one.fastest} == {"a"}
 
 
 def test_twins_have_no_crossover() -> None:
@@ -186,7 +186,7 @@ def test_one_that_comes_back_crosses_twice() -> None:
         return 1e-6 * n * (2 if 500 < n < 20_000 else 0.5)
 
     found = only(run({"a": wave, "b": lambda n: 1e-6 * n})).crossovers
-    assert [(c.before[0], c.after[0]) for c in found] == [("a", "b"), ("b", "a")]
+    assert [(before[0], after[0]) for before, after, _ in found] == [("a", "b"), ("b", "a")]
 
 
 def test_only_crossovers_of_the_lead_are_leading() -> None:
@@ -197,7 +197,7 @@ def test_only_crossovers_of_the_lead_are_leading() -> None:
     }
     one = only(run(times, (100, 500, 2500, 50_000, 250_000)))
     assert len(one.crossovers) == 1
-    assert scaling.leading(one) == []
+    assert one.leading == []
 
 
 @pytest.mark.parametrize("sizes", [(100, 1000, 10_000), (100, 200, 300, 400)])

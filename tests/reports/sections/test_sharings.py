@@ -11,8 +11,8 @@ from benchmarks.runfile.header import EntryRecord
 from benchmarks.runfile.records import ExchangeRecord, Record
 from benchmarks.runfile.run import Run
 from reports.analysis import rows as results
-from reports.analysis import scaling
-from reports.analysis.sharing import Exchange, Sharing, payoffs, sharings
+from reports.sections import scaling
+from reports.sections.sharing import Exchange, Sharing, payoffs, sharings
 from tests.reports import runs
 
 SIZES = (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -60,15 +60,15 @@ def found(made: Run) -> tuple[list[Sharing], list[scaling.Series]]:
 
 def test_several_workers_pay_from_the_size_at_which_the_two_laws_cross() -> None:
     shared, (series,) = found(run())
-    (one,) = payoffs(series, shared)
-    assert (one.backend, one.workers, one.answer) == ("dask-gram", 2, "from")
+    [((backend, workers, _), one)] = payoffs(series, shared).items()
+    assert (backend, workers, one.answer) == ("dask-gram", 2, "from")
     assert one.crossing is not None
     assert one.crossing.low < PAYS < one.crossing.high
 
 
 def test_where_distribution_only_costs_it_never_pays() -> None:
     shared, (series,) = found(run(shared=1.1e-9))
-    (one,) = payoffs(series, shared)
+    (one,) = payoffs(series, shared).values()
     assert one.answer == "never"
     assert all(sharing.cost is not None and sharing.cost > 0 for sharing in shared)
 
