@@ -1,4 +1,4 @@
-"""What backends and workloads say of themselves: checked, and all that is known without running."""
+"""What backends, and workloads of plug-ins, say of themselves: checked, before any of them runs."""
 
 import re
 from collections.abc import Callable, Mapping
