@@ -27,9 +27,9 @@ LOOKS, _SAMPLES, _SECONDS = 6, 5, 0.25
 class Controls:
     """Drops the entries whose time is not that of their work."""
 
-    def __init__(self, pool: Pool, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         """Nothing is looked at yet."""
-        self.pool, self.recorder, self.rng = pool, recorder, random.Random()
+        self.recorder, self.pool, self.rng = recorder, recorder.pool, random.Random()
 
     def outside(self, entries: Iterable[Entry]) -> None:
         """Look at clocks, CPU time and cores; nothing else may be asked since the samples."""

@@ -51,7 +51,7 @@ class Watch:
             cores: that it was bound to.
         """
         self.pid, self.threads, self.cores = pid, threads, set(cores)
-        self._cpu, self._awake = _cpu_seconds(pid), 0.0
+        self._cpu, self._awake = _cpu_seconds(pid, processes()), 0.0
         self._clocks: list[float] = []
         self._fetched: list[int] = []
 
@@ -70,19 +70,20 @@ class Watch:
         """Bytes that a fit fetches from a disk, typically; None if that is not known."""
         return statistics.median_low(self._fetched) if self._fetched else None
 
-    def cpu(self, processes: Processes | None = None) -> float | None:
+    def cpu(self, now: Processes) -> float | None:
         """CPU time for each second and thread; None if it is too early to tell."""
-        now = _cpu_seconds(self.pid, processes)
-        if now is None or self._cpu is None or self._awake < LEAST_AWAKE:
+        spent = _cpu_seconds(self.pid, now)
+        if spent is None or self._cpu is None or self._awake < LEAST_AWAKE:
             return None
-        return (now - self._cpu) / self._awake / self.threads
+        return (spent - self._cpu) / self._awake / self.threads
 
-    def reason(self, processes: Processes | None = None) -> str:
+    def reason(self, now: Processes | None = None) -> str:
         """What speaks against the samples; empty if nothing does.
 
-        With the `processes` that there were after them; by default, it is looked now.
+        With the processes that there were after them; by default, it is looked now.
         """
-        clock, cpu = self.clock(), self.cpu(processes)
+        now = processes() if now is None else now
+        clock, cpu = self.clock(), self.cpu(now)
         if clock is not None and clock > MOST_CLOCK:
             return (
                 f"its samples take {clock:.1f} times as long by our clock as by its own: "
@@ -93,7 +94,7 @@ class Watch:
                 f"used {cpu * self.threads:.1f} cores, and was given {self.threads}: "
                 "use as many threads as `start` is told"
             )
-        if loose := _allowed_cores(self.pid, processes) - self.cores:
+        if loose := _allowed_cores(self.pid, now) - self.cores:
             return (
                 f"changed its binding to cores: it may use {sorted(loose)} as well, and was "
                 f"given {sorted(self.cores)}"
@@ -144,19 +145,18 @@ def _time(seconds: float) -> str:
     return f"{seconds / 1e-6:.3g} µs"
 
 
-def _cpu_seconds(pid: int, stats: Processes | None = None) -> float | None:
+def _cpu_seconds(pid: int, stats: Processes) -> float | None:
     """CPU time so far of a process, of its session and of its descendants; None if unknown."""
-    stats = processes() if stats is None else stats
     if pid not in stats:
         return None
     ticks = sum(sum(map(int, stats[one][11:15])) for one in _belonging(pid, stats))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _allowed_cores(pid: int, stats: Processes | None = None) -> set[int]:
+def _allowed_cores(pid: int, stats: Processes) -> set[int]:
     """The cores that any thread of a process, its session or its descendants may use."""
     found: set[int] = set()
-    for one in _belonging(pid, processes() if stats is None else stats):
+    for one in _belonging(pid, stats):
         with suppress(OSError):
             for thread in (_PROC / str(one) / "task").iterdir():
                 with suppress(OSError):

@@ -16,7 +16,6 @@ import numpy as np
 from benchmarks.engine import memory
 from benchmarks.engine.answers import Exchanged, Limits
 from benchmarks.engine.plan import Entry
-from benchmarks.engine.pool import Pool
 from benchmarks.engine.recorder import Recorder
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.runfile.records import ExchangeRecord, RooflineRecord
@@ -44,14 +43,13 @@ class Roofline:
 
     def __init__(
         self,
-        pool: Pool,
         recorder: Recorder,
         seed: int = 0,
         seconds: float = SECONDS,
         most_seconds: float = MOST_SECONDS,
     ) -> None:
         """Nothing is measured yet; `seed` is for the order of each turn."""
-        self.pool, self.recorder, self.rng = pool, recorder, random.Random(seed)
+        self.recorder, self.pool, self.rng = recorder, recorder.pool, random.Random(seed)
         self.seconds, self.most_seconds = seconds, most_seconds
         self._spent = 0.0  # seconds
         self._seen: set[Key] = set()

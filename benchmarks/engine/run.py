@@ -85,8 +85,8 @@ class _Execution:
         self.plan, self.pool, self.progress = recorder.plan, recorder.pool, recorder.progress
         self.rng = random.Random(options.seed + recorder.earlier.workers)
         self.gpus = gpu.of({entry.process.device for entry in self.plan.entries})
-        self.roofline = Roofline(self.pool, recorder, options.seed)
-        self.controls = Controls(self.pool, recorder)
+        self.roofline = Roofline(recorder, options.seed)
+        self.controls = Controls(recorder)
         self.opening = Opening(recorder, len(options.cores))
 
     def go(self) -> None:

@@ -48,7 +48,7 @@ class Case:
     def roofline(self, entries: list[Entry], **limits: float) -> Roofline:
         plan = Plan(list({e.workload.name: e.workload for e in entries}.values()), entries, [])
         recorder = Recorder(plan, self.pool, self, Progress(), Earlier())  # type: ignore[arg-type]
-        return Roofline(self.pool, recorder, **limits)
+        return Roofline(recorder, **limits)
 
     def measured(self) -> list[RooflineRecord]:
         """What was recorded since the last call."""
