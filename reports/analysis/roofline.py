@@ -67,7 +67,6 @@ class Best:
 
     value: float
     typical: float  # their median; its distance from the best shows how steady the machine was
-    by: str  # the framework that reached it
 
 
 @dataclass(frozen=True)
@@ -150,8 +149,7 @@ def calls(run: Run) -> list[Call]:
         if record.call_seconds is not None:
             place = record.framework, record.device, record.threads, record.words or ""
             by_place.setdefault(place, []).append(record.call_seconds)
-    best = {at: Best(min(all_), median(all_), at[0]) for at, all_ in by_place.items()}
-    found = [Call(*place, seconds) for place, seconds in best.items()]
+    found = [Call(*at, Best(min(all_), median(all_))) for at, all_ in by_place.items()]
     return sorted(found, key=lambda call: call.seconds.value)
 
 
@@ -162,4 +160,4 @@ def _highest(records: Sequence[RooflineRecord], rate: str) -> Best | None:
     if not measured:
         return None
     best, framework = max(measured)
-    return Best(best, median(value for value, by in measured if by == framework), framework)
+    return Best(best, median(value for value, by in measured if by == framework))

@@ -98,7 +98,7 @@ def log_limits(
     return low, high, ticks[:: math.ceil(len(ticks) / most)]
 
 
-def tick(axis: Axis, locator: Locator, words: Callable[[float], str]) -> None:
+def set_ticks(axis: Axis, locator: Locator, words: Callable[[float], str]) -> None:
     """Ticks where `locator` has them, labelled in words; none between them."""
     axis.set_major_locator(locator)
     axis.set_minor_locator(NullLocator())
@@ -111,7 +111,7 @@ def time_axis(axes: Axes, rows: Sequence[Row], most: int = 9) -> None:
     low, high, ticks = log_limits([row.time for row in rows if row.time], most, fine)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    tick(axes.xaxis, FixedLocator(ticks), text.tick)
+    set_ticks(axes.xaxis, FixedLocator(ticks), text.tick)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def log_log(
         for axis, (label, words) in zip((axes.xaxis, axes.yaxis), scales, strict=True):
             few = axis is axes.xaxis and is_narrow(axes)
             axis.set_label_text(label)
-            tick(axis, LogLocator(numticks=4 if few else 9), words)
+            set_ticks(axis, LogLocator(numticks=4 if few else 9), words)
         legend(figure)
 
     # The legend has four columns, or two.

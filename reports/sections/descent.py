@@ -11,7 +11,7 @@ from benchmarks.runfile.records import Points, WorkloadRecord
 from reports import text
 from reports.analysis.rows import Row
 from reports.figures import drawing
-from reports.figures.axes import legend, tick
+from reports.figures.axes import legend, set_ticks
 from reports.figures.drawing import DASHES, MARKERS, Picture, framework_colour
 
 #: Inches.
@@ -101,7 +101,7 @@ def _losses(
         low, high = axes.get_ylim()
         # Little more than a decade would have a single tick.
         steps = (1, 2, 5) if high < 30 * low else (1,)
-        tick(axes.yaxis, LogLocator(subs=steps), "{:g}".format)
+        set_ticks(axes.yaxis, LogLocator(subs=steps), "{:g}".format)
         axes.set(xlabel="epoch", ylabel=f"{which} loss")
         legend(figure)
 

@@ -14,7 +14,7 @@ from reports import answer, text
 from reports.analysis.profiles import Candidate, Profile
 from reports.analysis.rows import Row
 from reports.figures import drawing
-from reports.figures.axes import is_narrow, legend, tick
+from reports.figures.axes import is_narrow, legend, set_ticks
 from reports.figures.drawing import NARROW, WIDTH, Picture, looks, short
 
 IDIOMATIC, ILL_CONDITIONED = "if it has to be idiomatic", "for ill-conditioned data"
@@ -151,7 +151,7 @@ class ProfileSection:
             axes.set_xlabel("time of one fit / that of the fastest, log scale")
             axes.set_ylabel("workloads on which it is right and within that")
             subs = (1,) if is_narrow(axes) and most > 30 else (1, 2, 5)
-            tick(axes.xaxis, LogLocator(subs=subs, numticks=99), "{:g}×".format)
+            set_ticks(axes.xaxis, LogLocator(subs=subs, numticks=99), "{:g}×".format)
             axes.yaxis.set_major_locator(MaxNLocator(integer=True))
             legend(figure)
 
