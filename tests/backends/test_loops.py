@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from backends.base import Backend, Data, Fit, GradientDescent, Unavailable
+from backends.jax.descent import JaxScan
 from backends.numba import NumbaLoop
 from backends.torch.base import need_compiler
 from backends.torch.descent import TorchCompile
@@ -47,6 +48,18 @@ def check(found: Fit, expected: reference.Trajectory) -> None:
 @pytest.mark.parametrize("epochs", [0, 1, 13, 100])
 def test_by_hand(loss: Literal["l1", "squared"], epochs: int) -> None:
     check(*fit(TorchManual(), epochs, loss))
+
+
+@pytest.mark.parametrize("loss", ["l1", "squared"])
+@pytest.mark.parametrize("epochs", [0, 1, 13])
+@pytest.mark.parametrize("at_once", [1 << 20, 40 * 4])
+def test_by_jax(
+    epochs: int, loss: Literal["l1", "squared"], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with losses in more than one part, the last of which is smaller."""
+    pytest.importorskip("jax")
+    monkeypatch.setattr("backends.jax.descent.RESIDUALS", at_once)
+    check(*fit(JaxScan(), epochs, loss))
 
 
 def test_losses_in_more_than_one_part() -> None:
