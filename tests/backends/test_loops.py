@@ -10,6 +10,7 @@ import pytest
 from backends.base import Backend, Data, Fit, GradientDescent, Unavailable
 from backends.jax.descent import JaxScan
 from backends.numba import NumbaLoop
+from backends.tensorflow.descent import TensorFlowWhile
 from backends.torch.base import need_compiler
 from backends.torch.descent import TorchCompile
 from backends.torch.loops import TorchManual, TorchScan
@@ -60,6 +61,18 @@ def test_by_jax(
     pytest.importorskip("jax")
     monkeypatch.setattr("backends.jax.descent.RESIDUALS", at_once)
     check(*fit(JaxScan(), epochs, loss))
+
+
+@pytest.mark.parametrize("loss", ["l1", "squared"])
+@pytest.mark.parametrize("epochs", [0, 13])
+@pytest.mark.parametrize("at_once", [1 << 18, 100])
+def test_by_tensorflow(
+    epochs: int, loss: Literal["l1", "squared"], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with losses one by one."""
+    pytest.importorskip("tensorflow")
+    monkeypatch.setattr("backends.tensorflow.descent.RESIDUALS", at_once)
+    check(*fit(TensorFlowWhile(), epochs, loss))
 
 
 def test_losses_in_more_than_one_part() -> None:
