@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from backends.base import Backend, Data, Fit, GradientDescent, Unavailable
+from backends.base import Backend, Data, Fit, GradientDescent, LeastSquares, Unavailable
 from backends.jax.descent import JaxScan
-from backends.numba import NumbaLoop
+from backends.numba import NumbaCholesky, NumbaLoop
 from backends.tensorflow.descent import TensorFlowWhile
 from backends.torch.base import need_compiler
 from backends.torch.descent import TorchCompile
@@ -115,6 +115,26 @@ def test_by_numba_in_blocks(loss: Literal["l1", "squared"], samples: int, thread
     """`test_conformance` has single blocks, and one feature."""
     pytest.importorskip("numba")
     check(*fit(NumbaLoop(), 7, loss, samples, threads))
+
+
+@pytest.mark.skipif(len(machine.usable_cores()) < 2, reason="needs two cores")
+@pytest.mark.parametrize(("n", "p"), [(70_001, 5), (701, 4)])
+def test_normal_equations_by_numba(n: int, p: int) -> None:
+    """Two threads and one, runs that are not full, odd and even numbers of features."""
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p))
+    y = X.sum(axis=1) + 6 + rng.standard_normal(n)
+    backend = NumbaCholesky()
+    backend.start("cpu", 2)
+    backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+    found = backend.fit()
+    expected = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)[0]
+    np.testing.assert_allclose([*found.weight, found.bias], expected, rtol=1e-11)
+    X[:, 3] = X[:, 0] - X[:, 1]
+    backend.renew(Data(X, y, X[:0], y[:0]), LeastSquares())
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        backend.fit()
 
 
 @pytest.mark.parametrize("backend", [TorchScan, TorchCompile, TorchOperator])
