@@ -153,10 +153,12 @@ def solve_normal_equations(gram: np.ndarray, moment: np.ndarray, n: int, dtype: 
         LinAlgError: X'X is not positive definite, or nearly so.
     """
     diagonal = gram.diagonal().copy()
-    try:
-        factor = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
-    except np.linalg.LinAlgError as error:
-        raise np.linalg.LinAlgError(rank.NOT_DEFINITE) from error
-    rank.refuse_pivot((factor[0].diagonal() ** 2 / diagonal).min(), n, dtype)
-    solution: np.ndarray = linalg.cho_solve(factor, moment, check_finite=False)
-    return solution
+    # `cho_factor` and `cho_solve` call the same, but look at their arguments for as long as a small
+    # fit takes. `gram.T` is in LAPACK's memory order.
+    (posv,) = linalg.get_lapack_funcs(("posv",), (gram,))
+    factor, solution, info = posv(gram.T, moment, lower=True, overwrite_a=True)
+    if info:
+        raise np.linalg.LinAlgError(rank.NOT_DEFINITE)
+    rank.refuse_pivot((factor.diagonal() ** 2 / diagonal).min(), n, dtype)
+    found: np.ndarray = solution
+    return found

@@ -31,6 +31,9 @@ class JaxBackend(Backend):
         jax.config.update("jax_enable_x64", True)
         precision = "tensorfloat32" if self.tf32 else "highest"
         jax.config.update("jax_default_matmul_precision", precision)
+        if self.style == "tuned":
+            # A fit waits for its result anyway: another thread to compute it only costs time.
+            jax.config.update("jax_cpu_enable_async_dispatch", False)
         platform = device.partition(":")[0]
         jax.config.update("jax_platforms", "cpu" if platform == "cpu" else "cuda,cpu")
         try:

@@ -21,19 +21,20 @@ class _JaxSolver(JaxBackend):
 
     @abstractmethod
     def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """(weight, bias) and the smallest pivot or None, see `fit`: traced and compiled."""
+        """(weight, bias), and the smallest pivot or infinity: traced and compiled."""
 
     def load(self, data: Data, method: Method) -> None:
         super().load(data, method)
         # A new function each time, so that JAX compiles anew for each workload.
-        self.compiled = jax.jit(lambda X, y: self.solve(X, y))
+        # Each array that comes to the host costs time: one for all.
+        self.compiled = jax.jit(lambda X, y: jnp.append(*self.solve(X, y)))
 
     def fit(self) -> Fit:
         rank.refuse_wide(self.X)
-        self.result, pivot = self.compiled(self.X, self.y)
-        if pivot is not None:
-            rank.refuse_pivot(float(pivot), len(self.y), self.result.dtype)
-        return Fit.of(np.asarray(self.result))
+        self.result = self.compiled(self.X, self.y)
+        found = np.asarray(self.result)
+        rank.refuse_pivot(float(found[-1]), len(self.y), found.dtype)
+        return Fit.of(found[:-1])
 
 
 class JaxLstsq(_JaxSolver):
@@ -44,6 +45,10 @@ class JaxLstsq(_JaxSolver):
     copies = 4.0
     stability = "orthogonal"
     optional = True
+
+    def load(self, data: Data, method: Method) -> None:
+        super().load(data, method)
+        self.compiled = jax.jit(lambda X, y: self.solve(X, y))
 
     def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
         """The rank in place of a pivot."""
@@ -67,7 +72,7 @@ class JaxQR(_JaxSolver):
 
     def solve(self, X: Any, y: Any) -> tuple[Any, Any]:
         Q, R = jnp.linalg.qr(_with_ones(X))
-        return linalg.solve_triangular(R, Q.T @ y), None
+        return linalg.solve_triangular(R, Q.T @ y), jnp.inf
 
 
 class JaxCholesky(_JaxSolver):

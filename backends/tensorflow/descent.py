@@ -13,6 +13,9 @@ from backends.tensorflow.base import TensorFlowBackend
 
 keras = lazy("keras")
 
+#: Residuals that are computed at once for the losses, at most: they should stay in the cache.
+RESIDUALS = 1 << 18
+
 
 class TensorFlowKeras(TensorFlowBackend):
     """`model.fit` with a `Dense(1)` layer and `SGD`, the whole data as one batch.
@@ -167,3 +170,62 @@ class TensorFlowXLA(_TensorFlowSteps):
             weight, bias, train, test = self.train_all(*start, *self.inputs)
         self.result = weight
         return Fit(weight.numpy()[:, 0], float(bias.numpy()), train.numpy(), test.numpy())
+
+
+class TensorFlowWhile(_TensorFlowSteps):
+    """The whole loop as one program; the losses of all epochs at the end.
+
+    Called without looking up which graph the arguments want: that takes as long as a hundred
+    epochs of a small problem. Features are rows: XLA is slow at products with the columns of X.
+    """
+
+    name = "tensorflow-while"
+    algorithm = "tf.while_loop compiled by XLA, gradient by hand; losses of all epochs at the end"
+    style = "tuned"
+    optional = True
+
+    program: Any
+
+    def load(self, data: Data, method: Method) -> None:
+        super().load(data, method)
+        self.program = None
+
+    def train_all(self, weight: Any, bias: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> Any:
+        """(weight, bias, train losses, test losses): (n_features + 1 + 2 epochs,)."""
+        D, D_test = (
+            tf.transpose(tf.pad(A, [(0, 0), (0, 1)], constant_values=1)) for A in (X, X_test)
+        )
+        y, y_test = tf.transpose(y), tf.transpose(y_test)
+        epochs, l1 = self.method.epochs, self.method.loss == "l1"
+        rate = self.method.learning_rate / max(y.shape[1], 1) * (1 if l1 else 2)
+        start = tf.concat([weight, bias[None, None]], 0)
+        path = tf.TensorArray(X.dtype, epochs + 1, element_shape=start.shape).write(0, start)
+
+        def step(epoch: Any, b: Any, path: Any) -> tuple[Any, Any, Any]:
+            r = tf.matmul(b, D, transpose_a=True) - y
+            b = b - rate * tf.matmul(D, tf.sign(r) if l1 else r, transpose_b=True)
+            return epoch + 1, b, path.write(epoch + 1, b)
+
+        *_, path = tf.while_loop(
+            lambda epoch, *_: epoch < epochs, step, (0, start, path), maximum_iterations=epochs
+        )
+        b = path.stack()[..., 0]
+        train, test = self.losses(b[:-1], D, y), self.losses(b[1:], D_test, y_test)
+        return tf.concat([b[-1], train, test], 0)
+
+    def losses(self, b: Any, D: Any, y: Any) -> Any:
+        """Mean loss at each row of b: (epochs,)."""
+        if b.shape[0] * y.shape[1] <= RESIDUALS:
+            return tf.reduce_mean(self.norm(tf.matmul(b, D) - y), 1)
+        return tf.map_fn(lambda b: tf.reduce_mean(self.norm(tf.matmul(b[None], D) - y)), b)
+
+    def fit(self) -> Fit:
+        inputs = self.start_weight, self.start_bias, *self.inputs
+        with tf.device(self.device):
+            if self.program is None:
+                graph = tf.function(self.train_all, jit_compile=True)
+                self.program = graph.get_concrete_function(*inputs)
+            self.result = self.program(*inputs)
+        p = self.X.shape[1]
+        b, train, test = np.split(self.result.numpy(), [p + 1, p + 1 + self.method.epochs])
+        return Fit.of(b, train, test)

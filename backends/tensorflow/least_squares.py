@@ -67,26 +67,31 @@ class TensorFlowGram(_TensorFlowSolver):
     style = "tuned"
     optional = True
 
+    graph: Any
+
     def load(self, data: Data, method: Method) -> None:
         super().load(data, method)
-
-        # Not compiled by XLA, whose products are slower than TensorFlow's own on the CPU.
-        @tf.function
-        def graph(X: Any, y: Any) -> tuple[Any, Any]:
-            gram = tf.matmul(X, X, transpose_a=True)
-            sums = tf.matmul(X, tf.ones_like(y), transpose_a=True)
-            n = tf.fill([1, 1], tf.cast(len(data.y), X.dtype))
-            gram = tf.concat([tf.concat([gram, sums], 1), tf.concat([tf.transpose(sums), n], 1)], 0)
-            moment = tf.matmul(X, y, transpose_a=True)
-            moment = tf.concat([moment, tf.reduce_sum(y, 0, keepdims=True)], 0)
-            factor = tf.linalg.cholesky(gram)
-            pivots = tf.square(tf.linalg.diag_part(factor)) / tf.linalg.diag_part(gram)
-            return tf.linalg.cholesky_solve(factor, moment), tf.reduce_min(pivots)
-
-        self.graph = graph
+        self.graph = None
 
     def solve(self) -> Any:
         rank.refuse_wide(self.X)
+        if self.graph is None:
+            # Not compiled by XLA, whose products are slower than TensorFlow's own on the CPU. A
+            # concrete function need not look up which graph its arguments want.
+            self.graph = tf.function(_normal_equations).get_concrete_function(self.X, self.y)
         solution, pivot = self.graph(self.X, self.y)
         rank.refuse_pivot(float(pivot.numpy()), len(self.y), solution.dtype.as_numpy_dtype)
         return solution
+
+
+def _normal_equations(X: Any, y: Any) -> tuple[Any, Any]:
+    """Their solution, (n_features + 1, 1), and the smallest pivot."""
+    gram = tf.matmul(X, X, transpose_a=True)
+    sums = tf.matmul(X, tf.ones_like(y), transpose_a=True)
+    n = tf.fill([1, 1], tf.cast(len(y), X.dtype))
+    gram = tf.concat([tf.concat([gram, sums], 1), tf.concat([tf.transpose(sums), n], 1)], 0)
+    moment = tf.matmul(X, y, transpose_a=True)
+    moment = tf.concat([moment, tf.reduce_sum(y, 0, keepdims=True)], 0)
+    factor = tf.linalg.cholesky(gram)
+    pivots = tf.square(tf.linalg.diag_part(factor)) / tf.linalg.diag_part(gram)
+    return tf.linalg.cholesky_solve(factor, moment), tf.reduce_min(pivots)

@@ -7,8 +7,10 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from backends.base import Backend, Data, Fit, GradientDescent, Unavailable
-from backends.numba import NumbaLoop
+from backends.base import Backend, Data, Fit, GradientDescent, LeastSquares, Unavailable
+from backends.jax.descent import JaxScan
+from backends.numba import NumbaCholesky, NumbaLoop
+from backends.tensorflow.descent import TensorFlowWhile
 from backends.torch.base import need_compiler
 from backends.torch.descent import TorchCompile
 from backends.torch.loops import TorchManual, TorchScan
@@ -47,6 +49,30 @@ def check(found: Fit, expected: reference.Trajectory) -> None:
 @pytest.mark.parametrize("epochs", [0, 1, 13, 100])
 def test_by_hand(loss: Literal["l1", "squared"], epochs: int) -> None:
     check(*fit(TorchManual(), epochs, loss))
+
+
+@pytest.mark.parametrize("loss", ["l1", "squared"])
+@pytest.mark.parametrize("epochs", [0, 1, 13])
+@pytest.mark.parametrize("at_once", [1 << 20, 40 * 4])
+def test_by_jax(
+    epochs: int, loss: Literal["l1", "squared"], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with losses in more than one part, the last of which is smaller."""
+    pytest.importorskip("jax")
+    monkeypatch.setattr("backends.jax.descent.RESIDUALS", at_once)
+    check(*fit(JaxScan(), epochs, loss))
+
+
+@pytest.mark.parametrize("loss", ["l1", "squared"])
+@pytest.mark.parametrize("epochs", [0, 13])
+@pytest.mark.parametrize("at_once", [1 << 18, 100])
+def test_by_tensorflow(
+    epochs: int, loss: Literal["l1", "squared"], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with losses one by one."""
+    pytest.importorskip("tensorflow")
+    monkeypatch.setattr("backends.tensorflow.descent.RESIDUALS", at_once)
+    check(*fit(TensorFlowWhile(), epochs, loss))
 
 
 def test_losses_in_more_than_one_part() -> None:
@@ -89,6 +115,26 @@ def test_by_numba_in_blocks(loss: Literal["l1", "squared"], samples: int, thread
     """`test_conformance` has single blocks, and one feature."""
     pytest.importorskip("numba")
     check(*fit(NumbaLoop(), 7, loss, samples, threads))
+
+
+@pytest.mark.skipif(len(machine.usable_cores()) < 2, reason="needs two cores")
+@pytest.mark.parametrize(("n", "p"), [(70_001, 5), (701, 4)])
+def test_normal_equations_by_numba(n: int, p: int) -> None:
+    """Two threads and one, runs that are not full, odd and even numbers of features."""
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p))
+    y = X.sum(axis=1) + 6 + rng.standard_normal(n)
+    backend = NumbaCholesky()
+    backend.start("cpu", 2)
+    backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
+    found = backend.fit()
+    expected = np.linalg.lstsq(np.column_stack([X, np.ones_like(y)]), y)[0]
+    np.testing.assert_allclose([*found.weight, found.bias], expected, rtol=1e-11)
+    X[:, 3] = X[:, 0] - X[:, 1]
+    backend.renew(Data(X, y, X[:0], y[:0]), LeastSquares())
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        backend.fit()
 
 
 @pytest.mark.parametrize("backend", [TorchScan, TorchCompile, TorchOperator])
