@@ -12,9 +12,9 @@ from backends.torch.operator import TorchCholeskyOperator
 pytest.importorskip("torch")
 
 
-def fit(name: str, X: np.ndarray, y: np.ndarray) -> Fit:
+def fit(name: str, X: np.ndarray, y: np.ndarray, threads: int = 1) -> Fit:
     backend = registry.load()[name]()
-    backend.start("cpu", 1)
+    backend.start("cpu", threads)
     backend.load(Data(X, y, X[:0], y[:0]), LeastSquares())
     return backend.fit()
 
@@ -55,6 +55,34 @@ def test_others_choose_the_shortest_weight(name: str, kind: str, dtype: str) -> 
     tolerance = 100 * np.finfo(dtype).eps
     np.testing.assert_allclose(found.weight, weight, atol=tolerance)
     np.testing.assert_allclose(found.bias, means[1] - means[0] @ weight, atol=tolerance)
+
+
+@DTYPES
+@pytest.mark.parametrize("p", [*range(1, 14), 23, 24, 31, 32, 33, 64, 97, 256])
+def test_an_operator_takes_any_shape(p: int, dtype: str) -> None:
+    """Vectors, blocks and tiles that are not full, and parts of threads that end within one."""
+    rng = np.random.default_rng(p)
+    for n in (p + 1, p + 10, 511, 513, (1 << 17) // p + 1_027):
+        X = (rng.standard_normal((n, p)) + 9 * np.eye(n, p)).astype(dtype)
+        y = X.sum(axis=1) + rng.standard_normal(n).astype(dtype)
+        found = fit("torch-cholesky-operator", X, y, threads=2)
+        A = np.column_stack([X.astype(float), np.ones(n)])
+        expected, _, _, singular = np.linalg.lstsq(A, y.astype(float))
+        error = np.linalg.norm([*found.weight, found.bias] - expected) / np.linalg.norm(expected)
+        # The error of normal equations grows with the square of the condition number.
+        assert error <= 100 * np.finfo(dtype).eps * (singular[0] / singular[-1]) ** 2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("where", [0, 300, 599])
+def test_an_operator_hides_no_number_that_is_not_finite(bad: float, where: int) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((600, 3)), rng.standard_normal(600)
+    y[where] = bad
+    assert not np.isfinite(fit("torch-cholesky-operator", X, y).weight).any()
+    X[where, 1], y[where] = bad, 0
+    with pytest.raises(np.linalg.LinAlgError):
+        fit("torch-cholesky-operator", X, y)
 
 
 @pytest.mark.parametrize(("n", "p"), [(70_001, 5), (3_001, 90)])
