@@ -17,7 +17,7 @@ from benchmarks.problems.workloads import Workload
 from benchmarks.runfile.header import Absence, EntryRecord
 
 #: By default: seconds of measurement of all workloads, so that a run on two cores takes some 90 s.
-BUDGET = 24.0
+BUDGET = 16.0
 #: By default: replicates of an entry, and processes of all entries. Starting one takes seconds.
 MOST_REPLICATES, MOST_PROCESSES = 4, 8
 #: Replicates of an entry that is in the race for a place, whatever the others have.
