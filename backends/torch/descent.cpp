@@ -19,24 +19,25 @@ using torch::stable::Tensor;
 constexpr int64_t P = FEATURES;
 // Samples that are added up at a time, and how many such blocks are worth waking another thread.
 constexpr int64_t BLOCK = 4096, GRAIN = (31 + P) / P;
-// Samples from which on two sums of half of them each take less time than one of all.
-constexpr int64_t LONG = 512;
+// With few features a core would wait for each sum: so many runs of samples side by side keep it
+// busy. From LONG samples on that takes less time.
+constexpr int64_t RUNS = 3, LONG = 96;
 
 // D s, the sum of s, and that of the losses; s is the derivative of a loss: sign(r) or r. Without
 // STEP only the last.
 template <typename T>
 using Sums = std::array<T, P + 2>;
 
-// Adds those of RUNS runs of `count` samples from `first` on, side by side. Features are the rows of
+// Adds those of N_RUNS runs of `count` samples from `first` on, side by side. Features are the rows of
 // D.
-template <bool L1, bool STEP, int64_t RUNS, typename T>
+template <bool L1, bool STEP, int64_t N_RUNS, typename T>
 void add_runs(const T* D, const T* y, int64_t n, int64_t first, int64_t count, const T* b,
               Sums<T>& all) {
-  T w[P + 1], sums[RUNS][P + 2] = {};
+  T w[P + 1], sums[N_RUNS][P + 2] = {};
   std::copy_n(b, P + 1, w);
   for (int64_t i = first; i < first + count; i++)
-#pragma GCC unroll 2
-    for (int64_t run = 0; run < RUNS; run++) {
+#pragma GCC unroll 3
+    for (int64_t run = 0; run < N_RUNS; run++) {
       const int64_t k = i + run * count;
       T r = w[P] - y[k];
 #pragma GCC unroll 64
@@ -57,12 +58,11 @@ void add_runs(const T* D, const T* y, int64_t n, int64_t first, int64_t count, c
 template <bool L1, bool STEP, typename T>
 Sums<T> of_block(const T* D, const T* y, int64_t n, int64_t first, int64_t last, const T* b) {
   Sums<T> all = {};
-  // With few features a core would wait for each sum: two runs of whole vectors keep it busy.
   if constexpr (P <= 4)
     if (last - first >= LONG) {
-      const int64_t count = (last - first) / 32 * 16;
-      add_runs<L1, STEP, 2>(D, y, n, first, count, b, all);
-      first += 2 * count;
+      const int64_t count = (last - first) / (RUNS * 16) * 16;  // whole vectors
+      add_runs<L1, STEP, RUNS>(D, y, n, first, count, b, all);
+      first += RUNS * count;
     }
   add_runs<L1, STEP, 1>(D, y, n, first, last - first, b, all);
   return all;
