@@ -204,12 +204,13 @@ class Pool:
         self._took[process] = answer.seconds
         mismatch = short(entry.mismatch(answer.description, loaded.sha256, prepared.sha256))
         self._entries[process] = entry
-        self._watches.pop(process, None)
         verdict = self._judge(entry, process, answer.fit)
         later = self.cores_for(process.threads)
         first = FirstFit(loaded, answer, later, mismatch, verdict)
         if process == entry.process and not first.reason:
             first = self._fit_again(first, process)
+        # What the worker is asked before its rounds counts as work outside of samples.
+        self._watches.pop(process, None)
         worker.ask("pin", cores=later)
         return first
 

@@ -139,6 +139,7 @@ def first_fits(
             found[process.name] = first
         for entry in made:
             first, worker = found[entry.process.name], pool.workers[entry.process]
+            assert pool.watched(entry.process) is None  # before its rounds
             if isinstance(first, FirstFit) and hasattr(os, "sched_getaffinity"):
                 assert psutil.Process(worker.pid).cpu_affinity() == first.cores
         return found
