@@ -16,7 +16,7 @@ from benchmarks.errors import UserError
 from benchmarks.problems.workloads import Workload
 from benchmarks.runfile.header import Absence, EntryRecord
 
-#: By default: seconds of measurement of all workloads, so that a run on two cores takes some 90 s.
+#: By default: seconds of measurement of all workloads, so that a run on two cores takes some 100 s.
 BUDGET = 16.0
 #: By default: replicates of an entry, and processes of all entries. Starting one takes seconds.
 MOST_REPLICATES, MOST_PROCESSES = 4, 8
