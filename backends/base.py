@@ -115,6 +115,12 @@ class Fit:
         """The fit whose (weight, bias) is one host array, (n_features + 1,)."""
         return cls(coefficients[:-1], float(coefficients[-1]), *losses)
 
+    @classmethod
+    def of_descent(cls, found: np.ndarray, epochs: int) -> Self:
+        """The fit that is one host array: (weight, bias), train losses and test losses."""
+        train, test = len(found) - 2 * epochs, len(found) - epochs
+        return cls.of(found[:train], found[train:test], found[test:])
+
 
 #: The cheapest useful call of a framework that can only fit, in words.
 TWO_POINTS = "fitting a line through two points"

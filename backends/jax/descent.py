@@ -109,6 +109,4 @@ class JaxScan(_JaxDescent):
     def fit(self) -> Fit:
         data = self.X, self.y, self.X_test, self.y_test
         self.result = self.train_all(self.start_parameters, *data)
-        p = self.X.shape[1]
-        b, train, test = np.split(np.asarray(self.result), [p + 1, p + 1 + self.method.epochs])
-        return Fit.of(b, train, test)
+        return Fit.of_descent(np.asarray(self.result), self.method.epochs)

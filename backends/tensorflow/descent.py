@@ -226,6 +226,4 @@ class TensorFlowWhile(_TensorFlowSteps):
                 graph = tf.function(self.train_all, jit_compile=True)
                 self.program = graph.get_concrete_function(*inputs)
             self.result = self.program(*inputs)
-        p = self.X.shape[1]
-        b, train, test = np.split(self.result.numpy(), [p + 1, p + 1 + self.method.epochs])
-        return Fit.of(b, train, test)
+        return Fit.of_descent(self.result.numpy(), self.method.epochs)

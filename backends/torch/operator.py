@@ -147,7 +147,7 @@ class TorchOperator(_TorchOperator, TorchManual):
         found = np.empty(p + 1 + 2 * epochs, self.dtype)
         self.result = torch.from_numpy(found)
         self.operator(*self.inputs, self.rate, self.l1, epochs, self.result)
-        return Fit.of(found[: p + 1], found[p + 1 : p + 1 + epochs], found[p + 1 + epochs :])
+        return Fit.of_descent(found, epochs)
 
     def describe(self) -> dict[str, Any]:
         used = self if self.operator else TorchManual
