@@ -125,7 +125,8 @@ def test_who_drops_a_feature_because_of_its_units_fails_and_is_told_what_to_do(
 def test_twins_that_float32_hardly_tells_apart_are_not_judged_by_normal_equations() -> None:
     rng = np.random.default_rng(4)
     one = rng.standard_normal(200_000)
-    X = np.column_stack([one, one + 1e-3 * rng.standard_normal(len(one))]).astype(np.float32)
+    # Closer twins would be refused for their pivot by some processors, and not by others.
+    X = np.column_stack([one, one + 5e-3 * rng.standard_normal(len(one))]).astype(np.float32)
     y = (X @ [1.0, 2.0] + rng.standard_normal(len(one))).astype(np.float32)
     ref = prepared(X, y)
     verdict = judged("torch-cholesky", ref)
