@@ -104,6 +104,10 @@ _OF_BACKENDS: _Rules = {
     "style": ("'idiomatic' or 'tuned'", _one_of(Style)),
     "optional": ("True or False", lambda value: isinstance(value, bool)),
     "distributed": ("True or False", lambda value: isinstance(value, bool)),
+    "hidden": (
+        f"a tuple of at most {MOST_TEXTS} names of packages",
+        lambda value: value == () or _some(_is_module)(value),
+    ),
     "copies": (
         "a number of at least 0",
         lambda value: isinstance(value, int | float) and 0 <= value < float("inf"),
@@ -191,6 +195,7 @@ class Description(_Checked):
     style: Style
     optional: bool
     distributed: bool
+    hidden: tuple[str, ...]
     copies: float
     stability: Stability
     known_failures: Mapping[str, str]

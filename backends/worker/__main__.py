@@ -14,4 +14,4 @@ _numpy_seconds = (time.perf_counter_ns() - _began) / 1e9
 
 from backends.worker.serve import serve  # noqa: E402
 
-serve(_numpy_seconds, _sandboxed)
+serve(int(sys.argv[1]), int(sys.argv[2]), _numpy_seconds, _sandboxed)

@@ -69,7 +69,7 @@ class Refused(Exception):
 class RequestHandler:
     """Carries out requests on one backend; each public method answers one kind of request."""
 
-    numpy_seconds = 0.0  # to import NumPy in this process
+    imported_seconds = 0.0  # that this process, or its fork server, has imported before `start`
     sandboxed = False  # whether this process can write to its own folders only
 
     backend: Backend
@@ -113,7 +113,7 @@ class RequestHandler:
             if not f"{chosen.framework}.".startswith(lacking):
                 raise  # it is there and lacks something else: broken, not absent
             raise Unavailable(registry.missing(chosen) or str(error)) from error
-        import_seconds, began = self.numpy_seconds + self._since(began), self._clock()
+        import_seconds, began = self.imported_seconds + self._since(began), self._clock()
         self.backend = chosen()
         self.backend.tf32, self.backend.workers = tf32, workers
         self.backend.start(device, threads)

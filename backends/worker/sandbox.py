@@ -34,8 +34,10 @@ _VARIABLES = (
 )
 
 
-def enter(own: str = "") -> bool:
+def enter(own: str = "", proc: str = "/proc/self") -> bool:
     """Give up writing elsewhere than in the folder `own`, in caches and to devices, for good.
+
+    And in `proc`: what is forked can keep no more than its own part of what its parent has kept.
 
     Returns whether that is in force; where the kernel cannot do it, nothing changes.
     """
@@ -47,7 +49,7 @@ def enter(own: str = "") -> bool:
         os.spawnlp(os.P_WAIT, "nvidia-modprobe", "nvidia-modprobe", "-c0", "-u")
     mps = os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps")  # NVIDIA's server is there
     try:
-        _restrict([own, "/dev", "/proc/self", mps, *_caches(gpu)])
+        _restrict([own, "/dev", proc, mps, *_caches(gpu)])
     except OSError:
         return False
     return True

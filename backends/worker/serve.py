@@ -1,37 +1,39 @@
 """The process in which one backend lives: reads requests, writes one line for each.
 
 Run as `python -m backends.worker REQUESTS ANSWERS [FOLDER]`: two file descriptors, and a folder of
-its own for temporary files; without one it is not kept from writing elsewhere. Standard output and
-error belong to the framework, which may print what it likes. `backends.worker.handler` has the
-table of requests.
+its own for temporary files; without one it is not kept from writing elsewhere. Or forked, by
+`backends.worker.fork_server`. Standard output and error belong to the framework, which may print
+what it likes. `backends.worker.handler` has the table of requests.
 """
 
 import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from backends.worker.handler import RequestHandler, answer
 from backends.worker.sandbox import end_with_parent
 
 
-def serve(numpy_seconds: float, sandboxed: bool) -> None:
-    """Answer requests until the parent says stop or closes the pipe.
+def serve(requests: int, answers: int, import_seconds: float, sandboxed: bool) -> NoReturn:
+    """Answer requests until the parent says stop or closes the pipe; then end the process.
 
     Args:
-        numpy_seconds: that importing NumPy has taken.
+        requests: descriptor to read from.
+        answers: descriptor to write to.
+        import_seconds: that importing has taken so far: NumPy, or the framework as well.
         sandboxed: whether this process is kept from writing elsewhere; see `sandbox`.
     """
     end_with_parent()
-    requests, answers = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
+    lines, out = os.fdopen(requests), os.fdopen(answers, "w")
     handler = RequestHandler()
-    handler.numpy_seconds, handler.sandboxed = numpy_seconds, sandboxed
-    for line in requests:
+    handler.imported_seconds, handler.sandboxed = import_seconds, sandboxed
+    for line in lines:
         request = json.loads(line)
         if (do := request.pop("do")) == "stop":
             break
-        print(_answered(getattr(handler, do), request), file=answers, flush=True)
+        print(_answered(getattr(handler, do), request), file=out, flush=True)
     sys.stdout.flush()
     # Frameworks with thread pools can hang in their exit handlers; nothing here needs them.
     os._exit(0)

@@ -14,15 +14,15 @@ def fit_alone(recorder: Recorder) -> None:
     """At the end of a run: fit, judge and record the entries that were killed beside plug-ins."""
     pool = recorder.pool
     if recorder.killed:
-        pool.retire(list(pool.workers))
+        pool.workers.keep(())
     for entry, (process, phase, reason) in list(recorder.killed.items()):
         recorder.progress.status(f"{entry.id}: fitting alone")
         name, number = entry.workload.name, recorder.plan.most_replicates
-        again = replace(process, workload=name, replicate=number)  # a process of its own
+        again = replace(process, workload=name, replicate=number, forking=None)  # of its own
         try:
             wrong = pool.first_fit(entry, again).reason
             alone = f"alone, it fits wrong: {wrong}" if wrong else "alone, it fits right"
         except WorkerFailed as failure:
             alone = f"alone as well: {failure}"
-        pool.retire([again])
+        pool.workers.retire([again])
         recorder.drop(entry, phase, f"{reason}; {alone}", process)

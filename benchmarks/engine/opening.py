@@ -36,7 +36,8 @@ class Opening:
             self.progress.status(f"{done}: {process.name}")
             self.recorder.started(process, answer)
             if not isinstance(answer, WorkerFailed):
-                self._start_seconds[process] = answer.import_seconds + answer.start_seconds
+                imported = 0.0 if process.forking else answer.import_seconds
+                self._start_seconds[process] = imported + answer.start_seconds
 
     def fit(self, wanted: Sequence[tuple[Entry, Process]], title: str) -> None:
         """Make the first fits; an entry that fails drops out.

@@ -1,6 +1,7 @@
 """The plan: which entries a run has, and why others are absent."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -10,7 +11,7 @@ from typing import Any, Self
 from backends import registry
 from backends.description import Description
 from benchmarks.engine import memory
-from benchmarks.engine.process import Launch, Process
+from benchmarks.engine.process import Forking, Launch, Process
 from benchmarks.engine.variants import Environment
 from benchmarks.errors import UserError
 from benchmarks.problems.workloads import Workload
@@ -60,8 +61,14 @@ class Entry:
         workers: int = 1,
         cold: bool,
         tf32: bool,
+        fork: bool = True,
     ) -> Self:
-        """An entry of a plan that is `cold`, or has TF32 on where there is such a switch."""
+        """An entry of a plan that is `cold`, or has TF32 on where there is such a switch.
+
+        Processes are forked, unless the time of each start is wanted; CUDA would not survive it.
+        """
+        fork &= not cold and device == "cpu" and not backend.distributed
+        fork &= sys.platform == "linux"
         name = workload.name if cold else ""
         tf32 = tf32 and device != "cpu"
         process = Process(
@@ -73,6 +80,7 @@ class Entry:
             workload=name,
             plugin=backend.plugin,
             workers=workers,
+            forking=Forking(backend.framework, backend.hidden) if fork else None,
         )
         return cls(workload, backend, process)
 
@@ -241,6 +249,7 @@ def make(
             workers=number,
             cold=cold,
             tf32=tf32,
+            fork=all(launch.is_own for launch in given),  # all in the same way
         )
         for workload in workloads
         for backend in backends

@@ -1,10 +1,8 @@
 """The workers of a run and their data: load, fit once, judge, give samples."""
 
 import math
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +28,8 @@ from benchmarks.engine.plan import Entry
 from benchmarks.engine.prepared import Prepared, prepare
 from benchmarks.engine.process import ROOT, Process
 from benchmarks.engine.temporary import TemporaryFolder
-from benchmarks.engine.worker import SLOW_DISK, Worker, WorkerFailed
+from benchmarks.engine.worker import SLOW_DISK, WorkerFailed
+from benchmarks.engine.workers import Workers
 from benchmarks.errors import os_errors
 from benchmarks.gate import gate
 from benchmarks.problems.workloads import Workload
@@ -72,9 +71,8 @@ class Pool:
             affordable: seconds that a second fit may take, and after which none follows.
             kept: for `Worker`: patience and so on.
         """
-        self.folder, self.cores, self.kept = folder, list(cores), kept
+        self.cores = list(cores)
         self.seed, self.affordable, self._repeated = seed, affordable, 0.0
-        self.workers: dict[Process, Worker] = {}
         #: What each process was last asked to fit, and how its samples look from outside.
         self._entries: dict[Process, Entry] = {}
         self._watches: dict[Process, controls.Watch] = {}
@@ -85,6 +83,7 @@ class Pool:
         with os_errors(f"cannot write to {folder}"):
             (folder / "logs").mkdir(parents=True, exist_ok=True)
         self._temporary = TemporaryFolder()
+        self.workers = Workers(folder / "logs", self._temporary.path, len(cores), **kept)
 
     def __enter__(self) -> Self:
         return self
@@ -94,38 +93,17 @@ class Pool:
 
     def close(self) -> None:
         """Stop all workers and remove the data."""
-        self.retire(list(self.workers))
+        self.workers.close()
         self._temporary.close()
-
-    def retire(self, processes: Iterable[Process]) -> None:
-        """Stop workers that are not needed any more: they hold memory."""
-        workers = [self.workers[process] for process in processes]
-        # As many at once as there are cores: the system takes a while to free their memory.
-        with ThreadPoolExecutor(len(self.cores)) as threads:
-            list(threads.map(Worker.close, workers))
 
     def start(
         self, processes: Iterable[Process], at_once: int | None = None
     ) -> Iterator[tuple[Process, Started | WorkerFailed]]:
-        """Start workers, by default as many at once as there are cores.
-
-        They are not bound to cores yet: OpenBLAS, for one, never uses more cores than it is
-        allowed when it is loaded.
-
-        Yields:
-            Each process as its worker is ready or lost.
-        """
-        jobs = ((process, self._spawn(process).start) for process in processes)
-        for process, answer in in_parallel(jobs, at_once or len(self.cores)):
+        """Start workers; see `Workers.start`."""
+        for process, answer in self.workers.start(processes, at_once):
             if isinstance(answer, Started):
                 self._took[process] = answer.import_seconds + answer.start_seconds
             yield process, answer
-
-    def _spawn(self, process: Process) -> Worker:
-        name = re.sub(r"[^\w@-]+", "", f"{process.name}-{process.device}-{process.threads}")
-        log = self.folder / "logs" / f"{len(self.workers):02d}-{name}.log"
-        self.workers[process] = Worker(process, log, temporary=self._temporary.path, **self.kept)
-        return self.workers[process]
 
     def cores_for(self, threads: int) -> list[int]:
         """The cores that others use least; the same for a whole workload."""
@@ -155,7 +133,7 @@ class Pool:
         """
         process = process or entry.process
         if process not in self.workers:
-            self._spawn(process).start()
+            self.workers.add(process).start()
         self.prepare(entry.workload)
         return self._load_and_fit(entry, process, self.cores_for(process.threads))
 
@@ -163,9 +141,10 @@ class Pool:
         """In the order in which their first fits leave no core without work at the end.
 
         How long they take is guessed from the last ones. Before the first ones it is only known how
-        long a framework took to start: large ones compile more, too.
+        long a framework took to start: large ones compile more, too. Those of one framework stay in
+        the order of the plan.
         """
-        return sorted(wanted, key=lambda pair: -self._took.get(pair[1], 0.0))
+        return sorted(wanted, key=lambda pair: -round(self._took.get(pair[1], 0.0), 1))
 
     def first_fits(
         self, wanted: Iterable[tuple[Entry, Process]], at_once: int = 1

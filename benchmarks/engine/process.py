@@ -21,6 +21,19 @@ class Launch:
     python: Path = Path(sys.executable)
     extra_work: float = 0.0  # 0.05: after each fit, 5 % of its time
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it runs this checkout under this interpreter."""
+        return self.tree == ROOT and self.python == Path(sys.executable)
+
+
+@dataclass(frozen=True)
+class Forking:
+    """What the process has imported that forks a worker."""
+
+    framework: str
+    hidden: tuple[str, ...] = ()  # packages that it does not find
+
 
 @dataclass(frozen=True)
 class Process:
@@ -35,6 +48,7 @@ class Process:
     tf32: bool = False  # whether products may be rounded to TF32; on CUDA only
     plugin: str = ""  # where its backend comes from (`Description.plugin`), and nothing else
     workers: int = 1  # processes that share each fit: this one has started the others
+    forking: Forking | None = None  # None: it is started anew
 
     @property
     def name(self) -> str:

@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import samples
@@ -33,6 +32,9 @@ from benchmarks.progress import Progress
 from benchmarks.runfile import records
 from benchmarks.runfile.header import BASELINES
 from benchmarks.runfile.writer import NAME, RunWriter, now
+
+#: Compiling may take so many seconds, however small the budget: a second fit is made all the same.
+COMPILING = 30.0
 
 
 def run(
@@ -59,7 +61,7 @@ def run(
             folder,
             options.cores,
             seed=options.seed,
-            affordable=options.budget or 0.0,
+            affordable=0.0 if options.budget is None else max(options.budget, COMPILING),
             patience=options.patience,
             memory_bytes=options.memory_bytes,
         ) as pool,
@@ -125,10 +127,7 @@ class _Execution:
                 self.controls.unseen(self.recorder.entries_of(workload), schedule.contenders)
             self.recorder.write(records.DoneRecord(workload=workload.name))
             later = [e for w in workloads[position + 1 :] for e in self.recorder.entries_of(w)]
-            # Further processes may take part again.
-            needed = {entry.process for entry in later}
-            idle = [p for p in self.pool.workers if replace(p, replicate=0) not in needed]
-            self.pool.retire(idle)
+            self.pool.workers.keep(entry.process for entry in later)
         fit_alone(self.recorder)
 
     def _processes(self, entries: Sequence[Entry]) -> list[Process]:

@@ -3,44 +3,34 @@
 The child's side, with the table of requests, is `backends/worker/handler.py`.
 """
 
-import getpass
 import json
 import math
 import os
 import secrets
 import select
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import psutil
 
 import backends.worker.serve  # noqa: F401 - Python keeps it compiled; workers could not write that
 from backends import registry
 from benchmarks.engine import answers, memory
-from benchmarks.engine.process import (
-    KEEP_MEMORY,
-    ROOT,
-    Process,
-    environment,
-    how_it_ended,
-    was_killed,
-)
-from benchmarks.errors import os_errors
+from benchmarks.engine.child import Child
+from benchmarks.engine.fork_server import ForkServer
+from benchmarks.engine.process import ROOT, Process, how_it_ended, was_killed
 
 #: How often a silent worker's memory is looked at, seconds.
 _LOOK = 0.1
-#: Says where torch keeps what it has compiled.
-_TORCH = "TORCHINDUCTOR_CACHE_DIR"
 #: So much is kept of the beginning and of the end of a log each, bytes: they say most. And from how
 #: many on it is cut.
 _KEPT, _MOST_LOG = 1 << 20, 4 << 20
+#: Seconds after which a worker that does not answer is killed, by default.
+PATIENCE = 60.0
 #: Any disk reads more bytes a second.
 SLOW_DISK = 5e7
 
@@ -65,8 +55,9 @@ class Worker:
         self,
         process: Process,
         log: Path,
+        server: ForkServer | None = None,
         *,
-        patience: float = 60.0,
+        patience: float = PATIENCE,
         memory_bytes: int | None = None,
         stop_idle: bool = True,
         keep_memory: bool = True,
@@ -78,6 +69,7 @@ class Worker:
         Args:
             process: what it is to be.
             log: collects what the worker prints.
+            server: that forks it; by default it is started anew.
             patience: seconds after which a worker that does not answer is killed; `reading` adds to
                 it.
             memory_bytes: at which it is killed; by default 80 % of what is free.
@@ -93,40 +85,15 @@ class Worker:
         self.stop_idle = stop_idle
         self.failed: WorkerFailed | None = None
         self._helpers: list[int] = []  # processes that it has started to fit
-        with os_errors("cannot make a folder for temporary files"):
-            self._temporary = tempfile.mkdtemp(prefix="linreg-bench-", dir=temporary)
-        # What torch has compiled is kept for a run and no longer: a first fit would otherwise take
-        # seconds more or less, depending on what ran yesterday.
-        own_environment = environment(process)
-        cache = own_environment.get(_TORCH) or Path(temporary or self._temporary, "torch-compiled")
-        compiled = Path(process.launch.tree, cache)
-        # It compiles headers as well, for seconds, and in a place that no variable names.
-        with suppress(KeyError, ImportError, OSError):  # a user without a name, or a full disk
-            compiled.mkdir(parents=True, exist_ok=True)
-            Path(self._temporary, f"torchinductor_{getpass.getuser()}").symlink_to(compiled)
-        child_in, requests = os.pipe()
-        answered, child_out = os.pipe()
-        own = [self._temporary] if sandboxed else []
-        command = [str(process.launch.python), "-m", "backends.worker"]
-        command += [str(child_in), str(child_out), *own]
-        with log.open("ab") as output:
-            self._child = subprocess.Popen(
-                command,
-                cwd=process.launch.tree,
-                env=own_environment
-                | {_TORCH: str(compiled), "TMPDIR": self._temporary}
-                | (KEEP_MEMORY if keep_memory else {}),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=(child_in, child_out),
-                start_new_session=True,  # Ctrl-C is for the parent; kills take children along
-            )
+        self._child = Child(
+            process,
+            log,
+            server,
+            keep_memory=keep_memory,
+            sandboxed=sandboxed,
+            temporary=temporary,
+        )
         self.pid = self._child.pid
-        os.close(child_in)
-        os.close(child_out)
-        self._requests: BinaryIO = os.fdopen(requests, "wb", buffering=0)
-        self._answers: BinaryIO = os.fdopen(answered, "rb", buffering=0)
 
     def start(self) -> answers.Started:
         """Import the framework and make the device ready; raises as `ask` does."""
@@ -148,7 +115,7 @@ class Worker:
             threads=process.threads,
             **extra,
         )
-        self._helpers = [helper.pid for helper in self._started()]
+        self._helpers = [helper.pid for helper in self._child.started()]
         return started
 
     def ask(self, do: str, patience: float = math.inf, **fields: Any) -> Any:
@@ -172,14 +139,14 @@ class Worker:
         request = {"do": do, **fields} | ({"token": token} if token else {})
         if self._has_written():
             raise self._fail("nonsense", "wrote more than one line for one request")
-        self._signal(signal.SIGCONT)
+        self._child.signal(signal.SIGCONT)
         try:
-            self._requests.write(json.dumps(request).encode() + b"\n")
+            self._child.requests.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
             raise self._fail(*self._cause_of_death()) from None
         line = self._line(min(patience, self.patience) + self.reading)
         if self.stop_idle:
-            self._signal(signal.SIGSTOP)
+            self._child.signal(signal.SIGSTOP)
             trim(self.log)
         try:
             answer = answers.parse(line, do, token)
@@ -192,30 +159,21 @@ class Worker:
 
     def close(self) -> None:
         """Stop the process, politely if it is idle; safe to call twice."""
-        started = self._started()
-        self._signal(signal.SIGCONT)
-        if not self._requests.closed:
-            with suppress(OSError):
-                self._requests.write(b'{"do": "stop"}\n')
-            self._requests.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._child.wait(timeout=0 if self.failed else 1)
-        self._kill(started)
-        self._answers.close()
+        self._child.end(0 if self.failed else 1)
         trim(self.log, 2 * _KEPT)
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._child.remove_files()
 
     def _has_written(self) -> bool:
         """Whether there is something to read; the end of a worker's answers is nothing."""
         poll = select.poll()
-        poll.register(self._answers, select.POLLIN)
+        poll.register(self._child.answers, select.POLLIN)
         return any(event & select.POLLIN for _, event in poll.poll(0))
 
     def _line(self, patience: float) -> bytes:
         """The line that it writes, without its end."""
         deadline = time.monotonic() + patience
         poll = select.poll()
-        poll.register(self._answers, select.POLLIN)
+        poll.register(self._child.answers, select.POLLIN)
         written = bytearray()
         while True:
             left = deadline - time.monotonic()
@@ -224,7 +182,7 @@ class Worker:
             if not poll.poll(1000 * min(left, _LOOK)):
                 self._check_memory()
                 continue
-            if not (chunk := self._answers.read(1 << 16)):
+            if not (chunk := self._child.answers.read(1 << 16)):
                 raise self._fail(*self._cause_of_death())
             written += chunk
             if b"\n" in chunk:
@@ -256,30 +214,8 @@ class Worker:
 
     def _fail(self, kind: Kind, reason: str) -> WorkerFailed:
         self.failed = WorkerFailed(kind, reason)
-        self._kill()
+        self._child.kill()
         return self.failed
-
-    def _started(self) -> list[psutil.Process]:
-        """What the process has started, in whatever session; nothing once it is gone."""
-        if self._child.returncode is None:
-            with suppress(psutil.Error):
-                return psutil.Process(self.pid).children(recursive=True)
-        return []
-
-    def _kill(self, started: Sequence[psutil.Process] = ()) -> None:
-        """The process, its session, and what it has started in a session of its own."""
-        started = started or self._started()
-        self._signal(signal.SIGKILL)
-        for process in started:
-            with suppress(psutil.Error):
-                process.kill()
-        self._child.wait()
-
-    def _signal(self, number: signal.Signals) -> None:
-        # To its whole session: frameworks start helpers of their own.
-        if self._child.returncode is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, number)
 
 
 def trim(log: Path, most: int = _MOST_LOG) -> None:

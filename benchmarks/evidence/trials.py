@@ -172,10 +172,16 @@ def processes(
     rounds: Rounds = 100,
     replicates: Replicates = 8,
 ) -> None:
-    """Time processes of one program beside each other, keeping their memory and as they come."""
-    plan = make_plan(select([workload]), backends.split(","), replicates=replicates)
-    for words, way in (("memory is kept", True), ("as they come", False)):
-        found = _medians(plan, rounds, keep_memory=way)
+    """Time processes of one program beside each other: forked, started anew, and as they come."""
+    forked = make_plan(select([workload]), backends.split(","), replicates=replicates)
+    entries = [replace(e, process=replace(e.process, forking=None)) for e in forked.entries]
+    anew = replace(forked, entries=entries)
+    for words, plan, kept in (
+        ("forked", forked, True),
+        ("started anew", anew, True),
+        ("started anew, memory is not kept", anew, False),
+    ):
+        found = _medians(plan, rounds, keep_memory=kept)
         print(f"median time of one fit in each of {replicates} processes, {words}:")
         for name in dict.fromkeys(process.name for process in found):
             times = sorted(1e3 * t for process, t in found.items() if process.name == name)

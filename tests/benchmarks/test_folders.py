@@ -182,7 +182,7 @@ def printed(call: Callable[..., Done], folder: Path, source: str) -> str:
     plugin.write_text(source)
     given = ("check", "--workloads", "line", "--plugin", plugin, "--backends", "mine")
     assert call(*given, "--quiet", "--out", folder / "out").returncode == 0
-    [log] = (folder / "out" / "logs").iterdir()
+    [log] = (folder / "out" / "logs").glob("*-mine-*")
     return log.read_text()
 
 

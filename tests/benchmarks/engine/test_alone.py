@@ -31,7 +31,7 @@ class Killer(Progress):
 
     def status(self, line: str) -> None:
         if line.endswith(f"first fit of {self.backend}"):
-            for child in psutil.Process().children():
+            for child in psutil.Process().children(recursive=True):
                 if self.backend in os.readlink(f"/proc/{child.pid}/fd/1"):
                     child.send_signal(signal.SIGKILL)
                     self.backend = "nobody"
