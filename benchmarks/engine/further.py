@@ -1,7 +1,8 @@
-"""Further processes for the entries that are in the race for a place.
+"""Further processes: a second one of each entry where that is cheap, more for a place.
 
 Processes of one program differ for as long as they live, so that one process alone does not tell
-who is first. But starting one is expensive: whoever is clearly slower needs no second one.
+who is first, nor how far they differ. But some take long to open: of those, only the ones in the
+race for a place get a second one.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from benchmarks.engine.plan import Entry
 from benchmarks.engine.process import Process
 from benchmarks.problems.workloads import Workload
 
-#: More than two processes are started of those that are ready and have fitted within this time.
+#: An entry that is opened within this time is opened in further processes.
 QUICK_SECONDS = 0.5
 
 
@@ -30,17 +31,20 @@ def add(opening: Opening, workload: Workload, contenders: Sequence[Contender], m
     recorder, plan = opening.recorder, opening.plan
     entries = {entry.id: entry for entry in recorder.entries_of(workload)}
     race = [one for one in questions.race(contenders) if one.entry in entries]
+    others = [one for one in questions.ranked(contenders) if one.entry in entries]
     wanted: list[tuple[Contender, Entry, Process]] = []
     left = most * opening.n_cores
     for number in range(plan.replicates, plan.most_replicates):
-        for contender in race:
+        second = number == plan.replicates
+        for contender in dict.fromkeys([*race, *others] if second else race):
             entry = entries[contender.entry]
             process = replace(entry.process, replicate=number)
             ready = process in opening.pool.workers
             if ready and opening.pool.workers[process].failed:
                 continue
             takes = opening.seconds(entry, ready)
-            if takes <= left and (number == plan.replicates or takes <= QUICK_SECONDS):
+            quick = takes <= QUICK_SECONDS
+            if takes <= left and (quick or (second and contender in race)):
                 left -= takes
                 wanted.append((contender, entry, process))
     title = f"{workload.name}: further processes"

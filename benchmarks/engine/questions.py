@@ -50,8 +50,8 @@ def baseline(contenders: Sequence[Contender], precision: float) -> list[Pair]:
 
 def neighbours(contenders: Sequence[Contender], precision: float) -> list[Pair]:
     """Which of two neighbours in the ranking is faster? An entry alone is its own neighbour."""
-    ranked = _ranked(contenders)
-    pairs = list(itertools.pairwise(ranked)) if len(ranked) > 1 else [(one, one) for one in ranked]
+    order = ranked(contenders)
+    pairs = list(itertools.pairwise(order)) if len(order) > 1 else [(one, one) for one in order]
     return _open(pairs, contenders, _OF_NEIGHBOURS * precision)
 
 
@@ -72,15 +72,15 @@ def race(contenders: Sequence[Contender]) -> list[Contender]:
     The first is among them even if it leads by far: its process may be a lucky one.
     """
     own, _ = _groups(contenders)
-    found = dict.fromkeys(_ranked(own)[:1])
-    known = scatter.typical([c.rounds for c in _ranked(contenders)], scatter.PRIOR)
+    found = dict.fromkeys(ranked(own)[:1])
+    known = scatter.typical([c.rounds for c in ranked(contenders)], scatter.PRIOR)
     for group in _groups(contenders):
         near = []
         for leader, one in _to_first(group):
             ratio = estimates.ratio(one.rounds, leader.rounds, estimates.CONFIDENCE, known)
             if ratio and ratio.low <= NEAR:
                 near.append(one)
-        found |= dict.fromkeys([*_ranked(group)[:1], *near] if near else [])
+        found |= dict.fromkeys([*ranked(group)[:1], *near] if near else [])
     return list(found)
 
 
@@ -92,18 +92,19 @@ def _groups(contenders: Sequence[Contender]) -> tuple[list[Contender], list[Cont
 
 def _to_first(contenders: Sequence[Contender]) -> list[Pair]:
     """The fastest with each of the others."""
-    ranked = _ranked(contenders)
-    return [(ranked[0], one) for one in ranked[1:]]
+    order = ranked(contenders)
+    return [(order[0], one) for one in order[1:]]
 
 
-def _ranked(contenders: Sequence[Contender]) -> list[Contender]:
+def ranked(contenders: Sequence[Contender]) -> list[Contender]:
+    """Those that are timed, the fastest first."""
     timed = [contender for contender in contenders if contender.rounds and not contender.lost]
     return sorted(timed, key=lambda contender: samples.middle(contender.rounds))
 
 
 def _with(contenders: Sequence[Contender], what: str) -> list[Pair]:
     """Each with its `original` or its `baseline`, where both are timed."""
-    timed = {contender.entry: contender for contender in _ranked(contenders)}
+    timed = {contender.entry: contender for contender in ranked(contenders)}
     pairs = [(one, timed.get(getattr(one, what))) for one in timed.values()]
     return [(one, other) for one, other in pairs if other and other is not one]
 
@@ -119,7 +120,7 @@ def _open(
         precision: with which a ratio is to be known.
         told: whether it is enough to know which of the two is faster.
     """
-    known = scatter.typical([c.rounds for c in _ranked(contenders)], scatter.PRIOR)
+    known = scatter.typical([c.rounds for c in ranked(contenders)], scatter.PRIOR)
     # What processes differ by, further rounds do not tell.
     by_rounds = replace(known, processes=_NONE)
     confidence = 1 - (1 - STOP_CONFIDENCE) / max(len(pairs), 1)
