@@ -20,7 +20,9 @@ from benchmarks.scatter import Variance
 STOP_CONFIDENCE = 0.999
 #: Ratios to the baseline, and of neighbours, have to be known to so many times the precision of a
 #: close race.
-_OF_BASELINE, _OF_NEIGHBOURS = 5.0, 3.0
+_OF_BASELINE, _OF_NEIGHBOURS = 10.0, 3.0
+#: A reader wants to know who is faster if times differ by this factor, whatever their places.
+APART = 1.1
 #: Whoever may be within this factor of the first is in the race for its place.
 NEAR = 1.15
 
@@ -48,6 +50,20 @@ def baseline(contenders: Sequence[Contender], precision: float) -> list[Pair]:
     return _open(pairs, contenders, _OF_BASELINE * precision, told=False)
 
 
+def apart(contenders: Sequence[Contender], precision: float) -> list[Pair]:
+    """Is each faster than the next one that seems clearly slower?
+
+    Those that are slower still are then told from it as well.
+    """
+    order = ranked(contenders)
+    pairs = []
+    for place, one in enumerate(order):
+        slower = samples.middle(one.rounds) * APART
+        after = (other for other in order[place:] if samples.middle(other.rounds) >= slower)
+        pairs += [(one, other) for other in itertools.islice(after, 1)]
+    return _open(pairs, contenders, _OF_NEIGHBOURS * precision)
+
+
 def neighbours(contenders: Sequence[Contender], precision: float) -> list[Pair]:
     """Which of two neighbours in the ranking is faster? An entry alone is its own neighbour."""
     order = ranked(contenders)
@@ -60,10 +76,12 @@ IN_ORDER: list[tuple[Question, float]] = [
     (variants, 0.7),
     (first, 0.6),
     (baseline, 0.5),
-    (neighbours, 0.7),
-    (first, 1.0),
-    (neighbours, 1.0),
+    (apart, 0.8),
+    (neighbours, 0.5),
+    (first, 0.5),
 ]
+#: What may use the rest, where no other workload needs it.
+AT_LAST: list[tuple[Question, float]] = [(first, 1.0), (neighbours, 1.0)]
 
 
 def race(contenders: Sequence[Contender]) -> list[Contender]:

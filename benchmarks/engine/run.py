@@ -113,6 +113,7 @@ class _Execution:
                     began + left,
                     self.rng,
                     precision=self.options.precision,
+                    others_follow=position + 1 < len(workloads),
                 )
                 throttling = self._measure(workload, schedule, title)
                 self.controls.outside(self.recorder.entries_of(workload))

@@ -54,6 +54,7 @@ class Schedule:
         rng: random.Random,
         *,
         precision: float | None = 0.01,
+        others_follow: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Nothing is measured yet.
@@ -64,10 +65,12 @@ class Schedule:
             deadline: time of the clock after which no sample should end.
             rng: for the order of each round.
             precision: a ratio that is known this well is settled; None: nothing ever is.
+            others_follow: whether other workloads can use what this one leaves.
             clock: seconds, from an arbitrary start.
         """
         self.contenders, self.seconds, self.deadline = contenders, seconds, deadline
         self.rng, self.precision, self.clock = rng, precision, clock
+        self.others_follow = others_follow
         self.lost = 0.0  # seconds in which a worker was lost: the others do not pay for them
         self._paused = 0.0  # seconds in which something else was done
         self._until = 0.0  # when the time of all rounds ends
@@ -130,7 +133,8 @@ class Schedule:
             every = [(one, one) for one in self.contenders if one.rounds]
             look = FIRST_LOOK // 2 * max(len(one.replicates) for one in joined)
             yield from self._rounds(every, list, SCOUTING, before, look)
-        for question, share in questions.IN_ORDER:
+        last = [] if self.others_follow else questions.AT_LAST
+        for question, share in questions.IN_ORDER + last:
             still_open = partial(question, self.contenders, self.precision)
             before = {contender: contender.spent for contender in self.contenders}
             if pairs := still_open():

@@ -58,7 +58,8 @@ class Served:
         elif worker.process != process:
             worker.process = process
             worker.start()
-            self.pools[key].workers = {process: worker}
+            self.pools[key].workers.clear()
+            self.pools[key].workers[process] = worker
         return self.pools[key]
 
     def first_fit(

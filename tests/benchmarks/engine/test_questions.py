@@ -59,6 +59,19 @@ def test_neighbours_are_told_apart_and_others_are_not() -> None:
     assert names(questions.neighbours(field, PRECISION)) == {"b-c"}
 
 
+def test_who_seems_clearly_slower_is_to_be_told_from_the_next_quicker_one() -> None:
+    """Whoever is within 10 % is not: neither place is of any use to a reader."""
+    field = [
+        contender("a", 1.0),
+        contender("b", 1.05),
+        contender("c", 1.5, noise=1.2),
+        contender("d", 9.0),
+    ]
+    order = [one.entry for one in questions.ranked(field)]
+    assert order == ["a", "b", "c", "d"]
+    assert names(questions.apart(field, PRECISION)) == {"a-c", "b-c"}
+
+
 def test_an_entry_alone_is_open_until_its_time_is_known() -> None:
     assert names(questions.neighbours([contender("a", 1.0, noise=0.5)], PRECISION)) == {"a-a"}
     assert questions.neighbours([contender("a", 1.0, noise=1e-3)], PRECISION) == []
@@ -77,7 +90,7 @@ def test_a_variant_is_held_against_its_original_alone() -> None:
 def test_what_only_other_processes_could_tell_is_settled() -> None:
     """They are 0.5 % apart, and their rounds scatter by 0.01 %."""
     field = [contender("a", 1.0, noise=1e-4), contender("b", 1.005, noise=1e-4)]
-    for question, _ in questions.IN_ORDER:
+    for question, _ in questions.IN_ORDER + questions.AT_LAST:
         assert question(field, PRECISION) == []
 
 
