@@ -23,7 +23,7 @@ from benchmarks.errors import UserError
 @with_asked
 def run(
     context: typer.Context,
-    budget: Annotated[str, Option(help="Measurement time of all workloads.")] = "16s",
+    budget: Annotated[str, Option(help="Measurement time of all workloads.")] = "30s",
     precision: Annotated[
         str, Option(help="A ratio known this well needs no more rounds; 0: use all time.")
     ] = "1%",

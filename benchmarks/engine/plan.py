@@ -17,8 +17,8 @@ from benchmarks.errors import UserError
 from benchmarks.problems.workloads import Workload
 from benchmarks.runfile.header import Absence, EntryRecord
 
-#: By default: seconds of measurement of all workloads, so that a run on two cores takes some 100 s.
-BUDGET = 16.0
+#: By default: seconds of measurement of all workloads, so that a run on two cores takes some 85 s.
+BUDGET = 30.0
 #: By default: replicates of an entry, and processes of all entries. Starting one takes seconds.
 MOST_REPLICATES, MOST_PROCESSES = 4, 8
 #: Replicates of an entry that is in the race for a place, whatever the others have.

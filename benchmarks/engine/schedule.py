@@ -20,7 +20,9 @@ from benchmarks.samples import Sample
 
 #: Rounds of one question after which it is looked at again; then after half as many again. At
 #: first all entries take part in so many, if that takes no more than a share of the time.
-FIRST_LOOK, SCOUTING = 10, 0.35
+FIRST_LOOK, SCOUTING = 5, 0.35
+#: Rounds that each of several processes takes part in before anything is settled.
+_OF_EACH = 4
 
 
 @dataclass(eq=False)
@@ -131,7 +133,7 @@ class Schedule:
         before = {contender: contender.spent for contender in self.contenders}
         if joined:
             every = [(one, one) for one in self.contenders if one.rounds]
-            look = FIRST_LOOK // 2 * max(len(one.replicates) for one in joined)
+            look = _OF_EACH * max(len(one.replicates) for one in joined)
             yield from self._rounds(every, list, SCOUTING, before, look)
         last = [] if self.others_follow else questions.AT_LAST
         for question, share in questions.IN_ORDER + last:
