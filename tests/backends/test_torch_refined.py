@@ -147,7 +147,7 @@ def test_corrections_that_do_not_converge_leave_it_to_qr() -> None:
             return 1e3
 
     X, y = data()
-    X[:, 2] = X[:, 1] + X[:, 2] / 2e7
+    X[:, 2] = X[:, 1] + X[:, 2] / 1e8  # u kappa**2 > 1: on no processor does one help
     assert "QR of centred X" in refined(X, y, Optimist)[1]
 
 
