@@ -16,6 +16,7 @@ from benchmarks.engine.plan import Entry, Options, Plan
 from benchmarks.engine.pool import Pool
 from benchmarks.engine.process import Process
 from benchmarks.engine.run import run
+from benchmarks.engine.schedule import FIRST_LOOK
 from benchmarks.engine.worker import WorkerFailed
 from benchmarks.problems.workloads import Workload, select
 from benchmarks.runfile.records import FitRecord, VerdictRecord
@@ -206,7 +207,7 @@ def test_a_slow_second_fit_is_a_sample_and_takes_no_time_of_the_others(plugin: P
     slow, quick = (done.rounds(entry.id) for entry in made)
     assert all(sample.seconds > 0.5 for sample in slow.values())
     assert slow
-    assert len(quick) >= 10
+    assert len(quick) >= FIRST_LOOK
 
 
 def diary_of_a_run(plugin: Path, workload: Workload, threads: int = 1, cold: bool = False) -> str:
