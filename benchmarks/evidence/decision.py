@@ -30,11 +30,14 @@ def decision(
     workloads: Annotated[str, Option(help="Names and groups, comma-separated.")] = "",
     seconds: Annotated[float, Option(help="After which a race is given up.")] = BUDGET / 6,
 ) -> None:
-    """Time the default backends of the default workloads until the first place is certain."""
+    """Time the default backends of the default workloads until the first place is certain.
+
+    A race that is given up counts with the seconds that it took until then.
+    """
     cores, rng = machine.usable_cores(), random.Random(0)
     chosen = select(workloads.split(",") if workloads else DEFAULT)
     made = make_plan(chosen, [], threads=None, replicates=1)
-    shares = []
+    shares, total = [], {way: [0.0] * times for way in _WAYS}
     with (
         tempfile.TemporaryDirectory() as folder,
         Pool(Path(folder), cores, affordable=60) as pool,
@@ -43,14 +46,17 @@ def decision(
             entries = [entry for entry in made.entries if entry.workload is workload]
             right = dict(_opened(pool, entries))
             took: dict[str, list[float]] = {way: [] for way in _WAYS}
-            for _ in range(times):
+            for number in range(times):
                 for way in rng.sample(list(_WAYS), len(_WAYS)):
                     took[way].append(_race(pool, right, _WAYS[way], seconds, rng))
+                    total[way][number] += took[way][-1]
             middles = [statistics.median(found) for found in took.values()]
             shares.append(middles[0] / middles[1])
             shown = ", ".join(f"{m:.2f} s {way}" for m, way in zip(middles, took, strict=True))
             print(f"{workload.name}: {shown}: {shares[-1]:.2f}", flush=True)
     print(f"median of the workloads: {statistics.median(shares):.2f} of the time")
+    ours, theirs = (statistics.median(total[way]) for way in _WAYS)
+    print(f"all first places: {ours:.1f} s, and {theirs:.1f} s: {ours / theirs:.2f} of the time")
 
 
 def _opened(pool: Pool, entries: Sequence[Entry]) -> Iterable[tuple[Entry, FirstFit]]:
