@@ -204,6 +204,8 @@ void add_tile(const T* left, const T* right, int64_t n, double* gram, int64_t wi
 #pragma GCC unroll 4
     for (int64_t a = 0; a < TILE; a++) {
       const Vector<T> by = triangle ? column[a % COUNT] : load<Vector<T>>(left + a * COLUMN + i);
+      // Without this, GCC reads it again for each product, and not once into a register.
+      asm volatile("" ::: "memory");
 #pragma GCC unroll 4
       for (int64_t b = triangle ? a : 0; b < COUNT; b++) sums[b][a] += column[b] * by;
     }

@@ -28,8 +28,6 @@ ANY_ORDER = ("-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math")
 #: The variables that say which of an entry's processes this is, and whether it is to be cold.
 REPLICATE, COLD = "LINREG_BENCH_REPLICATE", "LINREG_BENCH_COLD"
 _KEPT = "TORCHINDUCTOR_CACHE_DIR"
-#: Tuned for one CPU, GCC reads from memory, for each product, what it could keep in a register.
-REGISTERS = ("-mtune=generic",)
 #: Every operation is rounded as written.
 AS_WRITTEN = ("-ffp-contract=off",)
 
@@ -171,7 +169,7 @@ class TorchCholeskyOperator(_TorchOperator, TorchCholeskyBlocks):
             return super().fit()
         rank.refuse_wide(self.X)
         if self.operator is None:
-            self.compile("least_squares", *ANY_ORDER, *REGISTERS)
+            self.compile("least_squares", *ANY_ORDER)
         found = np.empty(p + 2, self.dtype)
         self.result = torch.from_numpy(found)
         self.operator(self.X, self.y, self.result)
