@@ -23,24 +23,27 @@ constexpr int64_t BYTES = 32, WIDE_BYTES = 32;
 constexpr int64_t BYTES = 16, WIDE_BYTES = 16;
 #endif
 
+// Vectors of sums, and of 16 bytes of them; and the vectors that a transpose moves.
 template <typename T>
 struct Types;
 template <>
 struct Types<float> {
   typedef float Vector __attribute__((vector_size(BYTES)));
-  typedef float Wide __attribute__((vector_size(WIDE_BYTES)));
-  typedef int32_t Order __attribute__((vector_size(WIDE_BYTES)));
+  typedef float Few __attribute__((vector_size(16)));
+  typedef double FewDoubles __attribute__((vector_size(32)));
+  typedef int32_t Bits __attribute__((vector_size(16)));
+  typedef int32_t WideBits __attribute__((vector_size(WIDE_BYTES)));
 };
 template <>
 struct Types<double> {
   typedef double Vector __attribute__((vector_size(BYTES)));
-  typedef double Wide __attribute__((vector_size(WIDE_BYTES)));
-  typedef int64_t Order __attribute__((vector_size(WIDE_BYTES)));
+  typedef double Few __attribute__((vector_size(16)));
+  typedef Few FewDoubles;
+  typedef int64_t Bits __attribute__((vector_size(16)));
+  typedef int64_t WideBits __attribute__((vector_size(WIDE_BYTES)));
 };
 template <typename T>
 using Vector = typename Types<T>::Vector;
-template <typename T>
-using Wide = typename Types<T>::Wide;
 
 // Numbers in a vector: LANES of samples; a transpose makes FEW columns of ROWS rows.
 template <typename T>
@@ -50,9 +53,13 @@ constexpr int64_t ROWS = WIDE_BYTES / sizeof(T);
 template <typename T>
 constexpr int64_t FEW = 16 / sizeof(T);
 
-// Samples that are added up at a time. Columns are some cache lines further apart: at a distance of
-// 4 KiB they would drive each other out of the cache.
-constexpr int64_t BLOCK = 512, COLUMN = BLOCK + 16;
+// Samples that are added up at a time are columns of so many bytes. Columns are a cache line
+// further apart: at a distance of 4 KiB they would drive each other out of the cache.
+constexpr int64_t BLOCK_BYTES = 2048, LINE_BYTES = 64;
+template <typename T>
+constexpr int64_t BLOCK = BLOCK_BYTES / sizeof(T);
+template <typename T>
+constexpr int64_t COLUMN = (BLOCK_BYTES + LINE_BYTES) / sizeof(T);
 constexpr int64_t TILE = 4;
 
 // Memory of numbers as vectors, which need no more alignment than a number.
@@ -71,9 +78,9 @@ void store(T* a, V v) {
   *reinterpret_cast<typename Unaligned<V, T>::type*>(a) = v;
 }
 
-// Memory for columns, all 0, from the start of a cache line on. The allocator's begins 16 bytes after
-// one as often as not, and a vector in two lines takes twice as long to load: a fit would be quick or
-// slow by chance.
+// Memory for columns, all 0, from the start of a cache line on. The allocator's begins at any
+// multiple of 16 bytes, and a vector in two lines takes twice as long to load: a fit would be quick
+// or slow by chance.
 template <typename T>
 class Columns {
  public:
@@ -90,38 +97,42 @@ class Columns {
 };
 
 // The low, or the high, numbers of each 16 bytes of two vectors in turn; or their first 16 bytes.
+// Their bits are moved as integers, which some processors do twice as quickly.
 enum Picked { LOW, HIGH, FIRST };
 
-template <typename T, Picked picked>
+template <typename V>
+constexpr int NUMBERS = sizeof(V) / sizeof(std::declval<V>()[0]);
+
+template <Picked picked, int few, int numbers>
 constexpr int source(int lane) {
-  constexpr int few = FEW<T>, rows = ROWS<T>;
-  if (picked == FIRST) return lane < few ? lane : rows + lane - few;
-  return lane / few * few + lane % few / 2 + lane % 2 * rows + (picked == HIGH ? few / 2 : 0);
+  if (picked == FIRST) return lane < few ? lane : numbers + lane - few;
+  return lane / few * few + lane % few / 2 + lane % 2 * numbers + (picked == HIGH ? few / 2 : 0);
 }
 
-template <typename T, Picked picked, int... lane>
-Wide<T> pick(Wide<T> a, Wide<T> b, std::integer_sequence<int, lane...>) {
+template <Picked picked, typename V, int... lane>
+V pick(V a, V b, std::integer_sequence<int, lane...>) {
+  constexpr int numbers = NUMBERS<V>, few = numbers * 16 / sizeof(V);
 #ifdef __clang__
-  return __builtin_shufflevector(a, b, source<T, picked>(lane)...);
+  return __builtin_shufflevector(a, b, source<picked, few, numbers>(lane)...);
 #else
-  return __builtin_shuffle(a, b, typename Types<T>::Order{source<T, picked>(lane)...});
+  return __builtin_shuffle(a, b, V{source<picked, few, numbers>(lane)...});
 #endif
 }
 
-template <typename T, Picked picked>
-Wide<T> pick(Wide<T> a, Wide<T> b) {
-  return pick<T, picked>(a, b, std::make_integer_sequence<int, ROWS<T>>());
+template <Picked picked, typename V>
+V pick(V a, V b) {
+  return pick<picked>(a, b, std::make_integer_sequence<int, NUMBERS<V>>());
 }
 
-// Transposes FEW x FEW numbers in each 16 bytes of FEW vectors.
-template <typename T>
-void transpose(Wide<T>* v) {
+// Transposes few x few numbers in each 16 bytes of `few` vectors.
+template <int64_t few, typename V>
+void transpose(V* v) {
   const auto interleave = [&](int i, int j) {
-    const Wide<T> low = pick<T, LOW>(v[i], v[j]);
-    v[j] = pick<T, HIGH>(v[i], v[j]);
+    const V low = pick<LOW>(v[i], v[j]);
+    v[j] = pick<HIGH>(v[i], v[j]);
     v[i] = low;
   };
-  if constexpr (FEW<T> == 4) {
+  if constexpr (few == 4) {
     interleave(0, 2);
     interleave(1, 3);
     interleave(2, 3);
@@ -132,13 +143,14 @@ void transpose(Wide<T>* v) {
 // ROWS rows, at a distance of p, to columns. Reads ROWS numbers of each, and uses FEW.
 template <typename T>
 void copy_columns(const T* rows, int64_t p, T* columns) {
-  Wide<T> v[FEW<T>];
+  typedef typename Types<T>::WideBits Bits;
+  Bits v[FEW<T>];
   for (int64_t i = 0; i < FEW<T>; i++) {
-    v[i] = load<Wide<T>>(rows + i * p);
-    if (ROWS<T> > FEW<T>) v[i] = pick<T, FIRST>(v[i], load<Wide<T>>(rows + (FEW<T> + i) * p));
+    v[i] = load<Bits>(rows + i * p);
+    if (ROWS<T> > FEW<T>) v[i] = pick<FIRST>(v[i], load<Bits>(rows + (FEW<T> + i) * p));
   }
-  transpose<T>(v);
-  for (int64_t j = 0; j < FEW<T>; j++) store(columns + j * COLUMN, v[j]);
+  transpose<FEW<T>>(v);
+  for (int64_t j = 0; j < FEW<T>; j++) store(columns + j * COLUMN<T>, v[j]);
 }
 
 // X of n samples as columns. Of those from there on, `rest` are there, and others are 0; nothing
@@ -152,7 +164,7 @@ void copy_block(const T* X, int64_t p, int64_t n, int64_t rest, T* rows, T* colu
       std::fill(std::copy_n(from, left * p, rows), rows + ROWS<T> * (p + 1), T(0));
       from = rows;
     }
-    for (int64_t j = 0; j < p; j += FEW<T>) copy_columns(from + j, p, columns + j * COLUMN + i);
+    for (int64_t j = 0; j < p; j += FEW<T>) copy_columns(from + j, p, columns + j * COLUMN<T> + i);
   }
 }
 
@@ -175,21 +187,22 @@ inline std::vector<Tile> lower_triangle(int64_t width) {
   return tiles;
 }
 
-// What is to be fetched from memory meanwhile: at most so many bytes of it for each vector.
-struct Ahead {
-  const char* next;
-  int64_t step;
+// The sum of all 16 bytes of a vector.
+template <typename T>
+typename Types<T>::Few folded(Vector<T> v) {
+  typedef typename Types<T>::Few Few;
+  T lanes[LANES<T>];
+  store(lanes, v);
+  Few sum = load<Few>(lanes);
+  for (int64_t l = FEW<T>; l < LANES<T>; l += FEW<T>) sum += load<Few>(lanes + l);
+  return sum;
+}
 
-  void fetch() {
-    __builtin_prefetch(next);
-    next += step;
-  }
-};
-
-// Adds a tile of A'A to the gram matrix: sums of vectors in T, and from then on float64.
+// Adds a tile of A'A to the gram matrix: sums of vectors in T, and from then on float64. Meanwhile
+// fetches what is at `ahead` from memory, so many bytes of it for each vector.
 template <typename T, int COUNT>
 void add_tile(const T* left, const T* right, int64_t n, double* gram, int64_t width,
-              Ahead& ahead) {
+              const char* ahead, int64_t bytes) {
   constexpr bool triangle = COUNT == TILE;  // left and right are the same
   Vector<T> sums[COUNT][TILE];
 #pragma GCC unroll 4
@@ -197,32 +210,37 @@ void add_tile(const T* left, const T* right, int64_t n, double* gram, int64_t wi
 #pragma GCC unroll 4
     for (int64_t a = 0; a < TILE; a++) sums[b][a] = Vector<T>{};
   for (int64_t i = 0; i < n; i += LANES<T>) {
-    ahead.fetch();
+    __builtin_prefetch(ahead);
+    ahead += bytes;
     Vector<T> column[COUNT];
 #pragma GCC unroll 4
-    for (int64_t b = 0; b < COUNT; b++) column[b] = load<Vector<T>>(right + b * COLUMN + i);
+    for (int64_t b = 0; b < COUNT; b++) column[b] = load<Vector<T>>(right + b * COLUMN<T> + i);
 #pragma GCC unroll 4
     for (int64_t a = 0; a < TILE; a++) {
-      const Vector<T> by = triangle ? column[a % COUNT] : load<Vector<T>>(left + a * COLUMN + i);
+      const Vector<T> by = triangle ? column[a % COUNT] : load<Vector<T>>(left + a * COLUMN<T> + i);
       // Without this, GCC reads it again for each product, and not once into a register.
       asm volatile("" ::: "memory");
 #pragma GCC unroll 4
       for (int64_t b = triangle ? a : 0; b < COUNT; b++) sums[b][a] += column[b] * by;
     }
   }
+  typedef typename Types<T>::Few Few;
+  typedef typename Types<T>::FewDoubles Doubles;
+  typedef typename Types<T>::Bits Bits;
 #pragma GCC unroll 4
   for (int64_t b = 0; b < COUNT; b++) {
-    T lanes[TILE * LANES<T>];
+    Bits v[TILE];
 #pragma GCC unroll 4
-    for (int64_t a = 0; a < TILE; a++) store(lanes + a * LANES<T>, sums[b][a]);
+    for (int64_t a = 0; a < TILE; a++) v[a] = reinterpret_cast<Bits>(folded<T>(sums[b][a]));
     for (int64_t a = 0; a < TILE; a += FEW<T>) {
-      Wide<T> v[FEW<T>] = {};
-      for (int64_t e = 0; e < FEW<T>; e++)
-        for (int64_t l = 0; l < LANES<T>; l += ROWS<T>)
-          v[e] += load<Wide<T>>(lanes + (a + e) * LANES<T> + l);
-      transpose<T>(v);
-      for (int64_t e = 1; e < FEW<T>; e++) v[0] += v[e];
-      for (int64_t e = 0; e < ROWS<T>; e++) gram[b * width + a + e % FEW<T>] += v[0][e];
+      transpose<FEW<T>>(v + a);
+      double* const to = gram + b * width + a;
+      Doubles total = load<Doubles>(to);
+      for (int64_t e = a; e < a + FEW<T>; e += 2) {
+        const Few sum = reinterpret_cast<Few>(v[e]) + reinterpret_cast<Few>(v[e + 1]);
+        total += __builtin_convertvector(sum, Doubles);
+      }
+      store(to, total);
     }
   }
 }
@@ -233,25 +251,30 @@ template <typename T>
 void add_products(const T* X, const T* y, int64_t p, int64_t first, int64_t last, double* gram,
                   int64_t width) {
   // A transpose may write FEW - 1 columns too many.
-  Columns<T> columns((width + FEW<T>) * COLUMN);
+  Columns<T> columns((width + FEW<T>) * COLUMN<T>);
   std::vector<T> rows(ROWS<T> * (p + 1));
   T* const A = columns.data();
   const std::vector<Tile> tiles = lower_triangle(p + 2);
   decltype(&add_tile<T, 1>) const add[] = {add_tile<T, 1>, add_tile<T, 2>, add_tile<T, 3>,
                                            add_tile<T, TILE>};
   const double count = last - first;
-  std::fill_n(A, BLOCK, T(1));
-  for (; first < last; first += BLOCK) {
+  std::fill_n(A, BLOCK<T>, T(1));
+  for (; first < last; first += BLOCK<T>) {
     const int64_t rest = last - first;
-    const int64_t n = (std::min(BLOCK, rest) + LANES<T> - 1) / LANES<T> * LANES<T>;
-    copy_block(X + first * p, p, n, rest, rows.data(), &A[COLUMN]);
-    T* targets = &A[(1 + p) * COLUMN];
+    const int64_t n = (std::min(BLOCK<T>, rest) + LANES<T> - 1) / LANES<T> * LANES<T>;
+    copy_block(X + first * p, p, n, rest, rows.data(), &A[COLUMN<T>]);
+    T* targets = &A[(1 + p) * COLUMN<T>];
     std::fill(std::copy_n(y + first, std::min(n, rest), targets), targets + n, T(0));
-    const int64_t next = std::clamp<int64_t>(rest - BLOCK, 0, BLOCK) * p * sizeof(T);
-    Ahead ahead = {reinterpret_cast<const char*>(X + (first + BLOCK) * p),
-                   next * LANES<T> / (n * int64_t(tiles.size()))};
-    for (const auto [j, k, count] : tiles)
-      add[count - 1](&A[j * COLUMN], &A[k * COLUMN], n, gram + k * width + j, width, ahead);
+    // The next block comes from memory in equal steps.
+    const char* ahead = reinterpret_cast<const char*>(X + (first + BLOCK<T>) * p);
+    const int64_t steps = n / LANES<T>;
+    const int64_t bytes = std::clamp<int64_t>(rest - BLOCK<T>, 0, BLOCK<T>) * p * sizeof(T) /
+                          (steps * int64_t(tiles.size()));
+    for (const auto [j, k, count] : tiles) {
+      add[count - 1](&A[j * COLUMN<T>], &A[k * COLUMN<T>], n, gram + k * width + j, width, ahead,
+                     bytes);
+      ahead += steps * bytes;
+    }
   }
   gram[0] = count;  // also of the ones that fill up the last vector
 }
