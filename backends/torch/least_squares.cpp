@@ -17,7 +17,7 @@ namespace {
 using torch::stable::Tensor;
 
 // Numbers in X for each thread from which on it saves more time than it takes to start.
-constexpr int64_t SHARE = 1 << 16;
+constexpr int64_t SHARE = 1 << 15;
 
 // Solves R'R (bias, weight) = R'z, where (R z) is the Cholesky factor of the gram matrix, which it
 // replaces. Returns the smallest pivot as a share of its column, and 0 if there is no factor.
