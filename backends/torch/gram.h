@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include "vectors.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <utility>
@@ -14,21 +16,14 @@
 
 namespace {
 
-// Of a vector of sums, and of one of a transpose, which moves numbers within 16 bytes.
-#if defined(__AVX512F__)
-constexpr int64_t BYTES = 64, WIDE_BYTES = 32;
-#elif defined(__AVX__)
-constexpr int64_t BYTES = 32, WIDE_BYTES = 32;
-#else
-constexpr int64_t BYTES = 16, WIDE_BYTES = 16;
-#endif
+// A transpose moves numbers within 16 bytes.
+constexpr int64_t WIDE_BYTES = BYTES > 32 ? 32 : BYTES;
 
-// Vectors of sums, and of 16 bytes of them; and the vectors that a transpose moves.
+// Vectors of 16 bytes of sums, and those that a transpose moves.
 template <typename T>
 struct Types;
 template <>
 struct Types<float> {
-  typedef float Vector __attribute__((vector_size(BYTES)));
   typedef float Few __attribute__((vector_size(16)));
   typedef double FewDoubles __attribute__((vector_size(32)));
   typedef int32_t Bits __attribute__((vector_size(16)));
@@ -36,18 +31,13 @@ struct Types<float> {
 };
 template <>
 struct Types<double> {
-  typedef double Vector __attribute__((vector_size(BYTES)));
   typedef double Few __attribute__((vector_size(16)));
   typedef Few FewDoubles;
   typedef int64_t Bits __attribute__((vector_size(16)));
   typedef int64_t WideBits __attribute__((vector_size(WIDE_BYTES)));
 };
-template <typename T>
-using Vector = typename Types<T>::Vector;
 
-// Numbers in a vector: LANES of samples; a transpose makes FEW columns of ROWS rows.
-template <typename T>
-constexpr int64_t LANES = BYTES / sizeof(T);
+// A transpose makes FEW columns of ROWS rows.
 template <typename T>
 constexpr int64_t ROWS = WIDE_BYTES / sizeof(T);
 template <typename T>
@@ -55,46 +45,12 @@ constexpr int64_t FEW = 16 / sizeof(T);
 
 // Samples that are added up at a time are columns of so many bytes. Columns are a cache line
 // further apart: at a distance of 4 KiB they would drive each other out of the cache.
-constexpr int64_t BLOCK_BYTES = 2048, LINE_BYTES = 64;
+constexpr int64_t BLOCK_BYTES = 2048;
 template <typename T>
 constexpr int64_t BLOCK = BLOCK_BYTES / sizeof(T);
 template <typename T>
 constexpr int64_t COLUMN = (BLOCK_BYTES + LINE_BYTES) / sizeof(T);
 constexpr int64_t TILE = 4;
-
-// Memory of numbers as vectors, which need no more alignment than a number.
-template <typename V, typename T>
-struct Unaligned {
-  typedef V type __attribute__((aligned(sizeof(T)), may_alias));
-};
-
-template <typename V, typename T>
-V load(const T* a) {
-  return *reinterpret_cast<const typename Unaligned<V, T>::type*>(a);
-}
-
-template <typename V, typename T>
-void store(T* a, V v) {
-  *reinterpret_cast<typename Unaligned<V, T>::type*>(a) = v;
-}
-
-// Memory for columns, all 0, from the start of a cache line on. The allocator's begins at any
-// multiple of 16 bytes, and a vector in two lines takes twice as long to load: a fit would be quick
-// or slow by chance.
-template <typename T>
-class Columns {
- public:
-  explicit Columns(int64_t count) : lines_((count - 1) / Line::SIZE + 1) {}
-
-  T* data() { return reinterpret_cast<T*>(lines_.data()); }
-
- private:
-  struct alignas(64) Line {
-    static constexpr int64_t SIZE = 64 / sizeof(T);
-    T numbers[SIZE];
-  };
-  std::vector<Line> lines_;
-};
 
 // The low, or the high, numbers of each 16 bytes of two vectors in turn; or their first 16 bytes.
 // Their bits are moved as integers, which some processors do twice as quickly.

@@ -27,12 +27,14 @@ def fit(
     loss: Literal["l1", "squared"],
     samples: int = 40,
     threads: int = 1,
+    features: int = 3,
 ) -> tuple[Fit, reference.Trajectory]:
-    """What a backend makes of float64 data with three features, and what it should."""
+    """What a backend makes of float64 data, and what it should."""
     rng = np.random.default_rng(0)
-    X, X_test = rng.standard_normal((samples, 3)), rng.standard_normal((9, 3))
-    data = Data(X, X @ [1, 2, 3] + 4, X_test, X_test @ [1, 2, 3] + 4)
-    method = GradientDescent(loss, 0.05, epochs, (0.1, 0.2, 0.3), -0.4)
+    X, X_test = rng.standard_normal((samples, features)), rng.standard_normal((9, features))
+    weight = np.arange(1, features + 1)
+    data = Data(X, X @ weight + 4, X_test, X_test @ weight + 4)
+    method = GradientDescent(loss, 0.05, epochs, tuple(weight / 10), -0.4)
     backend.start("cpu", threads)
     backend.load(data, method)
     return backend.fit(), reference.descent(data, method)
@@ -96,6 +98,14 @@ def test_as_an_operator(
 ) -> None:
     """Also of many samples, which threads share in blocks; the last block is smaller."""
     check(*fit(TorchOperator(), epochs, loss, samples, threads))
+
+
+@pytest.mark.parametrize("loss", ["l1", "squared"])
+@pytest.mark.parametrize("features", [1, 2, 6])
+def test_an_operator_takes_any_shape(loss: Literal["l1", "squared"], features: int) -> None:
+    """Vectors of samples that are not full, and fewer than stand side by side."""
+    for samples in (1, 7, 8, 9, 16, 25, 35, 4_096, 4_103):
+        check(*fit(TorchOperator(), 5, loss, samples, features=features))
 
 
 def test_many_features_need_no_operator() -> None:
